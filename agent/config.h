@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* agent.conf and its drop-ins: one table of keys {section, key, parser, offset} into struct Config. */
+#pragma once
+
+#include <net/if.h>
+
+#include "base/address.h"
+#include "status.h"
+
+#define CONFIG_FILE_DEFAULT  "/etc/henb-agent/agent.conf"
+#define PUBLIC_DNS_MAX       8
+#define INTERFACE_ID_DEFAULT 32593
+#define HEMS_PORT_INSIDE     7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
+#define IDENTITY_MAX_BYTES   65   /* TR-069 DeviceIdStruct: strings of 64 */
+
+/* A pair of gateway and management system; empty strings when not configured. */
+typedef struct ConfigPair {
+    char segw[NAME_MAX_BYTES];
+    char hems[URL_MAX_BYTES]; /* always a URL after config_load(): a bare name or address was completed */
+    char segw_identity[NAME_MAX_BYTES]; /* what the certificate must carry; SeGW's own name or address if
+                                           unset */
+} ConfigPair;
+
+typedef struct Config {
+    char manufacturer[IDENTITY_MAX_BYTES];
+    char oui[7];
+    char product_class[IDENTITY_MAX_BYTES];
+    char serial_number[IDENTITY_MAX_BYTES];
+    char hardware_version[IDENTITY_MAX_BYTES];
+    char software_version[IDENTITY_MAX_BYTES];
+    char operator_name[NAME_MAX_BYTES];
+    ConfigPair initial, serving;
+    char ca[4096], certificate[4096], key[4096]; /* paths, absolute */
+    size_t n_public_dns;
+    Address public_dns[PUBLIC_DNS_MAX];
+    char tunnel_interface[IFNAMSIZ];
+    uint32_t interface_id;
+    int log_level;
+} Config;
+
+/* Reads *path*, then PATH.d/ *.conf by name. On error writes one line that names file, line and key (or the
+ * key that is missing) to *error* (ERROR_MAX_BYTES) and returns a negative errno; *ret* is then unspecified.
+ * Checks what can be checked without the network: which way in the factory data is (this stage: the serving
+ * pair; the other two are refused by clause number), http: without a tunnel, files that cannot be read. */
+int config_load(Config *ret, const char *path, char *error);

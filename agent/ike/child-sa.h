@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One Child SA pair as negotiated (RFC 7296 2.17): what the IKE SA hands out and netlink/ programs into the
+ * kernel. Plain data, so that keys are not copied from one struct into another on the way. */
+#pragma once
+
+#include "base/address.h"
+
+#define ESP_KEY_MAX 64 /* the longest ESP encryption (with salt) or integrity key in use */
+#define TS_MAX      8  /* traffic selectors kept a side */
+
+/* One traffic selector (RFC 7296 3.13.1), address range as a prefix. */
+typedef struct TrafficSelector {
+    Address address;
+    uint8_t prefix;              /* bits */
+    uint8_t protocol;            /* 0: any */
+    uint16_t port_min, port_max; /* 0..65535: any */
+} TrafficSelector;
+
+/* Kernel names as in Linux's crypto API; one row of ike/transforms gives all of them. */
+typedef struct EspAlgorithms {
+    const char *aead;         /* "rfc4106(gcm(aes))", or NULL */
+    uint16_t icv_bits;        /* of the AEAD */
+    const char *encryption;   /* "cbc(aes)" when not AEAD */
+    const char *integrity;    /* "hmac(sha256)" when not AEAD */
+    uint16_t truncation_bits; /* of the integrity algorithm: 128 for HMAC-SHA2-256-128 */
+} EspAlgorithms;
+
+typedef struct EspKeys {
+    uint8_t encryption[ESP_KEY_MAX]; /* AEAD: key then salt */
+    size_t encryption_size;          /* bytes */
+    uint8_t integrity[ESP_KEY_MAX];
+    size_t integrity_size;
+} EspKeys;
+
+/* ESP in tunnel mode. */
+typedef struct ChildSa {
+    uint32_t spi_in, spi_out; /* host byte order; in: what the peer sends to us */
+    Endpoint local, remote;   /* outer; the ports matter with *encapsulate* */
+    bool encapsulate;         /* ESP in UDP (RFC 3948) */
+    EspAlgorithms algorithms;
+    EspKeys keys_in, keys_out;
+    uint32_t replay_window; /* packets */
+    size_t n_local_ts, n_remote_ts;
+    TrafficSelector local_ts[TS_MAX], remote_ts[TS_MAX];
+} ChildSa;
+
+/* Wipes the keys and forgets everything else. */
+void child_sa_wipe(ChildSa *child);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the agent tells the other daemons of the box: plain data, published by dbus/bus.c. */
+#pragma once
+
+#include "base/address.h"
+
+/* The published states. dbus/API.md says what each means for an S1 stack. */
+typedef enum AgentState {
+    AGENT_IDLE,
+    AGENT_WAITING_NETWORK,
+    AGENT_DISCOVERING,
+    AGENT_REGISTERING,
+    AGENT_REGISTERED_WITHOUT_MME,
+    AGENT_REGISTERED,
+    AGENT_RETRYING,
+    AGENT_DEREGISTERED,
+    AGENT_FAILED_CONFIG,
+    AGENT_STATES_,
+} AgentState;
+
+/* "waiting-network" and so on, the words on the bus. */
+const char *agent_state_to_string(AgentState state);
+
+#define NAME_MAX_BYTES  256  /* a host name or literal address, with its NUL */
+#define URL_MAX_BYTES   1024 /* a URL, with its NUL */
+#define ERROR_MAX_BYTES 512  /* one line of explanation, with its NUL */
+/* S1SigLinkServerList is list(256) of string in FAPService:2: more entries than this do not fit into it. */
+#define MME_MAX 16
+
+typedef struct Mme {
+    char entry[NAME_MAX_BYTES]; /* as the HeMS configured it: a name or an address */
+    AddressList addresses;      /* in the order to try */
+    uint16_t port;              /* SCTP */
+} Mme;
+
+typedef struct MmeList {
+    size_t n;
+    Mme items[MME_MAX];
+} MmeList;
+
+typedef struct Status {
+    AgentState state;
+    MmeList mme;                      /* non-empty only in AGENT_REGISTERED */
+    char s1_connection_mode[8];       /* "One" or "All" */
+    bool admin_state;                 /* FAPControl.LTE.AdminState */
+    AddressList inner_addresses;      /* the box's addresses inside the tunnel; empty without a tunnel */
+    char tunnel_interface[16];        /* "henb0" */
+    char segw[NAME_MAX_BYTES];        /* the SeGW in use or being tried, as configured */
+    Address segw_address;             /* the address of it in use or being tried */
+    char hems[URL_MAX_BYTES];         /* the HeMS's URL */
+    char step[64];                    /* what the procedure does now, in words */
+    char clause[32];                  /* where TS 32.593 says so: "5.1.2.2 step 3" */
+    char last_error[ERROR_MAX_BYTES]; /* the latest failure, "" after a registration */
+} Status;

@@ -43,10 +43,9 @@ typedef struct XfrmPolicy {
 struct nlmsghdr *xfrm_encode_allocate_spi(XfrmMessage buf, const Address *remote, const Address *local,
                                           uint32_t id);
 /* The inbound SA of *child*: *type* XFRM_MSG_UPDSA makes a full SA of the larval one, XFRM_MSG_NEWSA a new
- * one. A replay window of 0 means REPLAY_WINDOW_DEFAULT. NULL when sizes or names are beyond what the kernel
- * takes (errno EINVAL). */
+ * one. A replay window of 0 means REPLAY_WINDOW_DEFAULT. */
 struct nlmsghdr *xfrm_encode_sa_in(XfrmMessage buf, uint16_t type, const ChildSa *child, uint32_t id);
-/* The outbound SA of *child* (XFRM_MSG_NEWSA). NULL as above. */
+/* The outbound SA of *child* (XFRM_MSG_NEWSA). */
 struct nlmsghdr *xfrm_encode_sa_out(XfrmMessage buf, const ChildSa *child, uint32_t id);
 /* XFRM_MSG_DELSA by full identity; *protocol* is IPPROTO_ESP for ours. */
 struct nlmsghdr *xfrm_encode_delete_sa(XfrmMessage buf, const Address *destination, uint32_t spi,

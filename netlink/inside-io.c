@@ -208,7 +208,7 @@ int way_ask(NetlinkChannel *route, const Address *destination, LinkWay *ret) {
 }
 
 bool inside_owns(const Inside *inside, const LinkWay *way) {
-    return way->ifindex == inside->ifindex || list_contains(&inside->inner, &way->source);
+    return inside && (way->ifindex == inside->ifindex || list_contains(&inside->inner, &way->source));
 }
 
 /* -- setting -- */

@@ -18,7 +18,8 @@ DEFINE_CLEANUP(Inside, inside_free)
 
 /* As netlink_io_set_inner(). */
 int inside_set(Inside *inside, const AddressList *inner);
-/* Whether a packet that goes this way stays inside, or would carry an inner address outside. */
+/* Whether a packet that goes this way stays inside, or would carry an inner address outside. *inside*
+ * may be NULL: nothing is. */
 bool inside_owns(const Inside *inside, const LinkWay *way);
 
 /* Which way the kernel would send a packet to *destination*; its errno when it would not. */

@@ -203,8 +203,14 @@ int sad_guard(Sad *sad, const Address *inner) {
 }
 
 int sad_unguard(Sad *sad, const Address *inner) {
-    XfrmPolicy guard = xfrm_block_policy(inner, sad->id);
-    return policy_delete(sad, &guard);
+    XfrmMessage buf;
+    XfrmPolicy guard = xfrm_block_policy(inner, sad->id), there;
+    Address guarded;
+    int r = channel_request(sad->channel, xfrm_encode_policy_id(buf, XFRM_MSG_GETPOLICY, &guard), take_policy,
+                            &there);
+    if (r == 0 && xfrm_policy_is_block(&there, sad->id, &guarded))
+        r = policy_delete(sad, &guard);
+    return gone_is_fine(r);
 }
 
 int sad_guarded(Sad *sad, void (*take)(const Address *inner, void *userdata), void *userdata) {
@@ -344,8 +350,6 @@ static void batch_take_back(Sad *sad, const Batch *b, const Installed *pair) {
  */
 static int batch_renew_expired(Sad *sad, const ChildSa *child, Batch *b) {
     XfrmMessage buf;
-    if (b->results[BATCH_SA_IN] != -ESRCH)
-        return 0;
     struct nlmsghdr *m = xfrm_encode_sa_in(buf, XFRM_MSG_NEWSA, child, sad->id);
     b->results[BATCH_SA_IN] = channel_request(sad->channel, m, NULL, NULL);
     explicit_bzero(buf, sizeof buf);

@@ -11,7 +11,7 @@
 
 #include "ike/child-sa.h"
 
-#define XFRM_MESSAGE_MAX      2048 /* bytes; the largest is an SA with the largest replay window */
+#define XFRM_MESSAGE_MAX      1024                  /* bytes; the largest is an SA with the longest keys */
 #define XFRM_POLICIES_MAX     (2 * TS_MAX * TS_MAX) /* every pair of selectors, in and out */
 #define XFRM_SPI_MIN          0x100                 /* RFC 4303 2.1: 1..255 are reserved by IANA */
 #define XFRM_SPI_MAX          UINT32_MAX

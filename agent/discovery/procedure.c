@@ -153,6 +153,9 @@ static const struct Row {
     ProcedureStep next;
     ProcedureStep on_failure;
 } table[STEPS_] = {
+    /* clang-format off: a table is read by its columns */
+    /* step: {title, clause and steps, whose DNS, state},
+     *       skip if, does, waits for, next, on failure */
     [STEP_IDLE] =
         {{"Not started", "", RESOLVER_NONE, AGENT_IDLE}, NULL, NULL, EVENT_START, STEP_NETWORK, STEP_IDLE},
     [STEP_NETWORK] = {{"Wait for the network", "5.1.2.2 pre-condition", RESOLVER_NONE, AGENT_WAITING_NETWORK},
@@ -209,7 +212,7 @@ static const struct Row {
                       mme_dns_do,
                       EVENT_RESOLVED,
                       STEP_REGISTERED,
-                      STEP_WAIT},
+                      STEP_WAIT_MME},
     [STEP_REGISTERED] = {{"Registered with the Serving HeMS", "5.1.3 steps 3-4", RESOLVER_NONE,
                           AGENT_REGISTERED},
                          NULL,
@@ -236,6 +239,7 @@ static const struct Row {
                            EVENT_SESSION_DUE,
                            STEP_HEMS_DNS,
                            STEP_WAIT},
+    /* clang-format on */
 };
 
 const ProcedureRow *procedure_row(ProcedureStep step) {

@@ -2,7 +2,6 @@
 /* What tests in a network namespace of their own share: running ip(8), and looking at what it says. */
 #pragma once
 
-#include <check.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>

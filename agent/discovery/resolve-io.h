@@ -41,9 +41,9 @@ typedef struct ResolverConfig {
 /* The answer to one question: error == 0 and at least one address in the order to try; or error != 0 and
  * *text* a line that names the question, what went wrong and who was asked ("segw.example: the name does not
  * exist (NXDOMAIN); asked public DNS 192.0.2.53"): -ENXIO: the name does not exist or has no address;
- * -ETIMEDOUT: no server answered in time; -ECONNREFUSED: no server could be reached; -EAGAIN: the server's
- * own failure (SERVFAIL, REFUSED ...); -EBADMSG: an answer that cannot be read; -EINVAL: not a name; tunnel
- * side: the errno of the bind that failed. */
+ * -ETIMEDOUT: no server answered in time or could be reached; -EAGAIN: the server's own failure (SERVFAIL,
+ * REFUSED ...); -EBADMSG: an answer that cannot be read; -EINVAL: not a name; tunnel side: the errno of the
+ * bind that failed. */
 typedef struct ResolverAnswer {
     int error;
     AddressList addresses;

@@ -15,6 +15,7 @@
 #include <wolfssl/wolfcrypt/random.h>
 #include <wolfssl/wolfcrypt/rsa.h>
 #include <wolfssl/wolfcrypt/signature.h>
+#include <wolfssl/wolfcrypt/wc_port.h>
 
 /* RFC 3526 clause 3: 2^2048 - 2^1984 - 1 + 2^64 * (floor(2^1918 pi) + 124476); the generator is 2. */
 static const uint8_t modp_2048[256] = {
@@ -91,7 +92,9 @@ static int rng_device(int device, wc_CryptoInfo *info, void *context) {
 static int wolf_rng_init(WolfRng *r, const Rng *source) {
     static bool registered;
 
-    if (!registered && wc_CryptoCb_RegisterDevice(RNG_DEVICE, rng_device, NULL) != 0)
+    /* The library's own initialization empties its table of devices. */
+    if (!registered &&
+        (wolfCrypt_Init() != 0 || wc_CryptoCb_RegisterDevice(RNG_DEVICE, rng_device, NULL) != 0))
         return -EIO;
     registered = true;
     r->source = source;

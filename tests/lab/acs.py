@@ -11,7 +11,8 @@ The log has a line for each message: time, session, what. A broken rule (acs/rul
 A scenario is a JSON object. What belongs to a session may stand at the top (for all) or in "sessions" under its
 number ("1", "2-4", "5-", "*": the first that fits), counted in attempts that reached the HeMS. SESSION, STEP, FAULT
 and EXPECT below name every key; a key that is not there is an error. "extends" names a file to start from.
-Comparisons are a number or "==1", ">=1", "<=1", ">1", "<1". Patterns are the whole value, or "~REGEX".
+Comparisons are a number or "==1", ">=1", "<=1", ">1", "<1"; "counted" for a RetryCount is as many as sessions failed.
+Patterns are the whole value, or "~REGEX". SHORT names what may begin a parameter's name in place of a long path.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "acs"))
 import soap  # noqa: E402
 import web  # noqa: E402
-from rules import RULES  # noqa: E402
+from rules import LTE, RULES  # noqa: E402
 
 TOP = {
     "comment": "what it shows, for the reader",
@@ -43,7 +44,7 @@ TOP = {
 SESSION = {
     "namespace": "CWMP namespace of the HeMS's messages, default that of cwmp-1-0",
     "inform_namespaces": "those an Inform may have; default cwmp-1-0 first, later also the HeMS's",
-    "inform": "what the Inform has to hold: events (list), retry_count (comparison), parameters ({name: pattern})",
+    "inform": "what the Inform has to hold: events (list), retry_count (comparison or counted), parameters ({name: pattern})",
     "steps": "the requests of the HeMS, in order",
     "then": "how the session ends: 204, 200-empty, 200-chunked-empty, close",
     "answer": "how answers are sent: length, chunked, close (a new connection for each), eof",
@@ -81,6 +82,7 @@ EXPECT = {
     "informs": "comparison: Informs that opened a session", "sessions_ok": "comparison", "sessions_failed": "comparison",
     "events": "the events of the first Informs, a list for each",
 }
+SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer."}
 HTML = b"<!DOCTYPE html>\n<html><head><title>It works</title></head><body><p>Not a HeMS.<br></body></html>\n"
 THEN = {
     "204": lambda: web.Answer(204),
@@ -135,7 +137,10 @@ def check_session(what, spec):
 def load(path):
     """The scenario in a file, with what it extends. Raises BadScenario."""
     try:
-        scenario = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        for short, name in SHORT.items():
+            text = text.replace(short, name)
+        scenario = json.loads(text)
         if "extends" in scenario:
             scenario = {**load(Path(path).parent / scenario["extends"]), **scenario}
         known("the scenario", scenario, {**TOP, **SESSION})
@@ -176,6 +181,7 @@ class Session:
         self.step = None  # the request that is out
         self.ident = None  # and its cwmp:ID
         self.reconnects = False  # the HeMS closed the connection, another has to follow
+        self.moved = False  # and has followed
         self.namespace = spec.get("namespace", soap.CWMP + "0")
 
     def envelope(self, ident, message, content="", namespace=None):
@@ -268,7 +274,7 @@ class Acs:
         if session and session.connection is connection:
             return session
         if session and session.reconnects:
-            session.connection, session.reconnects = connection, False
+            session.connection, session.reconnects, session.moved = connection, False, True
             self.write(f"goes on over a connection from {connection.peer}", session)
             return session
         if session and session.state != "challenged" and not session.connection.closed():
@@ -401,7 +407,7 @@ class Acs:
         if "0 BOOTSTRAP" in session.inform["Event"]:
             self.bootstrapped.add(session.inform["DeviceId"])
         if name == "Inform":
-            self.check(False, "INFORM-ONCE", "a second Inform")
+            self.check(False, "SESSION-GO-ON" if session.moved else "INFORM-ONCE", "a second Inform")
             return self.give_up(session, "a second Inform")
         if session.state == "informed" and name in ("GetRPCMethods", "TransferComplete"):
             soap.read_fields(message, self.check)

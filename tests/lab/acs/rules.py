@@ -17,7 +17,7 @@ RULES = {
     "HTTP-EMPTY": ("3.4.1", "an empty POST has neither SOAPAction nor Content-Type"),
     "HTTP-PIPELINE": ("3.4.2", "no request before the answer to the one before"),
     "HTTP-CLOSED": ("3.4.1", "nothing is sent on a connection that the HeMS has closed"),
-    "COOKIE-BACK": ("3.4.6", "each cookie of the session that fits the path comes back as name=value, in one Cookie header"),
+    "COOKIE-BACK": ("3.4.6", "the cookies of the session (those for other paths may stay away) come back as name=value, in one Cookie header"),
     "COOKIE-OLD": ("3.4.6", "cookies end with their session"),
     "AUTH-ANSWER": ("3.4.4", "a digest challenge is answered by the same request with credentials, on the same connection"),
     "AUTH-DIGEST": ("RFC 2617 3.2.2", "the digest's fields and response are right"),

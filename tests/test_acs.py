@@ -555,9 +555,17 @@ class Breakers(Lab):
         first, second = Cpe(address), Cpe(address)
         for cpe, status in ((first, 200), (second, 503)):
             self.assertEqual(cpe.post("Inform", envelope("me", cpe.inform()))[0], status)
-        self.assert_broken("SESSION-ONE", self.finish())
-        first.close()
         second.close()
+        first.close()
+        self.assert_broken("SESSION-ONE", self.finish())
+
+    def test_agent_that_died_without_a_word(self):
+        address = self.start("again.json")
+        first, second = Cpe(address), Cpe(address)
+        self.addCleanup(first.close)
+        self.assertEqual(first.post("Inform", envelope("me", first.inform()))[0], 200)
+        self.assertTrue(second.attempt())
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
 
     def test_SESSION_END(self):
         cpe = self.cpe({})

@@ -207,11 +207,14 @@ class Acs:
         self.events = []
         self.bootstrapped = set()
         self.verdict = None
+        self.concluded = False
 
     # ---- log and verdict
 
     def write(self, text, session=None):
         with self.lock:
+            if self.concluded:  # the verdict is the last line
+                return
             now = time.time()
             stamp = time.strftime("%H:%M:%S", time.localtime(now)) + f".{int(now * 1000) % 1000:03}"
             print(stamp, f"s{session.number}" if session else "-", text, file=self.log, flush=True)
@@ -224,7 +227,7 @@ class Acs:
             clause, demand = RULES[rule]
             why = f"{rule} ({clause}: {demand}): {text}".replace("\n", "\\n").replace("\r", "\\r")
             self.write(f"broken {why}", self.session)
-            if self.verdict is None:
+            if self.verdict is None and not self.concluded:
                 self.verdict = why
                 print(f"VERDICT fail: {why}", file=self.log, flush=True)
 
@@ -239,6 +242,7 @@ class Acs:
                 got = self.events[number] if number < len(self.events) else None
                 self.check(got is not None and sorted(got) == sorted(wanted), "SCENARIO",
                            f"events of Inform {number + 1}: {got}, not {wanted}")
+            self.concluded = True
             print(f"VERDICT fail: {self.verdict}" if self.verdict else "VERDICT ok", file=self.log, flush=True)
             return 1 if self.verdict else 0
 
@@ -269,7 +273,7 @@ class Acs:
 
     def enter(self, connection):
         """The session that a request on this connection belongs to, a new one if there is none; None if there is
-        another one."""
+        another one that cannot be given up for it."""
         session = self.session
         if session and session.connection is connection:
             return session
@@ -279,9 +283,10 @@ class Acs:
             return session
         if session and session.state != "challenged" and not session.connection.closed():
             self.check(False, "SESSION-ONE", f"{connection.peer} while {session.connection.peer} is in a session")
-            return None
+            if "SESSION-ONE" not in self.scenario.get("allow", []):
+                return None
         if session:
-            self.left(session, "the CPE closed the connection")
+            self.left(session, "the CPE has left its connection")
         self.check(not connection.used_up, "SESSION-REUSE", f"by {connection.peer}")
         self.number += 1
         self.session = Session(self.number, session_spec(self.scenario, self.number), connection)
@@ -598,9 +603,13 @@ class Acs:
                 peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
                 threading.Thread(target=self.serve_connection, args=(sock, peer), daemon=True).start()
         with self.lock:
-            self.changed.wait_for(lambda: self.session is None and not self.busy, FINISH_SECONDS)
+            self.changed.wait_for(self.quiet, FINISH_SECONDS)
         self.listener.close()
         return self.conclude()
+
+    def quiet(self):
+        """Nothing is going on; a refused CPE need not come back."""
+        return not self.busy and (self.session is None or self.session.state == "challenged")
 
     def stop(self):
         self.stopping = True

@@ -5,6 +5,9 @@
 #include "cwmp/model.h"
 #include "cwmp/soap.h"
 
+/* Parameters in one answer; a request may name a partial path many times. */
+#define RPC_ANSWER_MAX 100000
+
 /* What answering a request did besides answering. */
 typedef struct RpcEffect {
     bool values_set;      /* a SetParameterValues was committed; *outcome* says what it touched */

@@ -13,13 +13,23 @@
 #define SOAP_ELEMENTS_MAX 100000            /* elements altogether */
 #define SOAP_TAG_MAX      8192              /* bytes of one tag with its attributes */
 
-/* Namespaces, not protocol versions: 1.3 and 1.4 are spoken in that of 1.2. */
+/* Namespaces, not protocol versions: 1.3 and 1.4 are spoken in that of 1.2. There are HeMSs that use the last
+ * two all the same, and get their answer in them. */
 typedef enum CwmpVersion {
     CWMP_1_0,
     CWMP_1_1,
     CWMP_1_2,
+    CWMP_1_3,
+    CWMP_1_4,
     CWMP_VERSIONS_,
 } CwmpVersion;
+
+#define SOAP_NS_ENVELOPE "http://schemas.xmlsoap.org/soap/envelope/"
+#define SOAP_NS_ENCODING "http://schemas.xmlsoap.org/soap/encoding/"
+#define SOAP_NS_SCHEMA   "http://www.w3.org/2001/XMLSchema"
+#define SOAP_NS_INSTANCE "http://www.w3.org/2001/XMLSchema-instance"
+/* "urn:dslforum-org:cwmp-1-0" and so on. */
+const char *cwmp_version_namespace(CwmpVersion version);
 
 /* X(name, local name of the element in the Body) */
 #define SOAP_KINDS(X)                                                                                        \

@@ -15,7 +15,7 @@
 
 #define STORE_APPLICATION_ID 0x48654e42 /* "HeNB": not just any SQLite file */
 #define STORE_VERSION        1
-#define STORE_BUSY_MSEC      2000 /* somebody may be reading with sqlite3(1) */
+#define STORE_BUSY_MSEC      500 /* somebody may be reading with sqlite3(1) */
 
 struct Store {
     sqlite3 *db;

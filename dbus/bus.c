@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See bus.h. org.henb.Agent1, as API.md describes it: one table of properties, from which come the vtable,
  * the comparison of two states and the names in PropertiesChanged. */
-#include "bus.h"
+#include "dbus/bus.h"
 
 #include <systemd/sd-bus.h>
 

@@ -529,7 +529,7 @@ int soap_decode(const void *data, size_t size, SoapMessage *ret, char *error) {
     Decoder d = {
         .text = error,
         .message = {.name = "", .parameter_key = "", .path = "", .fault_text = "", .current_time = ""}};
-    const char *s = data;
+    const char *s = data ? data : "";
 
     if (size > SOAP_ENVELOPE_MAX)
         return decoder_fail(&d, -E2BIG, "XML: %zu bytes, more than %d", size, SOAP_ENVELOPE_MAX);

@@ -11,7 +11,7 @@
 #define SOAP_ENVELOPE_MAX (2 * 1024 * 1024) /* bytes */
 #define SOAP_DEPTH_MAX    32                /* nested elements */
 #define SOAP_ELEMENTS_MAX 100000            /* elements altogether */
-#define SOAP_TAG_MAX      8192              /* bytes of one tag with its attributes */
+#define SOAP_TAG_MAX      4096              /* bytes of one tag with its attributes */
 
 /* Namespaces, not protocol versions: 1.3 and 1.4 are spoken in that of 1.2. There are HeMSs that use the last
  * two all the same, and get their answer in them. */

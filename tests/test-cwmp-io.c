@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cwmp/cwmp-io.h"
@@ -517,7 +518,98 @@ START_TEST(closing_calls_nobody) {
 }
 END_TEST
 
-SUITE("cwmp-io", a_session_on_one_connection, a_closed_connection_is_replaced,
+/* A registration with engine, codec, model and HTTP together, wired as the manager wires them. */
+#define SOAP(body)                                                                                           \
+    "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "                                     \
+    "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:ID>9</c:ID></e:Header><e:Body>" body                 \
+    "</e:Body></e:Envelope>"
+#define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+typedef struct Registration {
+    Session *session;
+    char seen[16]; /* kinds of actions but for POSTs */
+    bool ended;
+} Registration;
+
+static Moment now(void) {
+    struct timespec ts;
+    ck_assert_int_eq(clock_gettime(CLOCK_BOOTTIME, &ts), 0);
+    return (Moment){.mono = (usec_t)ts.tv_sec * USEC_PER_SEC, .real = UINT64_C(1795417689) * USEC_PER_SEC};
+}
+
+static void registration_answer(void *userdata, const SessionResponse *response);
+
+static void registration_drain(Registration *r) {
+    static const char letters[] = {[SESSION_POST] = 'p',
+                                   [SESSION_ACCEPTED] = 'a',
+                                   [SESSION_CHANGED] = 'c',
+                                   [SESSION_ANSWERED] = 'w',
+                                   [SESSION_ENDED] = 'e'};
+    SessionAction action;
+    while (session_next(r->session, &action)) {
+        r->seen[strlen(r->seen)] = letters[action.kind];
+        if (action.kind == SESSION_POST)
+            ck_assert_int_eq(cwmp_io_post(io, action.body, action.size, registration_answer, r), 0);
+        if (action.kind == SESSION_ENDED) {
+            ck_assert_msg(action.error == 0, "%s", action.text);
+            r->ended = true;
+        }
+    }
+}
+
+static void registration_answer(void *userdata, const SessionResponse *response) {
+    Registration *r = userdata;
+    ck_assert_int_eq(session_input(r->session, now(), response), 0);
+    registration_drain(r);
+}
+
+START_TEST(a_registration_over_http) {
+    static const Answer answers[] = {
+        {.text = CLOSING SOAP("<c:InformResponse><MaxEnvelopes>1</MaxEnvelopes></c:InformResponse>"),
+         .close = true},
+        {.text =
+             CLOSING SOAP("<c:SetParameterValues><ParameterList><P><Name>Device.Services.FAPService.1."
+                          "FAPControl.LTE.Gateway.S1SigLinkServerList</Name><Value>mme.example</Value></P>"
+                          "</ParameterList><ParameterKey/></c:SetParameterValues>"),
+         .close = true},
+        {.text = "HTTP/1.1 204 No Content\r\n\r\n"},
+    };
+    static const SoapEvent events[] = {{"0 BOOTSTRAP", ""}, {"1 BOOT", ""}};
+    Registration r = {0};
+    Model *model;
+    ModelMme mme;
+
+    start();
+    Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+    open_to(s);
+    ck_assert_int_eq(model_new(&model, &(ModelConfig){0}), 0);
+    const SessionConfig config = {.url = "http://hems.invalid/",
+                                  .device = {"Example", "00A0BC", "HeNB", "000001"},
+                                  .events = events,
+                                  .n_events = ARRAY_SIZE(events),
+                                  .model = model};
+    ck_assert_int_eq(session_new(&r.session, &config, now()), 0);
+    registration_drain(&r);
+    while (!r.ended)
+        ck_assert_int_ge(sd_event_run(event, 20 * USEC_PER_SEC), 0);
+    ck_assert_str_eq(r.seen, "papcpwe");
+    model_mme(model, &mme);
+    ck_assert_uint_eq(mme.list.n, 1);
+    ck_assert_str_eq(mme.list.items[0].entry, "mme.example");
+    session_free(r.session);
+    model_free(model);
+    cwmp_io_close(io);
+    server_stop(s);
+    ck_assert_uint_eq(s->n_requests, 3);
+    ck_assert_ptr_nonnull(strstr(s->requests[0], "<cwmp:Inform>"));
+    ck_assert_ptr_nonnull(strstr(s->requests[1], "Content-Length: 0\r\n"));
+    ck_assert_ptr_nonnull(strstr(s->requests[2], "<cwmp:SetParameterValuesResponse><Status>0</Status>"));
+    server_free(s);
+    stop();
+}
+END_TEST
+
+SUITE("cwmp-io", a_registration_over_http, a_session_on_one_connection, a_closed_connection_is_replaced,
       whatever_the_status_it_is_handed_on, answers_that_are_not_whole,
       a_socket_that_cannot_be_bound_does_not_connect, a_bound_socket_shows_its_address,
       ipv6_by_name_and_by_address, nobody_listens, targets_that_are_refused, handlers_may_post_and_free,

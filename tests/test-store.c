@@ -192,13 +192,15 @@ END_TEST
 
 START_TEST(a_damaged_store_is_refused) {
     Store *store;
-    char text[64];
     start();
     ck_assert_int_eq(store_open(&store, path), 0);
-    for (unsigned i = 0; i < 500; i++) {
-        snprintf(text, sizeof text, "parameter %u", i);
-        ck_assert_int_eq(store_commit(store, (const StoreChange[]){{text, text}}, 1), 0);
+    static char names[500][64];
+    StoreChange changes[ARRAY_SIZE(names)];
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(names[i], sizeof names[i], "parameter %u", i);
+        changes[i] = (StoreChange){names[i], names[i]};
     }
+    ck_assert_int_eq(store_commit(store, changes, ARRAY_SIZE(changes)), 0);
     store_close(store);
     int fd = open(path, O_WRONLY | O_CLOEXEC), r;
     char junk[3000];

@@ -101,7 +101,8 @@ void link_drain(Link *l) {
             transmit(l, false, &a.send.local, &a.send.remote, a.send.data, a.send.size);
             break;
         case IKE_ALLOCATE_SPI:
-            ike_sa_spi(l->sa, l->now, l->refuse_spi ? 0 : 0xc0ffee01);
+            if (!l->hold_spi)
+                ike_sa_spi(l->sa, l->now, l->refuse_spi ? 0 : 0xc0ffee01);
             break;
         case IKE_CHILD_UP:
             l->ups++;
@@ -194,4 +195,32 @@ unsigned link_count(const Link *l, uint8_t exchange, bool response) {
         n += !l->sent[i].by_gateway && l->sent[i].header.exchange == exchange &&
              !!(l->sent[i].header.flags & IKE_FLAG_RESPONSE) == response;
     return n;
+}
+
+void link_assert_agreed(const Link *l) {
+    const ChildSa *a = &l->child, *b = &l->responder.child;
+
+    ck_assert_uint_eq(l->ups, 1);
+    ck_assert(l->responder.peer_authenticated);
+    ck_assert_uint_eq(a->spi_in, b->spi_out);
+    ck_assert_uint_eq(a->spi_out, b->spi_in);
+    ck_assert_uint_gt(a->keys_in.encryption_size, 0);
+    ck_assert_mem_eq(&a->keys_in, &b->keys_out, sizeof a->keys_in);
+    ck_assert_mem_eq(&a->keys_out, &b->keys_in, sizeof a->keys_in);
+    ck_assert_mem_ne(&a->keys_out, &a->keys_in, sizeof a->keys_in);
+}
+
+void link_assert_ended(Link *l, IkeEnd end, const char *text) {
+    ck_assert_msg(!link_establish(l), "established");
+    link_run(l, USEC_NEVER);
+    ck_assert_uint_eq(l->ends, 1);
+    ck_assert_msg(l->end == end, "ended %d (%s), not %d", l->end, l->text, end);
+    CONTAINS(l->text, text);
+    ck_assert_uint_eq(l->ups, 0);
+    ck_assert(ike_sa_deadline(l->sa) == USEC_NEVER);
+}
+
+void link_assert_up(Link *l) {
+    ck_assert_msg(link_establish(l), "ended %d: %s", l->end, l->text);
+    link_assert_agreed(l);
 }

@@ -48,6 +48,7 @@ struct Link {
     void (*mangle)(Link *link, bool by_gateway, uint8_t *data, size_t *size);
     void *userdata;
     bool refuse_spi; /* the kernel has none */
+    bool hold_spi;   /* the kernel has not answered yet */
 
     size_t n_flights, n_sent;
     Flight flights[LINK_FLIGHTS_MAX];
@@ -81,5 +82,11 @@ void link_inject(Link *link, const Endpoint *from, const void *data, size_t size
 void link_send_message(Link *link, const Message *m);
 void link_drain(Link *link);
 void link_close(Link *link);
+/* Both ends hold the same pair, seen from opposite sides; or the SA ended so. */
+void link_assert_agreed(const Link *link);
+void link_assert_up(Link *link);
+void link_assert_ended(Link *link, IkeEnd end, const char *text);
+#define CONTAINS(text, part) ck_assert_msg(strstr(text, part) != NULL, "\"%s\" lacks \"%s\"", text, part)
+
 /* How many datagrams the HeNB sent of *exchange*, requests or responses. */
 unsigned link_count(const Link *link, uint8_t exchange, bool response);

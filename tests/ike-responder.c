@@ -152,6 +152,8 @@ static void seal_end(Responder *r, IkeWriter *m, Seal *s, Message *ret) {
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNKNOWN_STATUS, NULL, 0);
     }
     size_t plain = m->w.len - s->plain;
+    if (r->switches.mangle_inner)
+        r->switches.mangle_inner(r->switches.userdata, ret->bytes[18], ret->bytes + s->plain, plain);
     writer_reserve(&m->w, seal_overhead(keys, plain) - keys->encr->iv_size);
     writer_patch_u16(&m->w, s->sk + 2, (uint16_t)(m->w.len - s->sk));
     ck_assert_int_eq(ike_writer_finish(m), 0);

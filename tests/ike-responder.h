@@ -68,6 +68,9 @@ typedef struct Switches {
     bool esp_zero_spi, esp_foreign; /* a reserved SPI; an algorithm not offered */
     bool critical_auth;
     bool bad_inner; /* a payload in SK whose length runs past the end */
+    /* Changes what is about to be sealed. */
+    void (*mangle_inner)(void *userdata, uint8_t exchange, uint8_t *plain, size_t size);
+    void *userdata;
 } Switches;
 
 typedef enum ResponderState {

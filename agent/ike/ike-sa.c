@@ -148,11 +148,13 @@ static void ike_sa_end(IkeSa *sa, IkeEnd end, const char *format, ...) {
 }
 
 /* Says why and deletes what the gateway believes is up; IKE_ENDED follows with this reason, not the
- * deletion's. */
+ * deletion's. An SA that is being deleted stays with its first reason. */
 static void ike_sa_refuse(IkeSa *sa, IkeEnd end, const char *format, ...) _printf_(3, 4);
 static void ike_sa_refuse(IkeSa *sa, IkeEnd end, const char *format, ...) {
     va_list ap;
 
+    if (sa->state == STATE_CLOSING || sa->state == STATE_ENDED)
+        return;
     sa->end = end;
     va_start(ap, format);
     vsnprintf(sa->ended_text, sizeof sa->ended_text, format, ap);
@@ -368,8 +370,10 @@ static const char *notify_text(unsigned type, char buf[static 64]) {
 
 #define NOTIFY_TEXT(type) notify_text((type), (char[64]){0})
 
-/* 2.6: the same request again with the cookie first. */
+/* 2.6: the same request again with the cookie first. The cookie we have already is a copy that came late. */
 static bool init_cookie(IkeSa *sa, Moment now, const IkeNotify *n) {
+    if (n->size == sa->cookie_size && memcmp(n->data, sa->cookie, n->size) == 0)
+        return false;
     if (n->size < 1 || n->size > IKE_COOKIE_MAX || sa->cookies == IKE_COOKIES_MAX)
         return false;
     sa->cookies++;
@@ -388,9 +392,16 @@ static bool init_group(IkeSa *sa, Moment now, const IkeNotify *n) {
 
     for (const uint16_t *g = proposals_groups(); *g; g++)
         offered |= *g == group;
-    if (!reader_done(&r) || !offered || group == key_exchange_group(sa->key_exchange) ||
-        sa->groups == IKE_GROUPS_MAX)
+    if (!reader_done(&r) || !offered || sa->groups == IKE_GROUPS_MAX)
         return false;
+    if (group == key_exchange_group(sa->key_exchange)) {
+        if (sa->groups == 0)
+            return false;
+        /* A copy that came late; a gateway that means it will repeat itself until it is believed. */
+        sa->groups++;
+        sa->counters.unexpected++;
+        return true;
+    }
     sa->groups++;
     if (key_exchange_replace(sa, group) < 0 || init_start(sa, now) < 0)
         ike_sa_end(sa, IKE_END_FAILED, "the key pair for another Diffie-Hellman group could not be made");
@@ -668,7 +679,7 @@ static bool address_is_usable(const Address *a) {
     if (a->family == AF_INET)
         return a->bytes[0] != 0 && a->bytes[0] != 127 && a->bytes[0] < 224;
     return !IN6_IS_ADDR_MULTICAST(&a->in6) && !IN6_IS_ADDR_LOOPBACK(&a->in6) &&
-           !IN6_IS_ADDR_LINKLOCAL(&a->in6);
+           !IN6_IS_ADDR_LINKLOCAL(&a->in6) && !IN6_IS_ADDR_V4MAPPED(&a->in6);
 }
 
 static bool selectors_cover(const TrafficSelector *ts, size_t n, const Address *a) {
@@ -876,16 +887,41 @@ static void peer_request(IkeSa *sa, Moment now, const IkeHeader *h, const IkePay
 
 /* Input ------------------------------------------------------------------------------------------------- */
 
+/* An answer that ends what was being closed: to our DELETE, whatever it holds, or an IKE_AUTH by which the
+ * gateway set nothing up. */
+static bool closing_is_done(const IkeSa *sa, const IkeHeader *h, const IkePayloads *payloads, int error) {
+    if (h->exchange == IKE_EXCHANGE_AUTH)
+        return !error && error_notify(payloads) && !ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0);
+    return !(sa->wants & WANT_DELETE);
+}
+
 static void sealed_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads *payloads,
                             int error) {
     request_forget(sa);
-    if (error) /* protected, so it is the gateway's own doing (2.21.2) */
+    if (sa->state == STATE_CLOSING) {
+        if (closing_is_done(sa, h, payloads, error))
+            closing_done(sa);
+    } else if (error) /* protected, so it is the gateway's own doing (2.21.2) */
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "the gateway's answer breaks the protocol (%s)",
                       error > 0 ? NOTIFY_TEXT(error) : "malformed");
-    else if (h->exchange == IKE_EXCHANGE_AUTH && sa->state == STATE_AUTH)
+    else if (h->exchange == IKE_EXCHANGE_AUTH)
         auth_response(sa, now, payloads);
-    else if (sa->state == STATE_CLOSING && !(sa->wants & WANT_DELETE))
-        closing_done(sa);
+}
+
+/* Notifies and deletes are walked through more than once: here they are held against the format. */
+static int bodies_check(const IkePayloads *payloads) {
+    IkeNotify n;
+    IkeDelete d;
+
+    for (size_t i = 0; i < payloads->n; i++) {
+        const IkePayload *p = &payloads->items[i];
+        int r = p->type == IKE_PAYLOAD_NOTIFY   ? ike_notify_decode(p, &n)
+                : p->type == IKE_PAYLOAD_DELETE ? ike_delete_decode(p, &d)
+                                                : 0;
+        if (r != 0)
+            return r;
+    }
+    return 0;
 }
 
 /* Opens the SK payload and goes on with what is in it. */
@@ -904,6 +940,8 @@ static void sealed_input(IkeSa *sa, Moment now, const IkeHeader *h, uint8_t *dat
     int error = ike_payloads_split(reader_new(plain, plain_size), inner_type, &payloads, &type);
     if (error == 0)
         error = ike_payloads_check(&payloads, h->exchange, response, true, &type);
+    if (error == 0)
+        error = bodies_check(&payloads);
     if (error == -EBADMSG)
         error = IKE_NOTIFY_INVALID_SYNTAX;
     if (error)

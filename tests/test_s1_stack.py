@@ -74,8 +74,8 @@ class S1Stack(unittest.TestCase):
         self.assert_tries(stack)
 
     def test_each_address_in_order_and_by_family(self):
-        self.tell("take", "InnerAddresses 10.64.0.1 2001:db8::1", "Mme a 36412 2001:db8::20 10.0.0.20", "Mme+ b 5 10.0.0.21",
-                  "State registered")
+        self.tell("take", "InnerAddresses 10.64.0.1 2001:db8::1", "Mme a 36412 2001:db8::20 10.0.0.20",
+                  "Mme+ b 5 10.0.0.21", "State registered")
         stack = self.stack()
         tried = [stack.stdout.readline().partition(": ")[0] for _ in range(3)]
         self.assertEqual(tried, ["no association 2001:db8::1 -> 2001:db8::20 port 36412",

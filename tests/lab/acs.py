@@ -44,7 +44,8 @@ TOP = {
 SESSION = {
     "namespace": "CWMP namespace of the HeMS's messages, default that of cwmp-1-0",
     "inform_namespaces": "those an Inform may have; default cwmp-1-0 first, later also the HeMS's",
-    "inform": "what the Inform has to hold: events (list), retry_count (comparison or counted), parameters ({name: pattern})",
+    "inform": "what the Inform has to hold: events (list), retry_count (comparison or counted), parameters ({name:"
+              " pattern})",
     "steps": "the requests of the HeMS, in order",
     "then": "how the session ends: 204, 200-empty, 200-chunked-empty, close",
     "answer": "how answers are sent: length, chunked, close (a new connection for each), eof",
@@ -79,7 +80,8 @@ FAULT = {
     "seconds": "of kind hold", "code": "of kind fault: the ACS's fault code",
 }
 EXPECT = {
-    "informs": "comparison: Informs that opened a session", "sessions_ok": "comparison", "sessions_failed": "comparison",
+    "informs": "comparison: Informs that opened a session",
+    "sessions_ok": "comparison", "sessions_failed": "comparison",
     "events": "the events of the first Informs, a list for each",
 }
 SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer."}
@@ -520,8 +522,8 @@ class Acs:
                                             answer.headers),
             "truncated": lambda: web.Answer(200, answer.body[:len(answer.body) // 2], answer.headers, close=True,
                                             lie=len(answer.body) - len(answer.body) // 2),
-            "namespace": lambda: web.Answer(200, session.envelope(ident, "InformResponse", "<MaxEnvelopes>1</MaxEnvelopes>",
-                                                                  "urn:example-org:other-1-0"), answer.headers),
+            "namespace": lambda: web.Answer(200, session.envelope(
+                ident, "InformResponse", soap.element("MaxEnvelopes", "1"), "urn:example-org:other-1-0"), answer.headers),
             "fault": lambda: web.Answer(200, session.envelope(ident, "Fault", soap.element(
                 "FaultCode", str(fault.get("code", 8001))) + soap.element("FaultString", "By the scenario")),
                 answer.headers),

@@ -68,7 +68,8 @@ def main():
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(0))
     family = socket.AF_INET6 if ":" in args.listen[0] else socket.AF_INET
-    with open(args.log, "w", encoding="utf-8") as log, socket.socket(family, socket.SOCK_STREAM, IPPROTO_SCTP) as server:
+    server = socket.socket(family, socket.SOCK_STREAM, IPPROTO_SCTP)
+    with open(args.log, "w", encoding="utf-8") as log, server:
         server.setsockopt(IPPROTO_SCTP, SCTP_EVENTS, DATA_IO_EVENT)
         server.bind(args.listen)
         server.listen(16)

@@ -257,7 +257,7 @@ static int associate_one(const char *interface, const char *from, const char *to
         return -errno;
     int r = socket_prepare(fd, interface, &local, local_len);
     if (r >= 0 && connect(fd, (struct sockaddr *)&remote, remote_len) < 0)
-        r = -errno;
+        r = errno == EINPROGRESS ? -ETIMEDOUT : -errno; /* how SO_SNDTIMEO shows */
     if (r >= 0 && send(fd, hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello)
         r = -errno;
     if (r < 0) {

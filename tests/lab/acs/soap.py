@@ -255,7 +255,8 @@ MESSAGES = {
         "ParameterList": read_values,
     },
     "GetRPCMethods": {},
-    "TransferComplete": {"CommandKey": key, "FaultStruct": read_transfer_fault, "StartTime": time, "CompleteTime": time},
+    "TransferComplete": {
+        "CommandKey": key, "FaultStruct": read_transfer_fault, "StartTime": time, "CompleteTime": time},
     "GetRPCMethodsResponse": {"MethodList": read_strings},
     "GetParameterNamesResponse": {"ParameterList": read_names},
     "GetParameterValuesResponse": {"ParameterList": read_values},

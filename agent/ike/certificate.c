@@ -135,6 +135,7 @@ static time_t verification_clock(time_t *t) {
 static const char *wolf_reason(int r) {
     switch (r) {
     case ASN_NO_SIGNER_E:
+    case ASN_SELF_SIGNED_E:
         return "issued by a CA that is not trusted";
     case ASN_BEFORE_DATE_E:
         return "not yet valid";
@@ -211,7 +212,7 @@ static int load_intermediates(WOLFSSL_CERT_MANAGER *manager, const TrustStore *s
             int r =
                 wolfSSL_CertManagerVerifyBuffer(manager, x->der, (long)x->der_size, WOLFSSL_FILETYPE_ASN1);
             if (r != WOLFSSL_SUCCESS) {
-                if (r != ASN_NO_SIGNER_E && !why[0])
+                if (r != ASN_NO_SIGNER_E && r != ASN_SELF_SIGNED_E && !why[0])
                     refuse(why, x, wolf_reason(r) ?: "cannot be verified", identity);
                 continue;
             }
@@ -220,6 +221,7 @@ static int load_intermediates(WOLFSSL_CERT_MANAGER *manager, const TrustStore *s
                                   : x->has_key_usage && !x->certificate_sign
                                       ? "intermediate may not sign certificates (keyUsage)"
                                   : x->weak_signature ? "signed with a hash below SHA-256"
+                                  : depth == -2       ? "names another issuer than the one that signed it"
                                   : depth == 0        ? "violates the path length of its issuer"
                                                       : NULL;
             if (problem) {

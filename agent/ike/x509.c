@@ -17,6 +17,7 @@ enum {
     DER_UTC_TIME = 0x17,
     DER_GENERALIZED_TIME = 0x18,
     DER_SEQUENCE = 0x30,
+    DER_SET = 0x31,
     DER_CONTEXT = 0x80,
     DER_CONTEXT_CONSTRUCTED = 0xa0,
 };
@@ -185,17 +186,37 @@ static void extensions_read(Reader *r, Certificate *x) {
     r->bad |= list.body.bad;
 }
 
-/* MD5, SHA-1 and SHA-224 with RSA or ECDSA: TS 33.310 forbids what is below SHA-256. */
-static bool signature_is_weak(const Reader *oid) {
-    static const uint8_t pkcs1[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01};
-    static const uint8_t ecdsa_sha1[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01};
-    static const uint8_t ecdsa_sha224[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01};
+/* RFC 4055 3.1: without parameters, or without the first of them, PSS means SHA-1. */
+static bool pss_is_strong(Reader *parameters) {
+    static const uint8_t sha2[] = {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02};
+    Element sequence = element_expect(parameters, DER_SEQUENCE);
+    Element tagged = element_expect(&sequence.body, DER_CONTEXT_CONSTRUCTED);
+    Element hash = element_expect(&tagged.body, DER_SEQUENCE);
+    Element oid = element_expect(&hash.body, DER_OID);
 
-    if (oid->left == sizeof pkcs1 + 1 && memcmp(oid->data, pkcs1, sizeof pkcs1) == 0) {
-        uint8_t last = oid->data[sizeof pkcs1];
-        return last <= 5 || last == 14; /* 10 is PSS, 11 to 13 SHA-256 to SHA-512 */
-    }
-    return oid_is(oid, ecdsa_sha1, sizeof ecdsa_sha1) || oid_is(oid, ecdsa_sha224, sizeof ecdsa_sha224);
+    return oid.body.left == sizeof sha2 + 1 && memcmp(oid.body.data, sha2, sizeof sha2) == 0 &&
+           oid.body.data[sizeof sha2] >= 1 && oid.body.data[sizeof sha2] <= 3;
+}
+
+/* TS 33.310 6.1 forbids what is below SHA-256: what is not on this list is weak. *algorithm* stands behind
+ * the OID. */
+static bool signature_is_weak(const Reader *oid, Reader algorithm) {
+    static const struct {
+        size_t size;
+        uint8_t prefix[8];
+        uint8_t first, last; /* of the byte behind it */
+    } strong[] = {
+        {8, {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01}, 11, 13}, /* PKCS#1, SHA-256 to SHA-512 */
+        {7, {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03}, 2, 4},         /* ECDSA, the same */
+        {2, {0x2b, 0x65}, 112, 113},                                   /* Ed25519, Ed448 */
+    };
+    static const uint8_t pss[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a};
+
+    for (size_t i = 0; i < ARRAY_SIZE(strong); i++)
+        if (oid->left == strong[i].size + 1 && memcmp(oid->data, strong[i].prefix, strong[i].size) == 0 &&
+            oid->data[strong[i].size] >= strong[i].first && oid->data[strong[i].size] <= strong[i].last)
+            return false;
+    return !oid_is(oid, pss, sizeof pss) || !pss_is_strong(&algorithm);
 }
 
 int x509_parse(const uint8_t *der, size_t size, Certificate *ret) {
@@ -220,7 +241,7 @@ int x509_parse(const uint8_t *der, size_t size, Certificate *ret) {
     Element spki = element_expect(t, DER_SEQUENCE);
     if (t->bad || algorithm.body.bad || validity.body.bad || oid.body.bad || !reader_done(&r))
         return -EBADMSG;
-    x.weak_signature = signature_is_weak(&oid.body);
+    x.weak_signature = signature_is_weak(&oid.body, algorithm.body);
     x.issuer = issuer.start, x.issuer_size = issuer.total;
     x.subject = subject.start, x.subject_size = subject.total;
     x.spki = spki.start, x.spki_size = spki.total;
@@ -256,20 +277,59 @@ bool x509_has_identity(const Certificate *x, const char *identity) {
     return false;
 }
 
+/* The commonName of the subject, for a log line only. */
+static Reader common_name(const Certificate *x) {
+    Reader r = reader_new(x->subject, x->subject_size);
+    Element subject = element_expect(&r, DER_SEQUENCE);
+
+    while (subject.body.left > 0 && !subject.body.bad) {
+        Element set = element_expect(&subject.body, DER_SET);
+        Element pair = element_expect(&set.body, DER_SEQUENCE);
+        Element oid = element_expect(&pair.body, DER_OID);
+        if (oid_is(&oid.body, (uint8_t[]){0x55, 0x04, 0x03}, 3))
+            return element_read(&pair.body).body;
+    }
+    return (Reader){.bad = true};
+}
+
+/* What came from a stranger may not end the line it is written in. */
+static void printable(char *s, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (s[i] < ' ' || s[i] > '~')
+            s[i] = '?';
+}
+
+/* Appends as much as fits; *size* includes the terminating zero. */
+static size_t append(char *buf, size_t size, size_t len, const void *data, size_t data_size) {
+    size_t n = MIN(data_size, size - 1 - len);
+    if (n > 0)
+        memcpy(buf + len, data, n);
+    printable(buf + len, n);
+    buf[len + n] = 0;
+    return len + n;
+}
+
+static size_t append_text(char *buf, size_t size, size_t len, const char *text) {
+    return append(buf, size, len, text, strlen(text));
+}
+
 const char *x509_format_names(const Certificate *x, char *buf, size_t size) {
     size_t len = 0;
 
-    snprintf(buf, size, "no subjectAltName");
-    for (size_t i = 0; i < x->n_names && len < size; i++) {
+    for (size_t i = 0; i < x->n_names; i++) {
         const CertificateName *name = &x->names[i];
-        if (name->family == AF_UNSPEC)
-            len += (size_t)snprintf(buf + len, size - len, "%s%.*s", len ? ", " : "", (int)name->size,
-                                    name->data);
-        else {
-            Address a = address_from_bytes(name->family, name->data);
-            len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "", ADDRESS_STR(&a));
-        }
+        Address a = address_from_bytes(name->family, name->data);
+        if (i > 0)
+            len = append_text(buf, size, len, ", ");
+        len = name->family == AF_UNSPEC ? append(buf, size, len, name->data, name->size)
+                                        : append_text(buf, size, len, ADDRESS_STR(&a));
     }
+    if (x->n_names > 0)
+        return buf;
+    Reader cn = common_name(x);
+    len = append_text(buf, size, len, "\"");
+    len = append(buf, size, len, cn.data, cn.left);
+    append_text(buf, size, len, "\" (no subjectAltName)");
     return buf;
 }
 

@@ -37,7 +37,8 @@ int x509_parse(const uint8_t *der, size_t size, Certificate *ret);
 /* Does a subjectAltName carry *identity* (a DNS name, compared without case, or a literal address)? No
  * wildcards, and the CN never counts. */
 bool x509_has_identity(const Certificate *x, const char *identity);
-/* "segw.example, 192.0.2.1" for a log line: the names it carries, or "no subjectAltName". */
+/* "segw.example, 192.0.2.1" for a log line: the names it carries, or its commonName and that it has none.
+ * Bytes that do not print are shown as '?'. *size* > 0. */
 const char *x509_format_names(const Certificate *x, char *buf, size_t size);
 /* The first dNSName as a string. 0, -ENOENT, or -ENAMETOOLONG. */
 int x509_dns_name(const Certificate *x, char *ret, size_t size);

@@ -43,14 +43,36 @@ static void tell(Manager *m, const ProcedureEvent *e) {
 
 /* Names ----------------------------------------------------------------------------------------------- */
 
+/* The inner address of *family*, NULL without one. */
+static const Address *inner_source(const Manager *m, int family) {
+    for (size_t i = 0; i < m->inside.addresses.n; i++)
+        if (m->inside.addresses.items[i].family == family)
+            return &m->inside.addresses.items[i];
+    return NULL;
+}
+
+/* What cannot be reached from inside the tunnel is no address there. */
+static AddressList reachable_inside(const Manager *m, const AddressList *list) {
+    AddressList kept = {};
+    for (size_t i = 0; i < list->n; i++)
+        if (inner_source(m, list->items[i].family))
+            kept.items[kept.n++] = list->items[i];
+    return kept;
+}
+
 static void on_answer(void *userdata, const ResolverAnswer *answer) {
     Manager *m = userdata;
+    AddressList list = answer->addresses;
+    const char *text = answer->error < 0 ? answer->text : NULL;
 
+    if (!text && m->asked == RESOLVER_PRIVATE) {
+        list = reachable_inside(m, &list);
+        if (list.n == 0)
+            text =
+                "the name has addresses of the other family only, for which the tunnel has no inner address";
+    }
     m->asked = RESOLVER_NONE;
-    if (answer->error == 0)
-        tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .addresses = &answer->addresses});
-    else
-        tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = answer->text});
+    tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = text, .addresses = &list});
 }
 
 static int public_resolver_new(Manager *m) {
@@ -155,19 +177,13 @@ static void on_cpe(void *userdata, CpeReport report, const char *text) {
     ModelMme mme;
 
     cpe_mme(m->cpe, &mme);
+    for (size_t i = 0; i < mme.list.n; i++) /* a literal of the wrong family is refused like a name of it */
+        mme.list.items[i].addresses = reachable_inside(m, &mme.list.items[i].addresses);
     if (report == CPE_ANSWERED || (report == CPE_ENDED && !text)) {
         memcpy(m->status.s1_connection_mode, mme.connection_mode, sizeof m->status.s1_connection_mode);
         m->status.admin_state = mme.admin_state;
     }
     tell(m, &(ProcedureEvent){.type = events[report], .text = text, .mme = &mme.list});
-}
-
-/* The inner address of the same family as the HeMS's. */
-static const Address *inner_source(const Manager *m, int family) {
-    for (size_t i = 0; i < m->inside.addresses.n; i++)
-        if (m->inside.addresses.items[i].family == family)
-            return &m->inside.addresses.items[i];
-    return NULL;
 }
 
 static void session_start(Manager *m, const ProcedureAction *action) {

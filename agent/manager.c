@@ -245,17 +245,17 @@ static void publish(Manager *m, const ProcedureView *view) {
 static void manager_run(Manager *m) {
     ProcedureAction action;
 
-    if (m->running)
+    if (m->running || m->stopping)
         return;
     m->running = true;
-    while (!m->stopping && procedure_next(m->procedure, &action))
+    while (procedure_next(m->procedure, &action))
         perform(m, &action);
     m->running = false;
 
     ProcedureView view = procedure_view(m->procedure);
-    cpe_expect(m->cpe, view.waits_for_session && !m->stopping);
+    cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
-    usec_t deadline = m->stopping ? USEC_NEVER : procedure_deadline(m->procedure);
+    usec_t deadline = procedure_deadline(m->procedure);
     sd_event_source_set_time(m->timer, deadline);
     sd_event_source_set_enabled(m->timer, deadline == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
@@ -410,6 +410,9 @@ void manager_stop(Manager *m) {
         return;
     m->stopping = true;
     inside_forget(m);
+    cpe_expect(m->cpe, false);
+    sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+    publish(m, &(ProcedureView){.title = "Stopping", .clause = "", .mme = &(MmeList){}, .last_error = ""});
     tunnel_close(m->tunnel);
     if (tunnel_is_idle(m->tunnel) || sd_event_add_time_relative(m->event, &m->stop_timer, CLOCK_BOOTTIME,
                                                                 MANAGER_STOP_TIMEOUT, 1, stop_elapsed, m) < 0)

@@ -296,12 +296,15 @@ static int ecp_agree(KeyExchange *k, const uint8_t *peer, uint8_t *ret, word32 *
 }
 
 static int x25519_agree(KeyExchange *k, const uint8_t *peer, uint8_t *ret, word32 *size) {
+    uint8_t masked[32];
     curve25519_key other;
     int r = IKE_NOTIFY_INVALID_SYNTAX;
 
     if (wc_curve25519_init(&other) != 0)
         return -EIO;
-    if (wc_curve25519_import_public_ex(peer, 32, &other, EC25519_LITTLE_ENDIAN) == 0 &&
+    memcpy(masked, peer, sizeof masked);
+    masked[31] &= 0x7f; /* RFC 7748 5; the library refuses the bit instead */
+    if (wc_curve25519_import_public_ex(masked, sizeof masked, &other, EC25519_LITTLE_ENDIAN) == 0 &&
         wc_curve25519_shared_secret_ex(&k->x25519, &other, ret, size, EC25519_LITTLE_ENDIAN) == 0)
         r = 0;
     wc_curve25519_free(&other);

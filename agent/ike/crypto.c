@@ -73,20 +73,28 @@ size_t hash_size(HashAlgorithm hash) {
     return hashes[hash].size;
 }
 
-/* wolfSSL draws its randomness from ours: a crypto callback device that answers nothing but RNG. */
+/* wolfSSL draws its randomness from ours: a crypto callback device that answers nothing but RNG, and the seed
+ * that it would otherwise read off /dev/urandom. */
 #define RNG_DEVICE 0x48654e42
 
 typedef struct WolfRng {
-    WC_RNG wolf; /* must be first: the device gets a pointer to it */
+    WC_RNG wolf; /* must be first, and its seed first in it: the device gets pointers to them */
     const Rng *source;
 } WolfRng;
+static_assert(offsetof(WolfRng, wolf.seed) == 0, "the device finds WolfRng by its first member");
 
 static int rng_device(int device, wc_CryptoInfo *info, void *context) {
-    if (info->algo_type != WC_ALGO_TYPE_RNG)
-        return CRYPTOCB_UNAVAILABLE;
-    const Rng *source = ((WolfRng *)info->rng.rng)->source;
-    source->fill(source->userdata, info->rng.out, info->rng.sz);
-    return 0;
+    if (info->algo_type == WC_ALGO_TYPE_RNG) {
+        const Rng *source = ((WolfRng *)info->rng.rng)->source;
+        source->fill(source->userdata, info->rng.out, info->rng.sz);
+        return 0;
+    }
+    if (info->algo_type == WC_ALGO_TYPE_SEED) {
+        const Rng *source = ((WolfRng *)info->seed.os)->source;
+        source->fill(source->userdata, info->seed.seed, info->seed.sz);
+        return 0;
+    }
+    return CRYPTOCB_UNAVAILABLE;
 }
 
 static int wolf_rng_init(WolfRng *r, const Rng *source) {

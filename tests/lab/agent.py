@@ -75,6 +75,14 @@ class Watch(threading.Thread):
     def states(self):
         return [values["State"] for _, _, values in self.changes if "State" in values]
 
+    def moments(self):
+        """What readers of the bus saw after each change: {property: value}."""
+        known, moments = {}, []
+        for _, sender, values in list(self.changes):
+            known.setdefault(sender, {}).update(values)
+            moments.append(dict(known[sender]))
+        return moments
+
     def check(self):
         """What has to be true of every change the agent ever publishes."""
         known = {}  # sender -> {property: value}
@@ -118,9 +126,13 @@ class Agent:
         shutil.chown(CONFIG / "henb-key.pem", group="henb")
 
     def watch_begin(self):
+        self.journal_begin()
+        self.watch = Watch(open(self.logs / "bus.log", "w", encoding="utf-8"))
+
+    def journal_begin(self):
+        """From here on journal() tells what is new."""
         output = run("journalctl", "-n", "0", "--show-cursor", "-q")
         self.cursor = output.split("cursor:", 1)[1].strip() if "cursor:" in output else None
-        self.watch = Watch(open(self.logs / "bus.log", "w", encoding="utf-8"))
 
     def start(self, wait=True):
         """Starts the unit; with *wait* until systemd calls it started."""
@@ -180,13 +192,20 @@ class Agent:
         self.wait("State", "registered", timeout)
 
     def failed(self, pattern, state="retrying", timeout=FAILURE_SECONDS):
-        """Waits for a published failure whose LastError matches, then for a kernel without anything of the tunnel."""
+        """Waits until *state* and a LastError that matches *pattern* were published together, with an empty Mme."""
         matches = re.compile(pattern, re.IGNORECASE)
-        self.wait("LastError", lambda error: bool(matches.search(error)), timeout)
-        self.wait("State", state, timeout)
-        if self.get("Mme"):
+
+        def look():
+            moments = [*self.watch.moments(), {key: self.get(key) for key in ("State", "LastError", "Mme")}]
+            return [one for one in moments if one.get("State") == state and matches.search(one.get("LastError") or "")]
+        try:
+            moment = wait_for("the failure", look, timeout, 0.5)[0]
+        except Failure:
+            errors = [values["LastError"] for _, _, values in self.watch.changes if "LastError" in values]
+            raise Failure(f"no {state} with LastError /{pattern}/ in {timeout} s; states {self.watch.states()}, "
+                          f"errors {errors}") from None
+        if moment.get("Mme"):
             raise Failure(f"Mme is not empty in {state}")
-        self.no_tunnel(lambda: self.get("State") == state)
 
     # The kernel.
 
@@ -216,8 +235,14 @@ class Agent:
                 raise Failure(f"no policy {direction} with our priority: {policies}")
         self.guard()
 
-    def guard(self, inner=boxes.INNER):
+    def whole_or_none(self):
+        """Failure unless there is one whole tunnel or nothing of one: no larval SA, no half."""
+        if tunnel_leftovers():
+            self.tunnel()
+
+    def guard(self, inner=None):
         """Failure unless what keeps inner traffic inside is there: it outlives the tunnel."""
+        inner = inner or (self.get("InnerAddresses") or [boxes.INNER])[0]
         link = run("ip", "-d", "link", "show", TUNNEL)
         if "xfrm" not in link or f"if_id {ID:#x}" not in link:
             raise Failure(f"{TUNNEL} is no XFRM interface of ours: {link}")

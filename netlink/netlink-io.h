@@ -40,12 +40,15 @@ int netlink_io_allocate_spi(NetlinkIo *io, const Address *remote, const Address 
 int netlink_io_remove_sa(NetlinkIo *io, const Address *destination, uint32_t spi);
 
 /* Programs one SA pair and its policies in one batch; any refusal takes the whole batch back, the reserved
- * SPI included. 0 or the first negative errno, logged with the kernel's own text. */
+ * SPI included. 0 or the first negative errno, logged with the kernel's own text. Several may be installed at
+ * once (make before break): policies they share go with the last of them. */
 int netlink_io_install(NetlinkIo *io, const ChildSa *child);
 /* Removes policies, then SAs, of what netlink_io_install() made. Everything is tried; the first error is
  * returned. */
 int netlink_io_remove(NetlinkIo *io, const ChildSa *child);
 
-/* Makes the inside reachable by *inner* (n >= 1 addresses): guards each with a block policy first, then
- * address, rules and routes; addresses of before that are not in *inner* go last. */
+/* Makes the inside reachable by *inner* (n >= 1 addresses). Each is guarded before it exists: block policy,
+ * table ending in `unreachable`, rules; then address and route. Addresses of before that are not in *inner*
+ * go last. Whatever is already there stays. 0, -EADDRINUSE when the box has an address of *inner* elsewhere
+ * (to guard that one would cut the box off), or the first negative errno. */
 int netlink_io_set_inner(NetlinkIo *io, const AddressList *inner);

@@ -3,21 +3,39 @@
 #pragma once
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+static inline int suite_run(const char *title, const TTest *const tests[], size_t n) {
+    Suite *suite = suite_create(title);
+    for (size_t i = 0; i < n; i++) {
+        TCase *tcase = tcase_create(tests[i]->name);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, tests[i]);
+        suite_add_tcase(suite, tcase);
+    }
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
 
 #define SUITE(title, ...)                                                                                    \
     int main(void) {                                                                                         \
         const TTest *const tests[] = {__VA_ARGS__};                                                          \
-        Suite *suite = suite_create(title);                                                                  \
-        for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {                                        \
-            TCase *tcase = tcase_create(tests[i]->name);                                                     \
-            tcase_set_timeout(tcase, 60);                                                                    \
-            tcase_add_test(tcase, tests[i]);                                                                 \
-            suite_add_tcase(suite, tcase);                                                                   \
+        return suite_run(title, tests, sizeof tests / sizeof tests[0]);                                      \
+    }
+
+/* The same for tests that need something of the machine: *unable* returns why it lacks it, or NULL. Status 77
+ * is how meson is told of a skip. */
+#define SUITE_IF_ABLE(unable, title, ...)                                                                    \
+    int main(void) {                                                                                         \
+        const TTest *const tests[] = {__VA_ARGS__};                                                          \
+        const char *why = (unable)();                                                                        \
+        if (why) {                                                                                           \
+            fprintf(stderr, "%s: skipped: %s\n", title, why);                                                \
+            return 77;                                                                                       \
         }                                                                                                    \
-        SRunner *runner = srunner_create(suite);                                                             \
-        srunner_run_all(runner, CK_NORMAL);                                                                  \
-        int failed = srunner_ntests_failed(runner);                                                          \
-        srunner_free(runner);                                                                                \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                         \
+        return suite_run(title, tests, sizeof tests / sizeof tests[0]);                                      \
     }

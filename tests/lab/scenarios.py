@@ -129,6 +129,17 @@ def lab_selftest(lab):
     expect(leak.objections and leak.seen.get("inner", 0) >= 3, f"the judge does not see the leak: {leak}")
 
 
+@scenario("kernel", "the kernel side of the tunnel alone, between two namespaces: netlink-guest's own checks", agent=False,
+          hems=None, gateway=None, mme=False, traffic=False)
+def kernel(lab):
+    output = run("/usr/lib/henb-lab/netlink-guest", check=False)
+    (lab.logs / "netlink-guest.log").write_text(output)
+    bad = [line for line in output.splitlines() if line.startswith(("not ok", "Bail out"))]
+    planned = re.search(r"^1\.\.(\d+)$", output, re.MULTILINE)
+    good = len(re.findall(r"^ok ", output, re.MULTILINE))
+    expect(not bad and planned and good == int(planned[1]) and good, f"{bad or output.strip()[-500:]}")
+
+
 # The main job, TS 32.593 5.1.2.2 and 5.1.3.
 
 URL = f"http://{boxes.HEMS_NAME}:{boxes.HEMS_PORT}/"

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See netlink-io.h. */
+#include "netlink/netlink-io.h"
+
+#include "base/log.h"
+#include "netlink/channel-io.h"
+#include "netlink/inside-io.h"
+#include "netlink/sad-io.h"
+#include "netlink/uplink-io.h"
+
+struct NetlinkIo {
+    NetlinkChannel *route;
+    Sad *sad;
+    Inside *inside;
+    Uplink *uplink;
+};
+
+/* What carries our if_id before we made anything is of a predecessor that was killed. */
+static int leftovers_remove(NetlinkIo *io) {
+    size_t n = 0;
+    int r = sad_flush(io->sad, &n);
+    if (r == 0 && n > 0)
+        log_notice("Removed %zu SAs and policies a previous run left in the kernel", n);
+    return r;
+}
+
+static void io_close(NetlinkIo *io) {
+    uplink_free(io->uplink);
+    inside_free(io->inside);
+    sad_free(io->sad);
+    channel_free(io->route);
+    free(io);
+}
+DEFINE_CLEANUP(NetlinkIo, io_close)
+
+int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config) {
+    _cleanup_(io_closep) NetlinkIo *io = calloc(1, sizeof *io);
+    if (!io)
+        return -ENOMEM;
+    int r = uplink_new(&io->uplink, event, config->changed, config->userdata);
+    if (r == 0)
+        r = channel_new(&io->route, NETLINK_ROUTE);
+    if (r < 0) {
+        log_error("rtnetlink socket: %s", strerror(-r));
+        return r;
+    }
+    r = sad_new(&io->sad, config->id);
+    if (r == 0)
+        r = inside_new(&io->inside, io->route, io->sad, config->interface, config->id);
+    if (r == 0)
+        r = leftovers_remove(io);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(io);
+    return 0;
+}
+
+void netlink_io_free(NetlinkIo *io) {
+    size_t n;
+    if (!io)
+        return;
+    (void)sad_flush(io->sad, &n); /* which logs what stays */
+    io_close(io);
+}
+
+int netlink_io_uplink(NetlinkIo *io, int family, Address *ret) {
+    return uplink_find(io->route, io->inside, family, ret);
+}
+
+int netlink_io_allocate_spi(NetlinkIo *io, const Address *remote, const Address *local, uint32_t *ret_spi) {
+    return sad_allocate_spi(io->sad, remote, local, ret_spi);
+}
+
+int netlink_io_remove_sa(NetlinkIo *io, const Address *destination, uint32_t spi) {
+    return sad_remove_sa(io->sad, destination, spi);
+}
+
+int netlink_io_install(NetlinkIo *io, const ChildSa *child) {
+    return sad_install(io->sad, child);
+}
+
+int netlink_io_remove(NetlinkIo *io, const ChildSa *child) {
+    return sad_remove(io->sad, child);
+}
+
+int netlink_io_set_inner(NetlinkIo *io, const AddressList *inner) {
+    return inside_set(io->inside, inner);
+}

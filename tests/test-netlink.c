@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The kernel's side of the tunnel as far as any kernel with XFRM netlink goes, ESP or not: each test in a
+ * network namespace of its own, judged by ip(8). What needs ESP and XFRM interfaces is in netlink-guest.c. */
+#include <arpa/inet.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <systemd/sd-event.h>
+
+#include "netlink/channel-io.h"
+#include "netlink/link.h"
+#include "netlink/netlink-io.h"
+#include "netlink/sad-io.h"
+#include "netlink/uplink-io.h"
+#include "netns.h"
+#include "suite.h"
+
+#define ID 32593
+
+static void namespace_enter(void) {
+    ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+    ck_assert(netns_try("ip link set lo up"));
+}
+
+#define RUN(...)                                                                                             \
+    do {                                                                                                     \
+        int _status;                                                                                         \
+        char *_output = netns_run(&_status, __VA_ARGS__);                                                    \
+        ck_assert_msg(_status == 0, "%s", _output);                                                          \
+    } while (0)
+#define SAYS(command, text)                                                                                  \
+    do {                                                                                                     \
+        char *_output = netns_output("%s", command);                                                         \
+        ck_assert_msg(strstr(_output, text), "%s: no \"%s\" in:\n%s", command, text, _output);               \
+    } while (0)
+#define SILENT(command) ck_assert_str_eq(netns_output("%s", command), "")
+
+static Address address(const char *text) {
+    Address a;
+    ck_assert_int_eq(address_parse(text, &a), 0);
+    return a;
+}
+
+static Sad *sad_open(void) {
+    Sad *sad;
+    ck_assert_int_eq(sad_new(&sad, ID), 0);
+    return sad;
+}
+
+static NetlinkChannel *route_open(void) {
+    NetlinkChannel *route;
+    ck_assert_int_eq(channel_new(&route, NETLINK_ROUTE), 0);
+    return route;
+}
+
+static ChildSa child(const char *aead, uint32_t spi_in) {
+    return (ChildSa){
+        .spi_in = spi_in,
+        .spi_out = 0xc0ffee01,
+        .local = {.address = address("192.0.2.1")},
+        .remote = {.address = address("192.0.2.2")},
+        .algorithms = {.aead = aead, .icv_bits = 128},
+        .keys_in = {.encryption_size = 20},
+        .keys_out = {.encryption_size = 20},
+        .n_local_ts = 1,
+        .n_remote_ts = 1,
+        .local_ts = {{.address = address("10.1.0.1"), .prefix = 32, .port_max = 65535}},
+        .remote_ts = {{.address = address("0.0.0.0"), .port_max = 65535}},
+    };
+}
+
+/* Standard error of *call* is what the log says. */
+#define LOG_OF(call, text)                                                                                   \
+    do {                                                                                                     \
+        int _pipe[2], _saved = dup(STDERR_FILENO);                                                           \
+        char _log[4096] = "";                                                                                \
+        ck_assert_int_eq(pipe(_pipe), 0);                                                                    \
+        dup2(_pipe[1], STDERR_FILENO);                                                                       \
+        close(_pipe[1]);                                                                                     \
+        call;                                                                                                \
+        dup2(_saved, STDERR_FILENO);                                                                         \
+        close(_saved);                                                                                       \
+        ck_assert_int_ge(read(_pipe[0], _log, sizeof _log - 1), 0);                                          \
+        close(_pipe[0]);                                                                                     \
+        ck_assert_msg(strstr(_log, text), "not in the log: %s\n%s", text, _log);                             \
+    } while (0)
+
+/* -- SAs and policies -- */
+
+START_TEST(spi_is_reserved_and_given_back) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address remote = address("192.0.2.2"), local = address("192.0.2.1");
+    uint32_t first = 0, second = 0;
+    ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &first), 0);
+    ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &second), 0);
+    ck_assert_uint_ge(first, 256);
+    ck_assert_uint_ne(first, second);
+
+    char spi[32];
+    snprintf(spi, sizeof spi, "spi 0x%08x reqid 32593", first);
+    SAYS("ip xfrm state", spi);
+    SAYS("ip xfrm state", "src 192.0.2.2 dst 192.0.2.1");
+    SAYS("ip xfrm state", "if_id 0x7f51");
+    ck_assert_int_eq(sad_remove_sa(sad, &local, first), 0);
+    ck_assert_int_eq(sad_remove_sa(sad, &local, first), 0); /* gone is gone */
+    ck_assert_uint_eq(netns_count("proto esp", "ip xfrm state"), 1);
+    ck_assert_int_eq(sad_remove_sa(sad, &local, second), 0);
+    SILENT("ip xfrm state");
+}
+END_TEST
+
+START_TEST(spi_for_ipv6) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address remote = address("2001:db8::2"), local = address("2001:db8::1");
+    uint32_t spi = 0;
+    ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
+    SAYS("ip xfrm state", "src 2001:db8::2 dst 2001:db8::1");
+    ck_assert_int_eq(sad_remove_sa(sad, &local, spi), 0);
+    SILENT("ip xfrm state");
+}
+END_TEST
+
+/* No kernel has this algorithm: both SAs are refused while the policies were taken, and all goes. */
+START_TEST(refused_pair_leaves_nothing) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address remote = address("192.0.2.2"), local = address("192.0.2.1");
+    for (int i = 0; i < 20; i++) {
+        uint32_t spi = 0;
+        int r = 0;
+        ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
+        ChildSa c = child("rfc4106(gcm(nonsense))", spi);
+        LOG_OF(r = sad_install(sad, &c), "refuses the inbound SA");
+        ck_assert_int_lt(r, 0);
+        SILENT("ip xfrm state");
+        SILENT("ip xfrm policy");
+    }
+}
+END_TEST
+
+START_TEST(impossible_selectors_give_the_spi_back) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address remote = address("192.0.2.2"), local = address("192.0.2.1");
+    uint32_t spi = 0;
+    ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
+    ChildSa c = child("rfc4106(gcm(aes))", spi);
+    c.remote_ts[0].port_min = 1024;
+    ck_assert_int_eq(sad_install(sad, &c), -EOPNOTSUPP);
+    SILENT("ip xfrm state");
+}
+END_TEST
+
+START_TEST(flush_takes_only_what_is_ours) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address remote = address("192.0.2.2"), local = address("192.0.2.1"), inner = address("10.1.0.1");
+    uint32_t spi;
+    static const char *foreign[] = {
+        "src 10.9.0.0/16 dst 0.0.0.0/0 dir out",
+        "src 10.1.0.1/32 dst 0.0.0.0/0 dir out if_id 5",
+        "src 10.1.0.1/32 dst 0.0.0.0/0 dir out priority 32593",
+        "src 2001:db8::/32 dst ::/0 dir fwd action block priority 32593",
+    };
+    size_t removed = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+        RUN("ip xfrm policy add %s", foreign[i]);
+    RUN("ip xfrm state allocspi src 192.0.2.2 dst 192.0.2.1 proto esp reqid 32593");
+    ck_assert_int_eq(sad_guard(sad, &inner), 0);
+    char before[NETNS_OUTPUT_MAX];
+    strcpy(before, netns_output("ip xfrm policy; ip xfrm state"));
+
+    for (int i = 0; i < 100; i++) /* more than one datagram of a dump holds */
+        ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
+    for (int i = 0; i < 100; i++)
+        RUN("ip xfrm policy add src 10.1.0.1/32 dst 10.2.0.%d/32 dir out if_id 32593 tmpl src 192.0.2.1 "
+            "dst 192.0.2.2 proto esp mode tunnel",
+            i);
+    ck_assert_int_eq(sad_flush(sad, &removed), 0);
+    ck_assert_uint_eq(removed, 200);
+    ck_assert_str_eq(netns_output("ip xfrm policy; ip xfrm state"), before);
+    ck_assert_int_eq(sad_flush(sad, &removed), 0);
+    ck_assert_uint_eq(removed, 0);
+}
+END_TEST
+
+static void take_address(const Address *inner, void *userdata) {
+    AddressList *list = userdata;
+    list->items[list->n++] = *inner;
+}
+
+START_TEST(guards_come_and_go) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address v4 = address("10.1.0.1"), v6 = address("2001:db8:1::1");
+    AddressList guarded = {0};
+    RUN("ip xfrm policy add src 0.0.0.0/0 dst 10.1.0.9/32 dir in action block priority 7");
+
+    for (int i = 0; i < 2; i++) { /* the second time they are there */
+        ck_assert_int_eq(sad_guard(sad, &v4), 0);
+        ck_assert_int_eq(sad_guard(sad, &v6), 0);
+    }
+    SAYS("ip xfrm policy", "src 0.0.0.0/0 dst 10.1.0.1/32 \n\tdir in action block priority 32593");
+    SAYS("ip xfrm policy", "src ::/0 dst 2001:db8:1::1/128 \n\tdir in action block priority 32593");
+    ck_assert_int_eq(sad_guarded(sad, take_address, &guarded), 0);
+    ck_assert_uint_eq(guarded.n, 2);
+
+    ck_assert_int_eq(sad_unguard(sad, &v4), 0);
+    ck_assert_int_eq(sad_unguard(sad, &v4), 0);
+    ck_assert_int_eq(sad_unguard(sad, &v6), 0);
+    ck_assert_uint_eq(netns_count("dir in", "ip xfrm policy"), 1);
+}
+END_TEST
+
+START_TEST(foreign_policies_in_the_guards_place) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address blocked = address("10.1.0.9"), allowed = address("10.1.0.8");
+    RUN("ip xfrm policy add src 0.0.0.0/0 dst 10.1.0.9/32 dir in action block priority 7");
+    RUN("ip xfrm policy add src 0.0.0.0/0 dst 10.1.0.8/32 dir in action allow");
+    ck_assert_int_eq(sad_guard(sad, &blocked), 0);
+    ck_assert_int_eq(sad_unguard(sad, &blocked), 0);
+    SAYS("ip xfrm policy", "dst 10.1.0.9/32 \n\tdir in action block priority 7");
+    LOG_OF(ck_assert_int_eq(sad_guard(sad, &allowed), -EEXIST), "10.1.0.8");
+}
+END_TEST
+
+/* -- links, addresses, routes, rules -- */
+
+static int route_do(NetlinkChannel *route, int made, LinkRequest *request) {
+    ck_assert_int_eq(made, 0);
+    int r = channel_request(route, nlmsg_hdr(request), NULL, NULL);
+    nlmsg_free(request);
+    return r;
+}
+#define DO(name, ...)                                                                                        \
+    ({                                                                                                       \
+        LinkRequest *_request = NULL;                                                                        \
+        int _made = link_request_##name(__VA_ARGS__, &_request);                                             \
+        route_do(route, _made, _request);                                                                    \
+    })
+
+/* Uplink `wan` with a default route, `henb0` (a veth here) for the interface; returns its index. */
+static int links_make(void) {
+    namespace_enter();
+    RUN("ip link add wan type veth peer name gw && ip link add henb0 type veth peer name hole");
+    RUN("ip link set gw up && ip link set wan up && ip link set hole up");
+    RUN("ip addr add 192.0.2.1/24 dev wan && ip route add default via 192.0.2.254");
+    RUN("ip addr add 2001:db8::1/64 dev wan nodad && ip -6 route add default via 2001:db8::fe");
+    return (int)if_nametoindex("henb0");
+}
+
+START_TEST(inside_is_laid_out) {
+    int ifindex = links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    const Address inner[] = {address("10.1.0.1"), address("2001:db8:1::1")};
+
+    ck_assert_int_eq(DO(quiet, ifindex), 0);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(DO(up, ifindex), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
+            ck_assert_int_eq(DO(route_unreachable, inner[i].family, ID), 0);
+            ck_assert_int_eq(DO(rule_interface, inner[i].family, "henb0", ID), again ? -EEXIST : 0);
+            ck_assert_int_eq(DO(rule_source, true, &inner[i], ID), again ? -EEXIST : 0);
+            ck_assert_int_eq(DO(address, true, ifindex, &inner[i]), 0);
+            ck_assert_int_eq(DO(route_default, ifindex, &inner[i], ID), 0);
+        }
+    }
+    SAYS("ip link show henb0", "mtu 1400");
+    SAYS("ip link show henb0", ",UP");
+    SAYS("ip addr show henb0", "inet 10.1.0.1/32 scope link henb0");
+    SAYS("ip addr show henb0", "inet6 2001:db8:1::1/128 scope global nodad deprecated noprefixroute");
+    ck_assert_ptr_null(strstr(netns_output("ip addr show henb0"), "fe80"));
+    ck_assert_str_eq(netns_output("ip rule show priority 32593"),
+                     "32593:\tfrom all oif henb0 lookup 32593\n32593:\tfrom 10.1.0.1 lookup 32593\n");
+    ck_assert_str_eq(netns_output("ip -6 rule show priority 32593"),
+                     "32593:\tfrom all oif henb0 lookup 32593\n32593:\tfrom 2001:db8:1::1 lookup 32593\n");
+    ck_assert_str_eq(netns_output("ip route show table 32593"),
+                     "default dev henb0 proto static scope link src 10.1.0.1 \n"
+                     "unreachable default proto static metric 4000 \n");
+    SAYS("ip -6 route show table 32593", "default dev henb0 proto static src 2001:db8:1::1 metric 1024");
+    SAYS("ip -6 route show table 32593", "unreachable default dev lo proto static metric 4000");
+
+    /* Inner goes inside, the rest keeps its way, and with the interface down inner goes nowhere. */
+    SAYS("ip route get 203.0.113.9 from 10.1.0.1", "dev henb0");
+    SAYS("ip route get 203.0.113.9 oif henb0", "dev henb0 table 32593 src 10.1.0.1");
+    SAYS("ip route get 203.0.113.9", "dev wan src 192.0.2.1");
+    SAYS("ip route get 2001:db8:9::9 from 2001:db8:1::1", "dev henb0");
+    SAYS("ip route get 2001:db8:9::9", "dev wan");
+    RUN("ip link set henb0 down");
+    SAYS("ip route get 203.0.113.9 from 10.1.0.1", "No route to host");
+    SAYS("ip route get 2001:db8:9::9 from 2001:db8:1::1", "No route to host");
+}
+END_TEST
+
+START_TEST(inner_address_never_stands_in_for_the_uplinks) {
+    int ifindex = links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    Address inner = address("10.1.0.1");
+    RUN("ip addr add 10.7.7.7/32 dev henb0"); /* what an address of scope global would do */
+    ck_assert_int_eq(DO(up, ifindex), 0);
+    ck_assert_int_eq(DO(address, true, ifindex, &inner), 0);
+    RUN("ip addr flush dev wan && ip route replace default dev wan");
+    SAYS("ip route get 203.0.113.9", "src 10.7.7.7");
+    RUN("ip addr del 10.7.7.7/32 dev henb0");
+    ck_assert_ptr_null(strstr(netns_output("ip route get 203.0.113.9"), "10.1.0.1"));
+}
+END_TEST
+
+START_TEST(inside_is_taken_back) {
+    int ifindex = links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    const Address inner[] = {address("10.1.0.1"), address("2001:db8:1::1")};
+    RUN("ip rule add from 10.1.0.1 lookup 99 priority 50");
+    for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
+        ck_assert_int_eq(DO(rule_source, true, &inner[i], ID), 0);
+        ck_assert_int_eq(DO(address, true, ifindex, &inner[i]), 0);
+        ck_assert_int_eq(DO(address, false, ifindex, &inner[i]), 0);
+        ck_assert_int_eq(DO(address, false, ifindex, &inner[i]), -EADDRNOTAVAIL);
+        ck_assert_int_eq(DO(rule_source, false, &inner[i], ID), 0);
+        ck_assert_int_eq(DO(rule_source, false, &inner[i], ID), -ENOENT);
+    }
+    SILENT("ip rule show priority 32593; ip -6 rule show priority 32593; ip -o addr show dev henb0");
+    SAYS("ip rule", "from 10.1.0.1 lookup 99");
+}
+END_TEST
+
+typedef struct Seen {
+    size_t n;
+    int ifindex;
+} Seen;
+
+static int see_address(struct nlmsghdr *answer, void *userdata) {
+    Seen *seen = userdata;
+    Address a;
+    ck_assert_int_eq(link_read_address(answer, &seen->ifindex, &a), 0);
+    ck_assert(a.family == AF_INET || a.family == AF_INET6);
+    seen->n++;
+    return 0;
+}
+
+START_TEST(only_one_interface_is_asked) {
+    int ifindex = links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    Address inner = address("10.1.0.1");
+    Seen seen = {0};
+    LinkRequest *request = NULL;
+    ck_assert_int_eq(DO(address, true, ifindex, &inner), 0);
+    ck_assert_int_eq(link_request_addresses(ifindex, &request), 0);
+    ck_assert_int_eq(channel_request(route, nlmsg_hdr(request), see_address, &seen), 0);
+    nlmsg_free(request);
+    ck_assert_uint_eq(seen.n, 1);
+    ck_assert_int_eq(seen.ifindex, ifindex);
+}
+END_TEST
+
+START_TEST(refusals_come_with_the_kernels_words) {
+    namespace_enter();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    Address a = address("10.1.0.1");
+    ck_assert_int_eq(DO(address, true, 4711, &a), -ENODEV);
+    ck_assert_ptr_nonnull(strstr(channel_reason(route, -ENODEV), "No such device"));
+    ck_assert_int_eq(DO(route_default, 4711, &a, ID), -ENODEV);
+    ck_assert_int_eq(DO(up, 4711), -ENODEV);
+}
+END_TEST
+
+/* -- the uplink -- */
+
+static int uplink(int family, char ret[static ADDRESS_STR_MAX]) {
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    Address a = {0};
+    int r = uplink_find(route, NULL, family, &a);
+    address_format(&a, ret);
+    return r;
+}
+
+#define UPLINK_IS(family, text)                                                                              \
+    do {                                                                                                     \
+        char _a[ADDRESS_STR_MAX];                                                                            \
+        ck_assert_int_eq(uplink(family, _a), 0);                                                             \
+        ck_assert_str_eq(_a, text);                                                                          \
+    } while (0)
+#define NO_UPLINK(family)                                                                                    \
+    do {                                                                                                     \
+        char _a[ADDRESS_STR_MAX];                                                                            \
+        ck_assert_int_eq(uplink(family, _a), -ENETUNREACH);                                                  \
+    } while (0)
+
+START_TEST(uplink_is_address_and_default_route) {
+    namespace_enter();
+    RUN("ip link add wan type veth peer name gw && ip link set gw up");
+    NO_UPLINK(AF_INET);
+    RUN("ip addr add 192.0.2.1/24 dev wan && ip link set wan up");
+    NO_UPLINK(AF_INET); /* a network is no way out */
+    RUN("ip route add default via 192.0.2.254");
+    UPLINK_IS(AF_INET, "192.0.2.1");
+    NO_UPLINK(AF_INET6);
+    RUN("ip link set wan down");
+    NO_UPLINK(AF_INET);
+    RUN("ip link set wan up && ip route add default dev wan"); /* no gateway, as on PPP */
+    UPLINK_IS(AF_INET, "192.0.2.1");
+    RUN("ip addr flush dev wan && ip route replace default dev wan");
+    NO_UPLINK(AF_INET); /* a route alone has no source */
+    RUN("ip addr add 169.254.3.4/16 dev wan scope global");
+    NO_UPLINK(AF_INET);
+}
+END_TEST
+
+START_TEST(uplink_of_ipv6) {
+    namespace_enter();
+    RUN("ip link add wan type veth peer name gw && ip link set gw up && ip link set wan addrgenmode none");
+    RUN("ip link set wan up && ip addr add fe80::1/64 dev wan nodad");
+    NO_UPLINK(AF_INET6);
+    RUN("ip -6 route add default via fe80::2 dev wan");
+    NO_UPLINK(AF_INET6); /* only a link-local source */
+    RUN("ip addr add 2001:db8::1/64 dev wan nodad");
+    UPLINK_IS(AF_INET6, "2001:db8::1");
+    NO_UPLINK(AF_INET);
+}
+END_TEST
+
+START_TEST(dead_ends_are_no_uplink) {
+    namespace_enter();
+    static const char *types[] = {"unreachable", "blackhole", "prohibit"};
+    RUN("ip link add wan type veth peer name gw && ip link set gw up && ip link set wan up");
+    RUN("ip addr add 192.0.2.1/24 dev wan && ip addr add 2001:db8::1/64 dev wan nodad");
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        RUN("ip route replace %s default", types[i]);
+        RUN("ip -6 route replace %s default", types[i]);
+        NO_UPLINK(AF_INET);
+        NO_UPLINK(AF_INET6);
+    }
+}
+END_TEST
+
+static void count(void *userdata) {
+    ++*(unsigned *)userdata;
+}
+
+/* Runs the loop until it has nothing more to do. */
+static void settle(sd_event *event) {
+    int r;
+    while ((r = sd_event_run(event, 0)) > 0)
+        ;
+    ck_assert_int_eq(r, 0);
+}
+
+START_TEST(changes_are_told) {
+    namespace_enter();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(uplink_freep) Uplink *watch = NULL;
+    unsigned calls = 0;
+    static const char *changes[] = {
+        "ip link add wan type veth peer name gw",
+        "ip link set wan up && ip link set gw up",
+        "ip addr add 192.0.2.1/24 dev wan",
+        "ip route add default via 192.0.2.254",
+        "ip addr add 2001:db8::1/64 dev wan nodad",
+        "ip -6 route add default via 2001:db8::fe",
+        "ip route del default",
+    };
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    ck_assert_int_eq(uplink_new(&watch, event, count, &calls), 0);
+    settle(event);
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        calls = 0;
+        RUN("%s", changes[i]);
+        ck_assert_int_gt(sd_event_run(event, 5000000), 0);
+        ck_assert_uint_eq(calls, 1);
+        settle(event);
+    }
+}
+END_TEST
+
+START_TEST(lost_notifications_are_a_change) {
+    namespace_enter();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(uplink_freep) Uplink *watch = NULL;
+    unsigned calls = 0;
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    ck_assert_int_eq(uplink_new(&watch, event, count, &calls), 0);
+    RUN("ip link add wan type veth peer name gw && ip link set gw up && ip link set wan up");
+    settle(event);
+    RUN("for i in $(seq 0 4095); do echo route add 10.$((i / 256)).$((i %% 256)).0/24 dev wan; done | "
+        "ip -batch -");
+    calls = 0;
+    settle(event);
+    ck_assert_uint_ge(calls, 1);
+    calls = 0;
+    RUN("ip link set wan down"); /* and the socket still works */
+    settle(event);
+    ck_assert_uint_ge(calls, 1);
+}
+END_TEST
+
+/* -- starting -- */
+
+static int netlink_start(void) {
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    NetlinkIo *io = NULL;
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    int r = netlink_io_new(&io, event, &(NetlinkConfig){.interface = "henb0", .id = ID});
+    if (r == 0)
+        netlink_io_free(io);
+    return r;
+}
+
+START_TEST(foreign_interface_is_left_alone) {
+    namespace_enter();
+    RUN("ip link add henb0 type veth peer name other");
+    RUN("ip xfrm policy add src 10.1.0.1/32 dst 0.0.0.0/0 dir out if_id 32593");
+    LOG_OF(ck_assert_int_eq(netlink_start(), -EEXIST), "is no XFRM interface");
+    SAYS("ip -d link show henb0", "state DOWN");
+    SAYS("ip -d link show henb0", "mtu 1500");
+    SAYS("ip xfrm policy", "if_id 0x7f51");
+}
+END_TEST
+
+START_TEST(kernel_without_xfrm_interfaces_is_named) {
+    namespace_enter();
+    if (netns_try("ip link add probe type xfrm if_id 1"))
+        return; /* nothing to see on this kernel */
+    LOG_OF(ck_assert_int_eq(netlink_start(), -EOPNOTSUPP), "CONFIG_XFRM_INTERFACE");
+}
+END_TEST
+
+SUITE_IF_ABLE(netns_unable, "netlink", spi_is_reserved_and_given_back, spi_for_ipv6,
+              refused_pair_leaves_nothing, impossible_selectors_give_the_spi_back,
+              flush_takes_only_what_is_ours, guards_come_and_go, foreign_policies_in_the_guards_place,
+              inside_is_laid_out, inner_address_never_stands_in_for_the_uplinks, inside_is_taken_back,
+              only_one_interface_is_asked, refusals_come_with_the_kernels_words,
+              uplink_is_address_and_default_route, uplink_of_ipv6, dead_ends_are_no_uplink, changes_are_told,
+              lost_notifications_are_a_change, foreign_interface_is_left_alone,
+              kernel_without_xfrm_interfaces_is_named)

@@ -41,6 +41,15 @@ static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
     return store_commit(cpe->store, stored, n);
 }
 
+/* Another HeMS or SeGW than the factory data's is the matter of clauses 5.1.2.3 and 5.1.2.4, which are not
+ * built yet: a HeMS that wants to hand the box over is told so instead of being obeyed in appearance. */
+static const char *on_veto(void *userdata, const ModelChange *change) {
+    if (change->parameter->flags & MODEL_TOPIC_GATEWAY ||
+        streq(change->parameter->path, "Device.ManagementServer.URL"))
+        return "another HeMS or SeGW than the factory data's is not supported by this version";
+    return NULL;
+}
+
 static int on_stored(void *userdata, const char *path, const char *value) {
     int r = model_put(userdata, path, value);
     if (r > 0) { /* of another version's model: nothing that must keep the box from starting */
@@ -76,7 +85,7 @@ static int factory_put(Model *model, const Config *f) {
 }
 
 static int model_open(Cpe *cpe) {
-    ModelConfig config = {.commit = on_commit, .userdata = cpe};
+    ModelConfig config = {.commit = on_commit, .veto = on_veto, .userdata = cpe};
 
     int r = model_new(&cpe->model, &config);
     if (r < 0)

@@ -43,14 +43,36 @@ static void tell(Manager *m, const ProcedureEvent *e) {
 
 /* Names ----------------------------------------------------------------------------------------------- */
 
+/* The inner address of *family*, NULL without one. */
+static const Address *inner_source(const Manager *m, int family) {
+    for (size_t i = 0; i < m->inside.addresses.n; i++)
+        if (m->inside.addresses.items[i].family == family)
+            return &m->inside.addresses.items[i];
+    return NULL;
+}
+
+/* What cannot be reached from inside the tunnel is no address there. */
+static AddressList reachable_inside(const Manager *m, const AddressList *list) {
+    AddressList kept = {};
+    for (size_t i = 0; i < list->n; i++)
+        if (inner_source(m, list->items[i].family))
+            kept.items[kept.n++] = list->items[i];
+    return kept;
+}
+
 static void on_answer(void *userdata, const ResolverAnswer *answer) {
     Manager *m = userdata;
+    AddressList list = answer->addresses;
+    const char *text = answer->error < 0 ? answer->text : NULL;
 
+    if (!text && m->asked == RESOLVER_PRIVATE) {
+        list = reachable_inside(m, &list);
+        if (list.n == 0)
+            text =
+                "the name has addresses of the other family only, for which the tunnel has no inner address";
+    }
     m->asked = RESOLVER_NONE;
-    if (answer->error == 0)
-        tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .addresses = &answer->addresses});
-    else
-        tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = answer->text});
+    tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = text, .addresses = &list});
 }
 
 static int public_resolver_new(Manager *m) {
@@ -155,19 +177,13 @@ static void on_cpe(void *userdata, CpeReport report, const char *text) {
     ModelMme mme;
 
     cpe_mme(m->cpe, &mme);
+    for (size_t i = 0; i < mme.list.n; i++) /* a literal of the wrong family is refused like a name of it */
+        mme.list.items[i].addresses = reachable_inside(m, &mme.list.items[i].addresses);
     if (report == CPE_ANSWERED || (report == CPE_ENDED && !text)) {
         memcpy(m->status.s1_connection_mode, mme.connection_mode, sizeof m->status.s1_connection_mode);
         m->status.admin_state = mme.admin_state;
     }
     tell(m, &(ProcedureEvent){.type = events[report], .text = text, .mme = &mme.list});
-}
-
-/* The inner address of the same family as the HeMS's. */
-static const Address *inner_source(const Manager *m, int family) {
-    for (size_t i = 0; i < m->inside.addresses.n; i++)
-        if (m->inside.addresses.items[i].family == family)
-            return &m->inside.addresses.items[i];
-    return NULL;
 }
 
 static void session_start(Manager *m, const ProcedureAction *action) {
@@ -229,17 +245,17 @@ static void publish(Manager *m, const ProcedureView *view) {
 static void manager_run(Manager *m) {
     ProcedureAction action;
 
-    if (m->running)
+    if (m->running || m->stopping)
         return;
     m->running = true;
-    while (!m->stopping && procedure_next(m->procedure, &action))
+    while (procedure_next(m->procedure, &action))
         perform(m, &action);
     m->running = false;
 
     ProcedureView view = procedure_view(m->procedure);
-    cpe_expect(m->cpe, view.waits_for_session && !m->stopping);
+    cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
-    usec_t deadline = m->stopping ? USEC_NEVER : procedure_deadline(m->procedure);
+    usec_t deadline = procedure_deadline(m->procedure);
     sd_event_source_set_time(m->timer, deadline);
     sd_event_source_set_enabled(m->timer, deadline == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
@@ -394,6 +410,9 @@ void manager_stop(Manager *m) {
         return;
     m->stopping = true;
     inside_forget(m);
+    cpe_expect(m->cpe, false);
+    sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+    publish(m, &(ProcedureView){.title = "Stopping", .clause = "", .mme = &(MmeList){}, .last_error = ""});
     tunnel_close(m->tunnel);
     if (tunnel_is_idle(m->tunnel) || sd_event_add_time_relative(m->event, &m->stop_timer, CLOCK_BOOTTIME,
                                                                 MANAGER_STOP_TIMEOUT, 1, stop_elapsed, m) < 0)

@@ -33,7 +33,8 @@ static int disk_commit(void *userdata, const ModelChange *changes, size_t n) {
 
 static Model *new_model(Disk *disk) {
     Model *model;
-    ck_assert_int_eq(model_new(&model, &(ModelConfig){disk ? disk_commit : NULL, disk}), 0);
+    ck_assert_int_eq(model_new(&model, &(ModelConfig){.commit = disk ? disk_commit : NULL, .userdata = disk}),
+                     0);
     return model;
 }
 DEFINE_CLEANUP(Model, model_free)
@@ -402,6 +403,30 @@ START_TEST(a_commit_that_fails_changes_nothing) {
 }
 END_TEST
 
+static const char *no_other_port(void *userdata, const ModelChange *change) {
+    return streq(change->parameter->path, PORT) ? "not this port" : NULL;
+}
+
+START_TEST(what_the_box_cannot_act_on_is_denied_by_name) {
+    _cleanup_(model_freep) Model *model = NULL;
+    ModelOutcome outcome;
+    _cleanup_free_ ModelFault *faults = NULL;
+    ModelFault *none;
+    size_t n;
+    ck_assert_int_eq(model_new(&model, &(ModelConfig){.veto = no_other_port}), 0);
+    ck_assert_int_eq(
+        set(model, "k", (const char *const[]){LIST, "mme.example", PORT, "1", NULL}, &outcome, &faults, &n),
+        FAULT_INVALID_ARGUMENTS);
+    ck_assert_uint_eq(n, 1);
+    ck_assert_str_eq(faults[0].name, PORT);
+    ck_assert_int_eq(faults[0].code, FAULT_REQUEST_DENIED);
+    ck_assert_str_eq(faults[0].text, "not this port");
+    ck_assert_str_eq(model_get(model, LIST), "");
+    /* The value it has already is no change. */
+    ck_assert_int_eq(set(model, "k", (const char *const[]){PORT, "36412", NULL}, &outcome, &none, &n), 0);
+}
+END_TEST
+
 START_TEST(a_parameter_key_too_long_is_refused) {
     Disk disk = {0};
     _cleanup_(model_freep) Model *model = new_model(&disk);
@@ -494,6 +519,6 @@ END_TEST
 SUITE("model", the_table_is_in_order, values_of_each_type, times_are_counted, get_parameter_names_walks,
       whatever_is_listed_can_be_read, every_inform_has_the_forced_parameters, secrets_read_as_nothing,
       a_set_is_committed_once_with_the_difference, one_bad_wish_among_many_changes_nothing,
-      a_commit_that_fails_changes_nothing, a_parameter_key_too_long_is_refused,
-      the_value_decides_not_the_wire_type, this_side_may_put_read_only_values,
-      the_mme_list_is_ready_for_an_s1_stack)
+      a_commit_that_fails_changes_nothing, what_the_box_cannot_act_on_is_denied_by_name,
+      a_parameter_key_too_long_is_refused, the_value_decides_not_the_wire_type,
+      this_side_may_put_read_only_values, the_mme_list_is_ready_for_an_s1_stack)

@@ -300,6 +300,12 @@ static int change_set_add(ChangeSet *set, const Model *model, const ModelSet *wi
         return MIN(r, 0);
     set->values[row] = value;
     set->outcome.topics_set |= p->flags & MODEL_TOPICS;
+    if (model->config.veto && !streq(value, model->values[row])) {
+        const char *objection =
+            model->config.veto(model->config.userdata, &(ModelChange){p, model->values[row], value});
+        if (objection)
+            change_set_fault(set, wish->name, FAULT_REQUEST_DENIED, objection);
+    }
     return 0;
 }
 

@@ -76,6 +76,10 @@ typedef struct ModelConfig {
     /* Makes a set durable before it counts: all of *changes* or nothing. 0, or negative errno, then nothing
      * has changed and the HeMS gets 9002. NULL: nothing is kept. */
     int (*commit)(void *userdata, const ModelChange *changes, size_t n);
+    /* Judges one value that fits the model and differs from the present one, before anything is committed:
+     * NULL, or why the box cannot act on it, which the HeMS gets with 9001. NULL: everything can be acted on.
+     */
+    const char *(*veto)(void *userdata, const ModelChange *change);
     void *userdata;
 } ModelConfig;
 

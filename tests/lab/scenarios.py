@@ -14,7 +14,7 @@ from typing import Callable
 import agent as henb
 import boxes
 import judge
-from boxes import Failure, Gateway, inside, run, wait_for
+from boxes import Failure, Gateway, inside, run, say, wait_for
 
 SCENARIOS = []
 
@@ -127,6 +127,17 @@ def lab_selftest(lab):
         expect(wanted in answers, f"the prober cannot see an answer '{wanted}': {answers}")
     leak = judge.judge_file(lab.logs / "leak.pcap", lab.rules())
     expect(leak.objections and leak.seen.get("inner", 0) >= 3, f"the judge does not see the leak: {leak}")
+
+
+@scenario("kernel", "the kernel side of the tunnel alone, between two namespaces: netlink-guest's own checks", agent=False,
+          hems=None, gateway=None, mme=False, traffic=False)
+def kernel(lab):
+    output = run("/usr/lib/henb-lab/netlink-guest", check=False, timeout=400)
+    (lab.logs / "netlink-guest.log").write_text(output)
+    bad = [line for line in output.splitlines() if line.startswith(("not ok", "Bail out"))]
+    planned = re.search(r"^1\.\.(\d+)$", output, re.MULTILINE)
+    good = len(re.findall(r"^ok ", output, re.MULTILINE))
+    expect(not bad and planned and good == int(planned[1]) and good, f"{bad or output.strip()[-500:]}")
 
 
 # The main job, TS 32.593 5.1.2.2 and 5.1.3.
@@ -765,3 +776,51 @@ def long_restart_loop(lab):
         run("systemctl", "reset-failed", henb.UNIT, check=False)
         up(lab)
         down(lab)
+
+
+# What tests/demo shows.
+
+def show(title, *lines):
+    say("")
+    say(f"--- {title}")
+    for line in lines:
+        say(f"    {line}")
+
+
+@scenario("demo", "the main job, for a person to watch", demo=True, factory={"Log": {"Level": None}})
+def demo(lab):
+    say("A HeNB is switched on. It knows its SeGW and HeMS by name, and has a certificate:")
+    for line in (henb.CONFIG / "agent.conf").read_text().splitlines():
+        if line.startswith(("SeGW=", "HeMS=", "Certificate=", "PublicDNS=")):
+            say(f"    {line}")
+    show("systemctl start henb-agent; what it publishes on D-Bus, as it happens")
+    begin, last = time.monotonic(), {}
+
+    def tell(values):
+        last.update(values)
+        if values.keys() & {"State", "Step", "Clause"}:
+            say(f"    {time.monotonic() - begin:5.2f} s  {last.get('State', ''):23} {last.get('Clause', ''):18} "
+                f"{last.get('Step', '')}")
+        if values.get("LastError"):
+            say(f"             error: {values['LastError']}")
+    lab.agent.watch.listeners.append(tell)
+    lab.agent.start()
+    lab.agent.registered()
+    associated(lab)
+    show("busctl introspect org.henb.Agent1 /org/henb/Agent1", *[
+        line.strip() for line in run("busctl", "--no-pager", "introspect", henb.BUS, henb.OBJECT, henb.INTERFACE).splitlines()])
+    show("busctl get-property ... Mme",
+         run("busctl", "get-property", henb.BUS, henb.OBJECT, henb.INTERFACE, "Mme").strip())
+    show("ip xfrm state list nokeys", *run("ip", "xfrm", "state", "list", "nokeys").rstrip().splitlines())
+    show(f"ping -I {henb.TUNNEL} {boxes.HEMS}, the HeMS through the tunnel",
+         *run("ping", "-c", "3", "-i", "0.3", "-I", henb.TUNNEL, boxes.HEMS).strip().splitlines())
+    output = lab.boxes.log("s1-stack").strip().splitlines()
+    show("the S1 stand-in, a client of the bus, and the MME's log", *output,
+         *[f"MME: {line}" for line in lab.boxes.log("mme").splitlines() if "association" in line])
+    show("the SeGW's view", *lab.boxes.segw_sas())
+    state = lab.agent.get("State")
+    lab.agent.stop()
+    verdict = lab.judge()
+    show("what left the HeNB on the uplink, by packets", ", ".join(f"{kind} {n}" for kind, n in verdict.seen.items()))
+    say("")
+    say(f"State {state}, MME on the bus, S1 association up: the main job is done.")

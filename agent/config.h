@@ -38,7 +38,8 @@ typedef struct Config {
     int log_level;
 } Config;
 
-/* Reads *path*, then PATH.d/ *.conf by name. On error writes one line that names file, line and key (or the
+/* Reads *path*, then PATH.d/ *.conf by name; a later value replaces an earlier one, an empty value brings the
+ * default back. On error writes one line that names file, line and key (or the
  * key that is missing) to *error* (ERROR_MAX_BYTES) and returns a negative errno; *ret* is then unspecified.
  * Checks what can be checked without the network: which way in the factory data is (this stage: the serving
  * pair; the other two are refused by clause number), http: without a tunnel, files that cannot be read. */

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See config.h. The factory data of TS 32.593 clauses 5.1.2.2 to 5.1.2.4. libinih splits lines; everything a
+ * person needs to find a mistake (file, line, key) is kept here, because libinih in Debian does not hand out
+ * line numbers and cuts long lines without a word. */
+#include "config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macro.h"
+#include "base/utf8.h"
+
+#define HOST_NAME_MAX_BYTES  253 /* RFC 1035 2.3.4: 255 octets on the wire */
+#define HOST_LABEL_MAX_BYTES 63
+#define INTERFACE_ID_MAX     32765 /* see parse_interface_id() */
+#define BYTE_ORDER_MARK      "\xef\xbb\xbf"
+#define HTTP_URL             "http://"
+#define HTTPS_URL            "https://"
+
+typedef struct ConfigKey ConfigKey;
+
+/* Writes the value to its field and returns NULL, or returns what is wrong with the value. */
+typedef const char *(*ConfigParser)(Config *config, const ConfigKey *key, const char *value);
+
+struct ConfigKey {
+    const char *section, *key;
+    ConfigParser parse;
+    size_t offset, size;
+    bool required;
+    const char *fallback; /* what a key that is absent or empty means; NULL: an empty field */
+};
+
+static void *key_field(Config *config, const ConfigKey *key) {
+    return (char *)config + key->offset;
+}
+
+static const char *text_store(Config *config, const ConfigKey *key, const char *value) {
+    if (strlen(value) >= key->size)
+        return "too long";
+    strcpy(key_field(config, key), value);
+    return NULL;
+}
+
+/* Identity strings travel in every Inform: XML has no control characters and no stray bytes. */
+static const char *parse_text(Config *config, const ConfigKey *key, const char *value) {
+    for (const char *p = value; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return "holds a control character";
+    if (!utf8_is_valid(value))
+        return "not UTF-8";
+    return text_store(config, key, value);
+}
+
+/* TR-069 DeviceIdStruct: "six hexadecimal-digits, all uppercase, with leading zeros". */
+static const char *parse_oui(Config *config, const ConfigKey *key, const char *value) {
+    if (strlen(value) != 6 || strspn(value, "0123456789ABCDEF") != 6)
+        return "not six hexadecimal digits in upper case";
+    return text_store(config, key, value);
+}
+
+/* RFC 1123 2.1. The last label is never all digits, so that a mistyped address does not pass as a name. */
+static bool name_is_valid(const char *name, size_t len) {
+    size_t label = 0, digits = 0;
+
+    if (len == 0 || len > HOST_NAME_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c == '.') {
+            if (label == 0 || name[i - 1] == '-')
+                return false;
+            label = digits = 0;
+            continue;
+        }
+        if (c >= 0x80 || !(isalnum(c) || (c == '-' && label > 0)) || ++label > HOST_LABEL_MAX_BYTES)
+            return false;
+        digits += isdigit(c) ? 1 : 0;
+    }
+    return label > 0 && name[len - 1] != '-' && digits < label;
+}
+
+static bool address_names_a_host(const char *literal) {
+    Address a;
+
+    if (address_parse(literal, &a) < 0 || address_is_unspecified(&a))
+        return false;
+    return a.family == AF_INET ? !IN_MULTICAST(ntohl(a.in.s_addr)) : !IN6_IS_ADDR_MULTICAST(&a.in6);
+}
+
+static const char *parse_host(Config *config, const ConfigKey *key, const char *value) {
+    if (!address_names_a_host(value) && !name_is_valid(value, strlen(value)))
+        return "not a host name or address";
+    return text_store(config, key, value);
+}
+
+static const char *port_check(const char *port) {
+    size_t len = strlen(port);
+    long n = len > 0 && len <= 5 && strspn(port, "0123456789") == len ? strtol(port, NULL, 10) : 0;
+
+    return n >= 1 && n <= UINT16_MAX ? NULL : "the port of the URL is not a number from 1 to 65535";
+}
+
+/* host, host:port, [IPv6] or [IPv6]:port. */
+static const char *authority_check(char *authority) {
+    char *host = authority, *port;
+
+    if (strchr(authority, '@'))
+        return "a user name or password in the URL";
+    if (*host == '[') {
+        char *end = strchr(++host, ']');
+        if (!end || !strchr(host, ':'))
+            return "the host of the URL is not a name or address";
+        *end = 0;
+        port = end + 1;
+        if (*port && *port != ':')
+            return "the host of the URL is not a name or address";
+    } else
+        port = host + strcspn(host, ":");
+    if (*port) {
+        *port++ = 0;
+        const char *wrong = port_check(port);
+        if (wrong)
+            return wrong;
+    }
+    if (!address_names_a_host(host) && !name_is_valid(host, strlen(host)))
+        return "the host of the URL is not a name or address";
+    return NULL;
+}
+
+static bool is_url(const char *value) {
+    return strstr(value, "://");
+}
+
+static bool has_scheme(const char *url, const char *scheme) {
+    return strncasecmp(url, scheme, strlen(scheme)) == 0;
+}
+
+/* RFC 9110 4.2 without userinfo and fragment. *ret* gets the scheme in lower case and at least "/" as path.
+ */
+static const char *url_normalize(const char *value, char ret[static URL_MAX_BYTES]) {
+    const char *scheme = has_scheme(value, HTTP_URL)    ? HTTP_URL
+                         : has_scheme(value, HTTPS_URL) ? HTTPS_URL
+                                                        : NULL;
+    char authority[NAME_MAX_BYTES + 16];
+
+    if (!scheme)
+        return "a URL that is neither http: nor https:";
+    for (const char *p = value; *p; p++)
+        if (*p <= ' ' || *p == 0x7f || strchr("\"<>\\^`{|}#", *p))
+            return "the URL holds a character that has no place in one";
+    const char *rest = value + strlen(scheme), *path = rest + strcspn(rest, "/?");
+    if (*path == '?')
+        return "the URL has no path before \"?\"";
+    if ((size_t)(path - rest) >= sizeof authority)
+        return "the host of the URL is not a name or address";
+    memcpy(authority, rest, (size_t)(path - rest));
+    authority[path - rest] = 0;
+    int n = snprintf(ret, URL_MAX_BYTES, "%s%s%s", scheme, authority, *path ? path : "/");
+    if (n >= URL_MAX_BYTES)
+        return "too long";
+    return authority_check(authority);
+}
+
+/* A name or address is left as it is: pair_complete() makes a URL of it when it is known whether there is a
+ * tunnel. */
+static const char *parse_hems(Config *config, const ConfigKey *key, const char *value) {
+    if (is_url(value))
+        return url_normalize(value, key_field(config, key));
+    if (!address_names_a_host(value) && !name_is_valid(value, strlen(value)))
+        return "not a URL, host name or address";
+    return text_store(config, key, value);
+}
+
+static const char *parse_path(Config *config, const ConfigKey *key, const char *value) {
+    if (value[0] != '/')
+        return "not an absolute path";
+    return text_store(config, key, value);
+}
+
+static const char *parse_public_dns(Config *config, const ConfigKey *key, const char *value) {
+    char copy[INI_MAX_LINE], *save = NULL;
+    size_t n = 0;
+
+    if (strlen(value) >= sizeof copy)
+        return "too long";
+    strcpy(copy, value);
+    for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+        if (n == PUBLIC_DNS_MAX)
+            return "more servers than 8";
+        if (!address_names_a_host(word) || address_parse(word, &config->public_dns[n]) < 0)
+            return "not a list of addresses with spaces between them";
+        n++;
+    }
+    config->n_public_dns = n;
+    return NULL;
+}
+
+/* What the kernel takes (dev_valid_name()), without the '%' that makes a template of a name. */
+static const char *parse_interface(Config *config, const ConfigKey *key, const char *value) {
+    if (strlen(value) >= IFNAMSIZ)
+        return "longer than an interface name can be (15)";
+    if (streq(value, ".") || streq(value, "..") || strpbrk(value, "/:% \t"))
+        return "not an interface name";
+    return parse_text(config, key, value);
+}
+
+/* The number is if_id, reqid, table and rule priority at once. As a priority it must come before 32766, the
+ * rule for table main: behind that, packets from the inner address would leave by the uplink's default route
+ * in clear. As a table it must not be default, main or local. */
+static const char *parse_interface_id(Config *config, const ConfigKey *key, const char *value) {
+    size_t len = strlen(value);
+    long n = len <= 5 && strspn(value, "0123456789") == len ? strtol(value, NULL, 10) : 0;
+
+    if (n < 1 || n > INTERFACE_ID_MAX || (n >= 253 && n <= 255))
+        return "not a number from 1 to 32765 other than 253, 254 and 255";
+    *(uint32_t *)key_field(config, key) = (uint32_t)n;
+    return NULL;
+}
+
+static const char *parse_log_level(Config *config, const ConfigKey *key, const char *value) {
+    static const struct {
+        const char *word;
+        int level;
+    } levels[] = {
+        {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
+        {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+        if (streq(value, levels[i].word)) {
+            *(int *)key_field(config, key) = levels[i].level;
+            return NULL;
+        }
+    return "not one of error, warning, notice, info, debug";
+}
+
+#define FIELD(f) offsetof(Config, f), sizeof(((Config *)NULL)->f)
+
+/* Every key there is. Which of [Initial] and [Serving] must be there is not a matter of one key:
+ * ways_check(). */
+static const ConfigKey keys[] = {
+    {"Identity", "Manufacturer", parse_text, FIELD(manufacturer), true, NULL},
+    {"Identity", "OUI", parse_oui, FIELD(oui), true, NULL},
+    {"Identity", "ProductClass", parse_text, FIELD(product_class), true, NULL},
+    {"Identity", "SerialNumber", parse_text, FIELD(serial_number), true, NULL},
+    {"Identity", "HardwareVersion", parse_text, FIELD(hardware_version), false, NULL},
+    {"Identity", "SoftwareVersion", parse_text, FIELD(software_version), false, VERSION},
+    {"Identity", "Operator", parse_text, FIELD(operator_name), false, NULL},
+    {"Initial", "SeGW", parse_host, FIELD(initial.segw), false, NULL},
+    {"Initial", "HeMS", parse_hems, FIELD(initial.hems), false, NULL},
+    {"Initial", "SeGWIdentity", parse_host, FIELD(initial.segw_identity), false, NULL},
+    {"Serving", "SeGW", parse_host, FIELD(serving.segw), false, NULL},
+    {"Serving", "HeMS", parse_hems, FIELD(serving.hems), false, NULL},
+    {"Serving", "SeGWIdentity", parse_host, FIELD(serving.segw_identity), false, NULL},
+    {"Trust", "CA", parse_path, FIELD(ca), true, NULL},
+    {"Trust", "Certificate", parse_path, FIELD(certificate), true, NULL},
+    {"Trust", "Key", parse_path, FIELD(key), true, NULL},
+    {"Network", "PublicDNS", parse_public_dns, FIELD(n_public_dns), false, NULL},
+    {"Network", "TunnelInterface", parse_interface, FIELD(tunnel_interface), false, "henb0"},
+    {"Network", "InterfaceId", parse_interface_id, FIELD(interface_id), false, "32593"},
+    {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
+};
+static_assert(INTERFACE_ID_DEFAULT == 32593, "the default in the table above");
+static_assert(PUBLIC_DNS_MAX == 8, "the number in parse_public_dns()'s text");
+
+/* Where a key was last set. */
+typedef struct Origin {
+    const char *file; /* NULL: nowhere, or emptied again */
+    unsigned line;
+    size_t reading; /* which file, counted from 1; a second time in the same one is a mistake */
+} Origin;
+
+typedef struct Loader {
+    Config *config;
+    const char *path; /* the main file */
+    char *error;
+    Origin origins[ARRAY_SIZE(keys)];
+    size_t reading;
+    int result; /* negative once *error* is written */
+
+    /* The file being read. */
+    const char *file;
+    FILE *stream;
+    unsigned line;
+    unsigned failed_line;
+    char *text; /* getline()'s */
+    size_t text_size;
+} Loader;
+
+/* Writes "FILE:LINE: [SECTION] KEY=: text"; LINE 0 and a NULL key leave those out. Keeps the first error. */
+static int loader_fail(Loader *l, int error, const char *file, unsigned line, const ConfigKey *key,
+                       const char *format, ...) _printf_(6, 7);
+static int loader_fail(Loader *l, int error, const char *file, unsigned line, const ConfigKey *key,
+                       const char *format, ...) {
+    char at[16] = "", name[128] = "";
+    va_list ap;
+
+    if (l->result < 0)
+        return l->result;
+    if (line > 0)
+        snprintf(at, sizeof at, ":%u", line);
+    if (key)
+        snprintf(name, sizeof name, "[%s] %s=: ", key->section, key->key);
+    int n = snprintf(l->error, ERROR_MAX_BYTES, "%s%s: %s", file, at, name);
+    if (n < ERROR_MAX_BYTES) {
+        va_start(ap, format);
+        vsnprintf(l->error + n, (size_t)(ERROR_MAX_BYTES - n), format, ap);
+        va_end(ap);
+    }
+    for (char *p = l->error; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            *p = '?';
+    l->failed_line = line;
+    l->result = error;
+    return error;
+}
+
+/* libinih's fgets(). Leading blanks go, so that an indented line is a line and not the continuation of the
+ * value above it; comments may be as long as they like. */
+static char *loader_read_line(char *buf, int size, void *userdata) {
+    Loader *l = userdata;
+
+    if (l->result < 0)
+        return NULL;
+    errno = 0;
+    ssize_t n = getline(&l->text, &l->text_size, l->stream);
+    if (n < 0) {
+        if (!feof(l->stream))
+            loader_fail(l, errno > 0 ? -errno : -EIO, l->file, 0, NULL, "%s", strerror(errno));
+        return NULL;
+    }
+    l->line++;
+    if (memchr(l->text, 0, (size_t)n)) {
+        loader_fail(l, -EINVAL, l->file, l->line, NULL, "the line holds a NUL byte");
+        return NULL;
+    }
+    const char *start = l->text;
+    if (l->line == 1 && strncmp(start, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        start += strlen(BYTE_ORDER_MARK);
+    start += strspn(start, " \t\r\n\f\v");
+    if (*start == 0 || strchr("#;", *start))
+        start = "\n";
+    if (strlen(start) >= (size_t)size) {
+        loader_fail(l, -EINVAL, l->file, l->line, NULL,
+                    "the line is %zu bytes long, more than the %d that can be read", strcspn(start, "\r\n"),
+                    size - 2);
+        return NULL;
+    }
+    return strcpy(buf, start);
+}
+
+static const ConfigKey *key_find(const char *section, const char *name) {
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (streq(keys[i].section, section) && streq(keys[i].key, name))
+            return &keys[i];
+    return NULL;
+}
+
+static bool section_exists(const char *section) {
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (streq(keys[i].section, section))
+            return true;
+    return false;
+}
+
+static void key_reset(Config *config, const ConfigKey *key) {
+    memset(key_field(config, key), 0, key->size);
+    if (key->fallback) {
+        const char *wrong = key->parse(config, key, key->fallback);
+        assert(!wrong);
+    }
+}
+
+/* libinih's callback. Mistakes are kept in the loader and stop the reader, so libinih itself only ever
+ * reports lines that are no INI. */
+static int loader_set(void *userdata, const char *section, const char *name, const char *value) {
+    Loader *l = userdata;
+    const ConfigKey *key = key_find(section, name);
+
+    if (!key) {
+        if (!*section)
+            loader_fail(l, -EINVAL, l->file, l->line, NULL, "%s=: stands before the first [Section]", name);
+        else if (!section_exists(section))
+            loader_fail(l, -EINVAL, l->file, l->line, NULL, "[%s] %s=: there is no such section", section,
+                        name);
+        else
+            loader_fail(l, -EINVAL, l->file, l->line, NULL, "[%s] %s=: there is no such key", section, name);
+        return 1;
+    }
+    Origin *origin = &l->origins[key - keys];
+    if (origin->reading == l->reading) {
+        loader_fail(l, -EINVAL, l->file, l->line, key, "set twice in this file, first in line %u",
+                    origin->line);
+        return 1;
+    }
+    key_reset(l->config, key);
+    *origin = (Origin){.file = *value ? l->file : NULL, .line = l->line, .reading = l->reading};
+    const char *wrong = *value ? key->parse(l->config, key, value) : NULL;
+    if (wrong)
+        loader_fail(l, -EINVAL, l->file, l->line, key, "%s: \"%s\"", wrong, value);
+    return 1;
+}
+
+static int loader_read_file(Loader *l, const char *file) {
+    l->file = file;
+    l->line = 0;
+    l->reading++;
+    l->stream = fopen(file, "re");
+    if (!l->stream)
+        return loader_fail(l, -errno, file, 0, NULL, "%s", strerror(errno));
+    int line = ini_parse_stream(loader_read_line, l, loader_set, l);
+    fclose(l->stream);
+    l->stream = NULL;
+    /* libinih goes on after a line it cannot read; the first mistake of the file is the one to show. */
+    if (line > 0 && l->result < 0 && (unsigned)line < l->failed_line)
+        l->result = 0;
+    if (line > 0)
+        loader_fail(l, -EINVAL, file, (unsigned)line, NULL, "neither [Section] nor Key=Value");
+    return l->result;
+}
+
+static int dropin_filter(const struct dirent *entry) {
+    size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && len > 5 && streq(entry->d_name + len - 5, ".conf");
+}
+
+static int dropin_compare(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name); /* not alphasort(): the locale has no say in it */
+}
+
+/* The names of the drop-ins as paths, in *ret*, whose strings and array the caller frees. Returns how many.
+ */
+static int dropins_list(Loader *l, char ***ret) {
+    _cleanup_free_ char *dir = NULL;
+    struct dirent **entries = NULL;
+    int r = 0;
+
+    if (asprintf(&dir, "%s.d", l->path) < 0)
+        return loader_fail(l, -ENOMEM, l->path, 0, NULL, "%s", strerror(ENOMEM));
+    int n = scandir(dir, &entries, dropin_filter, dropin_compare);
+    if (n < 0)
+        return errno == ENOENT ? 0 : loader_fail(l, -errno, dir, 0, NULL, "%s", strerror(errno));
+    char **paths = calloc((size_t)n + 1, sizeof *paths);
+    if (!paths)
+        r = -ENOMEM;
+    for (int i = 0; i < n; i++) {
+        if (r == 0 && asprintf(&paths[i], "%s/%s", dir, entries[i]->d_name) < 0) {
+            paths[i] = NULL;
+            r = -ENOMEM;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    *ret = paths;
+    return r < 0 ? loader_fail(l, r, dir, 0, NULL, "%s", strerror(-r)) : n;
+}
+
+/* "[Section] Key=" of each required key that is empty, and of the pairs' halves that are missing. */
+static int missing_check(Loader *l) {
+    const Config *c = l->config;
+    const bool nothing = !*c->serving.segw && !*c->serving.hems && !*c->initial.segw && !*c->initial.hems;
+    const struct {
+        const char *section, *key;
+        bool missing;
+    } pairs[] = {
+        {"Serving", "SeGW", nothing || (*c->serving.hems && !*c->serving.segw)},
+        {"Serving", "HeMS", nothing || (*c->serving.segw && !*c->serving.hems)},
+        {"Initial", "HeMS", *c->initial.segw && !*c->initial.hems},
+    };
+    char names[ERROR_MAX_BYTES] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (keys[i].required && !*(char *)key_field(l->config, &keys[i]))
+            len += (size_t)snprintf(names + len, sizeof names - len, "%s[%s] %s=", len ? ", " : "",
+                                    keys[i].section, keys[i].key);
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+        if (pairs[i].missing)
+            len += (size_t)snprintf(names + len, sizeof names - len, "%s[%s] %s=", len ? ", " : "",
+                                    pairs[i].section, pairs[i].key);
+    return len ? loader_fail(l, -EINVAL, l->path, 0, NULL, "missing: %s", names) : 0;
+}
+
+static int key_fail(Loader *l, int error, const char *section, const char *name, const char *text) {
+    const ConfigKey *key = key_find(section, name);
+    const Origin *origin = &l->origins[key - keys];
+
+    assert(origin->file);
+    return loader_fail(l, error, origin->file, origin->line, key, "%s", text);
+}
+
+/* Makes a URL of a bare HeMS name or address, and the SeGW's name its identity. */
+static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
+    const bool tunnel = *pair->segw;
+    char bare[NAME_MAX_BYTES];
+
+    if (!*pair->segw_identity)
+        strcpy(pair->segw_identity, pair->segw);
+    if (!*pair->hems)
+        return 0;
+    if (!is_url(pair->hems)) {
+        const bool v6 = strchr(pair->hems, ':');
+        strcpy(bare, pair->hems); /* parse_hems() let through names and addresses only */
+        if (tunnel)
+            snprintf(pair->hems, sizeof pair->hems, v6 ? HTTP_URL "[%s]:%d/" : HTTP_URL "%s:%d/", bare,
+                     HEMS_PORT_INSIDE);
+        else
+            snprintf(pair->hems, sizeof pair->hems, v6 ? HTTPS_URL "[%s]/" : HTTPS_URL "%s/", bare);
+    }
+    if (!tunnel && has_scheme(pair->hems, HTTP_URL))
+        return key_fail(l, -EINVAL, section, "HeMS", "http: without a SeGW in front of it; https: is needed");
+    if (tunnel && has_scheme(pair->hems, HTTPS_URL))
+        return key_fail(l, -EINVAL, section, "HeMS",
+                        "https: behind a SeGW is not built yet; TLS comes with stage 2");
+    return 0;
+}
+
+/* Which of the clauses 5.1.2.2, 5.1.2.3 and 5.1.2.4 the factory data ask for. */
+static int ways_check(Loader *l) {
+    Config *c = l->config;
+    int r = pair_complete(l, "Serving", &c->serving);
+
+    if (r == 0)
+        r = pair_complete(l, "Initial", &c->initial);
+    if (r < 0 || !*c->initial.hems)
+        return r;
+    const bool fallback = *c->serving.segw;
+    if (*c->initial.segw)
+        return key_fail(l, -EINVAL, "Initial", "SeGW",
+                        fallback ? "clause 5.1.2.3 (initial SeGW and HeMS), here the fallback of the serving "
+                                   "pair, is not built yet"
+                                 : "clause 5.1.2.3 (initial SeGW and HeMS) is not built yet");
+    return key_fail(l, -EINVAL, "Initial", "HeMS",
+                    fallback ? "clause 5.1.2.4 (initial HeMS on the internet), here the fallback of the "
+                               "serving pair, is not built yet"
+                             : "clause 5.1.2.4 (initial HeMS on the internet) is not built yet");
+}
+
+static int file_check(const char *path) {
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        r = -errno;
+    else if (!S_ISREG(st.st_mode))
+        r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (fd >= 0)
+        close(fd);
+    return r;
+}
+
+static int files_check(Loader *l) {
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *path = key_field(l->config, &keys[i]);
+        const Origin *origin = &l->origins[i];
+        int r;
+        if (keys[i].parse != parse_path || !*path)
+            continue;
+        r = file_check(path);
+        if (r < 0)
+            return loader_fail(l, r, origin->file, origin->line, &keys[i], "cannot read \"%s\": %s", path,
+                               strerror(-r));
+    }
+    return 0;
+}
+
+int config_load(Config *ret, const char *path, char *error) {
+    Loader l = {.config = ret, .path = path, .error = error};
+    char **dropins = NULL;
+
+    memset(ret, 0, sizeof *ret);
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        key_reset(ret, &keys[i]);
+    int r = loader_read_file(&l, path), n = 0;
+    if (r == 0)
+        r = n = dropins_list(&l, &dropins);
+    for (int i = 0; i < n && r >= 0; i++)
+        r = loader_read_file(&l, dropins[i]);
+    if (r >= 0)
+        r = missing_check(&l);
+    if (r == 0)
+        r = ways_check(&l);
+    if (r == 0)
+        r = files_check(&l);
+    for (char **p = dropins; p && *p; p++)
+        free(*p);
+    free(dropins);
+    free(l.text);
+    return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The CPE of TR-069: the data model with what the store keeps of it, CWMP's schedule, and the session that
+ * runs now over HTTP. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/macro.h"
+#include "base/rng.h"
+#include "config.h"
+#include "cwmp/model.h"
+
+typedef struct Cpe Cpe;
+
+typedef enum CpeReport {
+    CPE_ACCEPTED, /* InformResponse (TS 32.593 5.1.3 step 1.2) */
+    CPE_ANSWERED, /* the HeMS has our answer to a SetParameterValues of S1 parameters (step 2.2) */
+    CPE_ENDED,    /* the session is over; *text* NULL: it ended well */
+    CPE_DUE,      /* a session is to start now; only while cpe_expect() says so */
+} CpeReport;
+
+typedef struct CpeConfig {
+    sd_event *event;
+    const Config *factory;
+    const char *store; /* path of the database */
+    Rng *rng;
+    void (*report)(void *userdata, CpeReport report, const char *text);
+    void *userdata;
+} CpeConfig;
+
+/* Opens the store and loads the model: what was stored, then what factory data says. 0 or negative errno,
+ * logged. *config* is copied; what it points to must outlive the CPE. */
+int cpe_new(Cpe **ret, const CpeConfig *config);
+void cpe_free(Cpe *cpe);
+DEFINE_CLEANUP(Cpe, cpe_free)
+
+/* Starts a session with *url* at *address*, bound to *interface* and to *source*. 0 or negative errno: then
+ * nothing is reported, and the schedule has counted a failure. */
+int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface, const Address *source);
+/* Ends a session that runs, without a report: it counts as failed, its events stay. */
+void cpe_abort(Cpe *cpe);
+/* The session that was due could not be tried: counts as failed. */
+void cpe_missed(Cpe *cpe);
+/* Whether CPE_DUE is wanted. */
+void cpe_expect(Cpe *cpe, bool expected);
+/* The S1 parameters as they stand. */
+void cpe_mme(const Cpe *cpe, ModelMme *ret);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See cwmp-io.h. */
+#include "cwmp/cwmp-io.h"
+
+#include <curl/curl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "base/macro.h"
+
+struct CwmpIo {
+    sd_event *event;
+    sd_event_source *timer; /* libcurl's */
+    CURLM *multi;           /* one a session, so that no connection outlives it */
+    CURL *easy;
+    struct curl_slist *headers, *headers_empty, *connect_to;
+    char interface[IFNAMSIZ];
+    Address source;
+    char *request;
+    CwmpIoHandler handler; /* of the POST that is out; NULL: none is */
+    void *userdata;
+    char *body;
+    size_t size, capacity, header_size;
+    char why[ERROR_MAX_BYTES]; /* our reason for stopping libcurl, "" none */
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+/* A socket that cannot be bound is a failure, never a reason to go another way: SO_BINDTODEVICE and bind()
+ * before libcurl connects, and CURL_SOCKOPT_ERROR makes it close the socket. */
+static int bind_socket(void *userdata, curl_socket_t fd, curlsocktype purpose) {
+    CwmpIo *io = userdata;
+    struct sockaddr_storage address;
+
+    if (io->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, io->interface,
+                                       (socklen_t)strlen(io->interface) + 1) < 0) {
+        snprintf(io->why, sizeof io->why, "cannot bind to interface %s: %s", io->interface, strerror(errno));
+        return CURL_SOCKOPT_ERROR;
+    }
+    if (io->source.family == AF_UNSPEC)
+        return CURL_SOCKOPT_OK;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int)); /* saves ports only */
+    socklen_t size = endpoint_to_sockaddr(&(Endpoint){.address = io->source}, &address);
+    if (bind(fd, (struct sockaddr *)&address, size) < 0) {
+        snprintf(io->why, sizeof io->why, "cannot bind to %s: %s", ADDRESS_STR(&io->source), strerror(errno));
+        return CURL_SOCKOPT_ERROR;
+    }
+    return CURL_SOCKOPT_OK;
+}
+
+/* SetParameterValues brings passwords: no copy is left behind. */
+static void free_body(char *body, size_t size) {
+    if (body)
+        explicit_bzero(body, size);
+    free(body);
+}
+
+static int grow_body(CwmpIo *io, size_t size) {
+    size_t capacity = MAX(2 * io->capacity, size);
+    char *body = malloc(capacity);
+    if (!body)
+        return -ENOMEM;
+    if (io->body)
+        memcpy(body, io->body, io->size);
+    free_body(io->body, io->size);
+    io->body = body;
+    io->capacity = capacity;
+    return 0;
+}
+
+static size_t take_body(char *data, size_t one, size_t n, void *userdata) {
+    CwmpIo *io = userdata;
+    if (n > CWMP_IO_BODY_MAX - io->size) {
+        snprintf(io->why, sizeof io->why, "an answer of more than %d bytes", CWMP_IO_BODY_MAX);
+        return 0;
+    }
+    if (n > io->capacity - io->size && grow_body(io, io->size + n) < 0) {
+        snprintf(io->why, sizeof io->why, "out of memory");
+        return 0;
+    }
+    memcpy(io->body + io->size, data, n);
+    io->size += n;
+    return n;
+}
+
+/* libcurl keeps header lines in memory, without a limit of its own in the versions we meet. */
+static size_t take_header(char *data, size_t one, size_t n, void *userdata) {
+    CwmpIo *io = userdata;
+    if (n > CWMP_IO_HEADERS_MAX - io->header_size) {
+        snprintf(io->why, sizeof io->why, "header lines of more than %d bytes", CWMP_IO_HEADERS_MAX);
+        return 0;
+    }
+    io->header_size += n;
+    return n;
+}
+
+static void forget_answer(CwmpIo *io) {
+    free_body(TAKE_PTR(io->body), io->size);
+    free(TAKE_PTR(io->request));
+    io->size = io->capacity = io->header_size = 0;
+    io->why[0] = io->curl_error[0] = 0;
+}
+
+static int error_of_curl(CURLcode code) {
+    static const struct {
+        CURLcode code;
+        int error;
+    } errors[] = {
+        {CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT},
+        {CURLE_COULDNT_CONNECT, -ECONNREFUSED},
+        {CURLE_OUT_OF_MEMORY, -ENOMEM},
+        {CURLE_ABORTED_BY_CALLBACK, -ENETUNREACH},
+        {CURLE_WRITE_ERROR, -E2BIG},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+        if (errors[i].code == code)
+            return errors[i].error;
+    return -EPROTO;
+}
+
+/* Hands over what came. The handler may free *io*: nothing of it is used after the call. */
+static void finish_post(CwmpIo *io, CURLcode code) {
+    CwmpIoHandler handler = io->handler;
+    char *type = NULL, text[ERROR_MAX_BYTES];
+    long status = 0;
+    curl_off_t retry_after = 0;
+
+    curl_easy_getinfo(io->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(io->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(io->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    snprintf(text, sizeof text, "%s",
+             io->why[0]          ? io->why
+             : io->curl_error[0] ? io->curl_error
+                                 : curl_easy_strerror(code));
+    _cleanup_free_ char *content_type = strdup(strempty(type));
+    char *body = TAKE_PTR(io->body);
+    SessionResponse response = {
+        .error = code == CURLE_OK ? 0 : error_of_curl(code),
+        .error_text = text,
+        .status = status >= 200 ? (unsigned)status : 0, /* 100 Continue is no answer yet */
+        .content_type = strempty(content_type),
+        .body = body ? body : "",
+        .size = io->size,
+        .retry_after = (usec_t)MAX(retry_after, (curl_off_t)0) * USEC_PER_SEC,
+    };
+    curl_multi_remove_handle(io->multi, io->easy);
+    io->handler = NULL;
+    forget_answer(io);
+    handler(io->userdata, &response);
+    free_body(body, response.size);
+}
+
+static void check_finished(CwmpIo *io) {
+    int left;
+    CURLMsg *message = curl_multi_info_read(io->multi, &left);
+    if (message && message->msg == CURLMSG_DONE)
+        finish_post(io, message->data.result);
+}
+
+static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    CwmpIo *io = userdata;
+    int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                        (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                        (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    if (curl_multi_socket_action(io->multi, fd, mask, &running) != CURLM_OK)
+        log_error("CWMP: libcurl cannot go on");
+    check_finished(io);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    CwmpIo *io = userdata;
+    int running;
+    if (curl_multi_socket_action(io->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK)
+        log_error("CWMP: libcurl cannot go on");
+    check_finished(io);
+    return 0;
+}
+
+/* libcurl: watch *fd* for *what*. The event source is what it keeps for us about the socket. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
+    static const uint32_t masks[] = {
+        [CURL_POLL_NONE] = 0,
+        [CURL_POLL_IN] = EPOLLIN,
+        [CURL_POLL_OUT] = EPOLLOUT,
+        [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
+    };
+    CwmpIo *io = userdata;
+    sd_event_source *source = socket_data;
+
+    if (what == CURL_POLL_REMOVE) {
+        sd_event_source_disable_unref(source);
+        curl_multi_assign(io->multi, fd, NULL);
+        return 0;
+    }
+    if (source)
+        return sd_event_source_set_io_events(source, masks[what]) < 0 ? -1 : 0;
+    if (sd_event_add_io(io->event, &source, fd, masks[what], on_socket, io) < 0)
+        return -1;
+    (void)sd_event_source_set_description(source, "cwmp-socket");
+    curl_multi_assign(io->multi, fd, source);
+    return 0;
+}
+
+static int set_timer(CURLM *multi, long msec, void *userdata) {
+    CwmpIo *io = userdata;
+    if (msec < 0)
+        return sd_event_source_set_enabled(io->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+    return sd_event_source_set_time_relative(io->timer, (uint64_t)msec * USEC_PER_MSEC) < 0 ||
+                   sd_event_source_set_enabled(io->timer, SD_EVENT_ONESHOT) < 0
+               ? -1
+               : 0;
+}
+
+int cwmp_io_new(CwmpIo **ret, sd_event *event) {
+    static bool initialised;
+    CwmpIo *io;
+    int r;
+
+    if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    initialised = true;
+    io = calloc(1, sizeof *io);
+    if (!io)
+        return -ENOMEM;
+    io->event = sd_event_ref(event);
+    r = sd_event_add_time_relative(event, &io->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, io);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(io->timer, SD_EVENT_OFF);
+    if (r < 0) {
+        cwmp_io_free(io);
+        return r;
+    }
+    *ret = io;
+    return 0;
+}
+
+void cwmp_io_free(CwmpIo *io) {
+    if (!io)
+        return;
+    cwmp_io_close(io);
+    sd_event_source_disable_unref(io->timer);
+    sd_event_unref(io->event);
+    free(io);
+}
+
+void cwmp_io_close(CwmpIo *io) {
+    if (io->easy && io->handler)
+        curl_multi_remove_handle(io->multi, io->easy);
+    io->handler = NULL;
+    curl_easy_cleanup(TAKE_PTR(io->easy)); /* cookies go with it */
+    curl_multi_cleanup(TAKE_PTR(io->multi));
+    curl_slist_free_all(TAKE_PTR(io->headers));
+    curl_slist_free_all(TAKE_PTR(io->headers_empty));
+    curl_slist_free_all(TAKE_PTR(io->connect_to));
+    (void)sd_event_source_set_enabled(io->timer, SD_EVENT_OFF);
+    forget_answer(io);
+}
+
+/* What the URL says about itself; *address* must be its host if that is one. */
+static int check_url(const char *url, const Address *address) {
+    CURLU *parsed = curl_url();
+    char *scheme = NULL, *host = NULL, *user = NULL;
+    Address literal;
+    int r = 0;
+
+    if (!parsed)
+        return -ENOMEM;
+    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+        curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+        r = -EINVAL;
+    else if (strcasecmp(scheme, "http") != 0)
+        r = -EPROTONOSUPPORT;
+    else if (curl_url_get(parsed, CURLUPART_USER, &user, 0) == CURLUE_OK)
+        r = -EINVAL;
+    if (r == 0) {
+        char *name = host[0] == '[' ? host + 1 : host;
+        name[strcspn(name, "]")] = 0;
+        if (address_parse(name, &literal) == 0 && !address_equal(&literal, address))
+            r = -EINVAL;
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(user);
+    curl_url_cleanup(parsed);
+    return r;
+}
+
+/* Every transfer goes to *address*, whatever the URL's host: no resolver is ever asked. */
+static int make_lists(CwmpIo *io, const Address *address) {
+    static const char *const lines[] = {
+        "Content-Type: text/xml; charset=utf-8",
+        "SOAPAction;", /* libcurl's way to send a header without a value */
+        "Expect:",     /* never wait for 100 Continue */
+        "Accept-Encoding:",
+    };
+    /* The empty POST has no content to have a type (TR-069 3.4.5): the headers libcurl would add are off. */
+    static const char *const lines_empty[] = {"Content-Type:", "Expect:", "Accept-Encoding:"};
+    char to[ADDRESS_STR_MAX + 8];
+
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        struct curl_slist *list = curl_slist_append(io->headers, lines[i]);
+        if (!list)
+            return -ENOMEM;
+        io->headers = list;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(lines_empty); i++) {
+        struct curl_slist *list = curl_slist_append(io->headers_empty, lines_empty[i]);
+        if (!list)
+            return -ENOMEM;
+        io->headers_empty = list;
+    }
+    snprintf(to, sizeof to, address->family == AF_INET6 ? "::[%s]:" : "::%s:", ADDRESS_STR(address));
+    io->connect_to = curl_slist_append(NULL, to);
+    return io->connect_to ? 0 : -ENOMEM;
+}
+
+static int set_multi_options(CwmpIo *io) {
+    return curl_multi_setopt(io->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == CURLM_OK &&
+                   curl_multi_setopt(io->multi, CURLMOPT_SOCKETDATA, io) == CURLM_OK &&
+                   curl_multi_setopt(io->multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
+                   curl_multi_setopt(io->multi, CURLMOPT_TIMERDATA, io) == CURLM_OK
+               ? 0
+               : -EINVAL;
+}
+
+#define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
+#define SEC(usec)  ((long)((usec) / USEC_PER_SEC))
+
+/* Anything that libcurl might do by itself and we do not want is switched off by name. */
+static int set_easy_options(CwmpIo *io, const char *url) {
+    CURL *e = io->easy;
+    CURLcode codes[] = {
+        curl_easy_setopt(e, CURLOPT_URL, url),
+        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http"),
+        curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
+        curl_easy_setopt(e, CURLOPT_CONNECT_TO, io->connect_to),
+        curl_easy_setopt(e, CURLOPT_PROXY, ""),
+        curl_easy_setopt(e, CURLOPT_NOPROXY, "*"),
+        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L),
+        curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
+        curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_NONE),
+        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
+        curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L),
+        curl_easy_setopt(e, CURLOPT_COOKIEFILE, ""), /* the engine in memory, no file */
+        curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
+        curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
+        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MSEC(CWMP_IO_CONNECT_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(CWMP_IO_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, (long)CWMP_IO_LOW_SPEED),
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, SEC(CWMP_IO_LOW_SPEED_TIME)),
+        curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
+        curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, io),
+        curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),
+        curl_easy_setopt(e, CURLOPT_WRITEDATA, io),
+        curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header),
+        curl_easy_setopt(e, CURLOPT_HEADERDATA, io),
+        curl_easy_setopt(e, CURLOPT_ERRORBUFFER, io->curl_error),
+        curl_easy_setopt(e, CURLOPT_POST, 1L),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+        if (codes[i] != CURLE_OK)
+            return codes[i] == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+    return 0;
+}
+
+int cwmp_io_open(CwmpIo *io, const CwmpIoTarget *target) {
+    cwmp_io_close(io);
+    int r = check_url(target->url, &target->address);
+    if (r < 0)
+        return r;
+    if (target->address.family == AF_UNSPEC || strlen(strempty(target->interface)) >= sizeof io->interface)
+        return -EINVAL;
+    snprintf(io->interface, sizeof io->interface, "%s", strempty(target->interface));
+    io->source = target->source;
+    io->multi = curl_multi_init();
+    io->easy = curl_easy_init();
+    r = io->multi && io->easy ? make_lists(io, &target->address) : -ENOMEM;
+    if (r == 0)
+        r = set_multi_options(io);
+    if (r == 0)
+        r = set_easy_options(io, target->url);
+    if (r < 0)
+        cwmp_io_close(io);
+    return r;
+}
+
+int cwmp_io_post(CwmpIo *io, const void *body, size_t size, CwmpIoHandler handler, void *userdata) {
+    if (!io->easy)
+        return -ENOTCONN;
+    if (io->handler)
+        return -EBUSY;
+    forget_answer(io);
+    io->request = malloc(size + 1);
+    if (!io->request)
+        return -ENOMEM;
+    memcpy(io->request, body, size);
+    if (curl_easy_setopt(io->easy, CURLOPT_POSTFIELDS, io->request) != CURLE_OK ||
+        curl_easy_setopt(io->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
+        curl_easy_setopt(io->easy, CURLOPT_HTTPHEADER, size > 0 ? io->headers : io->headers_empty) !=
+            CURLE_OK ||
+        curl_multi_add_handle(io->multi, io->easy) != CURLM_OK)
+        return -ENOMEM;
+    io->handler = handler;
+    io->userdata = userdata;
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* CWMP fault codes of a CPE (TR-069 A.5.1), written once. A function of this directory that may return one
+ * returns it as a positive int. */
+#pragma once
+
+#include "cwmp/soap.h"
+
+/* X(name, code, whose fault: the SOAP faultcode, FaultString) */
+#define CWMP_FAULTS(X)                                                                                       \
+    X(METHOD_NOT_SUPPORTED, 9000, SERVER, "Method not supported")                                            \
+    X(REQUEST_DENIED, 9001, SERVER, "Request denied")                                                        \
+    X(INTERNAL_ERROR, 9002, SERVER, "Internal error")                                                        \
+    X(INVALID_ARGUMENTS, 9003, CLIENT, "Invalid arguments")                                                  \
+    X(RESOURCES_EXCEEDED, 9004, SERVER, "Resources exceeded")                                                \
+    X(INVALID_NAME, 9005, CLIENT, "Invalid parameter name")                                                  \
+    X(INVALID_TYPE, 9006, CLIENT, "Invalid parameter type")                                                  \
+    X(INVALID_VALUE, 9007, CLIENT, "Invalid parameter value")                                                \
+    X(NOT_WRITABLE, 9008, CLIENT, "Attempt to set a non-writable parameter")                                 \
+    X(NOTIFICATION_REJECTED, 9009, SERVER, "Notification request rejected")
+
+typedef enum CwmpFault {
+#define X(name, code, whose, text) FAULT_##name = code,
+    CWMP_FAULTS(X)
+#undef X
+} CwmpFault;
+
+/* The FaultString of *code*, "Fault" for one that is not in the table. */
+const char *cwmp_fault_text(int code);
+/* The faultcode that goes with it. */
+SoapFaultCode cwmp_fault_whose(int code);

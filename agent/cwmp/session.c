@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See session.h. */
+#include "cwmp/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/macro.h"
+#include "cwmp/rpc.h"
+#include "cwmp/value.h"
+
+/* A clock before this has not been set: CurrentTime is the Unknown Time then (TR-106 3.2). */
+#define TIME_PLAUSIBLE (INT64_C(1704067200) * (int64_t)USEC_PER_SEC) /* 2024 */
+#define TIME_UNKNOWN   "0001-01-01T00:00:00Z"
+
+/* One input leads to at most this many: ANSWERED, CHANGED, and POST or ENDED; one in reserve. */
+#define ACTIONS_MAX 4
+
+typedef enum SessionState {
+    STATE_INFORMING, /* the Inform is out, its InformResponse has to be the next thing */
+    STATE_SERVING,   /* the empty POST or an answer of ours is out; the HeMS asks or ends */
+    STATE_ENDED,
+} SessionState;
+
+struct Session {
+    SessionState state;
+    char url[URL_MAX_BYTES];
+    Model *model;
+    char *body; /* of the POST that is out */
+    size_t size;
+    bool acknowledges_set; /* the POST that is out carries a SetParameterValuesResponse */
+    usec_t answer_deadline, end_deadline;
+    SessionAction actions[ACTIONS_MAX];
+    size_t n_actions, next_action;
+    char text[ERROR_MAX_BYTES]; /* why it ended */
+};
+
+static void session_push(Session *s, const SessionAction *action) {
+    if (s->next_action == s->n_actions)
+        s->next_action = s->n_actions = 0;
+    assert(s->n_actions < ACTIONS_MAX);
+    s->actions[s->n_actions++] = *action;
+}
+
+/* Takes over *body*; NULL: the empty POST. */
+static void session_post(Session *s, Moment now, char *body, size_t size) {
+    free(s->body);
+    s->body = body;
+    s->size = size;
+    s->answer_deadline = now.mono + SESSION_ANSWER_TIMEOUT;
+    session_push(s, &(SessionAction){.kind = SESSION_POST, .body = body ? body : "", .size = size});
+}
+
+static void session_end(Session *s, int error, usec_t retry_after, const char *format, ...) _printf_(4, 5);
+static void session_end(Session *s, int error, usec_t retry_after, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(s->text, sizeof s->text, format, ap);
+    va_end(ap);
+    s->state = STATE_ENDED;
+    session_push(s, &(SessionAction){
+                        .kind = SESSION_ENDED, .error = error, .text = s->text, .retry_after = retry_after});
+}
+
+static int add_parameter(void *userdata, const char *name, const ModelParameter *parameter,
+                         const char *value) {
+    SoapParameter p = {name, model_type_wire(parameter->type), value};
+    return soap_add_parameter(userdata, &p);
+}
+
+static int build_inform(const SessionConfig *config, Moment now, char **ret, size_t *ret_size) {
+    _cleanup_(soap_message_clear) SoapMessage m = {
+        /* The oldest namespace, since there are HeMSs that know no other; what we know beyond it is an offer.
+         */
+        .version = CWMP_1_0,
+        .supported_versions = true,
+        .id = "1",
+        .kind = SOAP_INFORM,
+        .device = config->device,
+        .max_envelopes = 1,
+        .retry_count = config->retry_count,
+    };
+    char current_time[VALUE_TIME_MAX];
+
+    m.current_time = (int64_t)now.real < TIME_PLAUSIBLE
+                         ? TIME_UNKNOWN
+                         : value_format_time((int64_t)(now.real / USEC_PER_SEC), current_time);
+    for (size_t i = 0; i < config->n_events; i++)
+        if (soap_add_event(&m, &config->events[i]) < 0)
+            return -ENOMEM;
+    int r = model_read_forced(config->model, add_parameter, &m);
+    return r < 0 ? r : soap_encode(&m, ret, ret_size);
+}
+
+int session_new(Session **ret, const SessionConfig *config, Moment now) {
+    char *inform;
+    size_t size;
+
+    if (config->n_events > SESSION_EVENTS_MAX)
+        return -E2BIG;
+    int r = build_inform(config, now, &inform, &size);
+    if (r < 0)
+        return r;
+    Session *s = calloc(1, sizeof *s);
+    if (!s) {
+        free(inform);
+        return -ENOMEM;
+    }
+    s->model = config->model;
+    s->end_deadline = now.mono + SESSION_TIMEOUT;
+    snprintf(s->url, sizeof s->url, "%s", config->url);
+    session_post(s, now, inform, size);
+    *ret = s;
+    return 0;
+}
+
+void session_free(Session *session) {
+    if (!session)
+        return;
+    free(session->body);
+    free(session);
+}
+
+usec_t session_deadline(const Session *session) {
+    return session->state == STATE_ENDED ? USEC_NEVER : MIN(session->answer_deadline, session->end_deadline);
+}
+
+void session_tick(Session *session, Moment now) {
+    if (session->state == STATE_ENDED)
+        return;
+    if (now.mono >= session->end_deadline)
+        session_end(session, -ETIMEDOUT, 0, "%s does not end the session, after %u minutes", session->url,
+                    (unsigned)(SESSION_TIMEOUT / USEC_PER_SEC / 60));
+    else if (now.mono >= session->answer_deadline)
+        session_end(session, -ETIMEDOUT, 0, "no answer from %s for %u s", session->url,
+                    (unsigned)(SESSION_ANSWER_TIMEOUT / USEC_PER_SEC));
+}
+
+bool session_next(Session *session, SessionAction *ret) {
+    if (session->next_action == session->n_actions)
+        return false;
+    *ret = session->actions[session->next_action++];
+    return true;
+}
+
+static void session_fault(Session *s, const SoapMessage *m, unsigned status, usec_t retry_after) {
+    session_end(s, -ECONNREFUSED, retry_after, "HTTP %u from %s: fault %d %.200s", status, s->url, m->fault,
+                m->fault_text);
+}
+
+/* HTTP says no (a status other than 200 and 204); a SOAP Fault in it says why. */
+static void session_refused(Session *s, const SessionResponse *response) {
+    _cleanup_(soap_message_clear) SoapMessage m = {0};
+    char ignored[ERROR_MAX_BYTES];
+
+    if (response->status == 401)
+        session_end(s, -EACCES, 0, "HTTP 401 from %s: it wants a user name and password", s->url);
+    else if (response->size > 0 && soap_decode(response->body, response->size, &m, ignored) == 0 &&
+             m.kind == SOAP_FAULT)
+        session_fault(s, &m, response->status, response->retry_after);
+    else
+        session_end(s, -EPROTO, response->retry_after, "HTTP %u from %s", response->status, s->url);
+}
+
+static void session_informed(Session *s, Moment now, const SoapMessage *m) {
+    if (m->kind == SOAP_FAULT) {
+        session_fault(s, m, 200, 0);
+    } else if (m->kind != SOAP_INFORM_RESPONSE) {
+        session_end(s, -EPROTO, 0, "%s from %s instead of an InformResponse",
+                    *m->name ? m->name : "an empty Body", s->url);
+    } else if (m->not_understood) {
+        session_end(s, -EPROTO, 0, "InformResponse from %s demands the unknown header %.100s", s->url,
+                    m->not_understood);
+    } else {
+        s->state = STATE_SERVING;
+        session_push(s, &(SessionAction){.kind = SESSION_ACCEPTED});
+        session_post(s, now, NULL, 0);
+    }
+}
+
+static void log_answer(const Session *s, const SoapMessage *request, const SoapMessage *answer) {
+    if (answer->kind == SOAP_FAULT)
+        log_notice("%s from %s: fault %d %s", request->name, s->url, answer->fault, answer->fault_text);
+    else
+        log_info("%s from %s: answered", request->name, s->url);
+    for (size_t i = 0; i < answer->n_parameter_faults; i++)
+        log_notice("%s from %s: fault %d for %s: %s", request->name, s->url, answer->parameter_faults[i].code,
+                   answer->parameter_faults[i].name, answer->parameter_faults[i].text);
+}
+
+static int session_serve(Session *s, Moment now, const SoapMessage *request) {
+    _cleanup_(soap_message_clear) SoapMessage answer = {0};
+    RpcEffect effect = {0};
+    char *body;
+    size_t size;
+
+    int r = rpc_answer(s->model, request, &answer, &effect);
+    if (r < 0)
+        return r;
+    if (effect.values_set)
+        session_push(s, &(SessionAction){.kind = SESSION_CHANGED, .outcome = effect.outcome});
+    log_answer(s, request, &answer);
+    r = soap_encode(&answer, &body, &size);
+    if (r < 0)
+        return r;
+    s->acknowledges_set = effect.values_set;
+    session_post(s, now, body, size);
+    return 0;
+}
+
+static bool is_answer(const SoapMessage *m) {
+    static const char suffix[] = "Response";
+    size_t n = strlen(m->name), k = sizeof suffix - 1;
+    return n >= k && streq(m->name + n - k, suffix);
+}
+
+static int session_asked(Session *s, Moment now, const SoapMessage *m) {
+    if (m->kind == SOAP_FAULT)
+        session_fault(s, m, 200, 0);
+    else if (m->kind == SOAP_EMPTY)
+        session_end(s, 0, 0, "%s ended the session", s->url);
+    else if (is_answer(m))
+        session_end(s, -EPROTO, 0, "%s from %s, though nothing was asked", m->name, s->url);
+    else
+        return session_serve(s, now, m);
+    return 0;
+}
+
+/* An answer without an envelope: TR-069 3.7.2.4 ends the session, once the Inform is through. */
+static void session_nothing(Session *s) {
+    if (s->state == STATE_SERVING)
+        session_end(s, 0, 0, "%s ended the session", s->url);
+    else
+        session_end(s, -EPROTO, 0, "nothing from %s instead of an InformResponse", s->url);
+}
+
+static bool is_blank(const SessionResponse *response) {
+    const char *body = response->body;
+    size_t i = 0;
+    while (i < response->size && memchr(" \t\r\n", body[i], 4))
+        i++;
+    return i == response->size;
+}
+
+static int session_envelope(Session *s, Moment now, const SessionResponse *response) {
+    _cleanup_(soap_message_clear) SoapMessage m = {0};
+    char error[ERROR_MAX_BYTES];
+
+    int r = soap_decode(response->body, response->size, &m, error);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        session_end(s, r, 0, "%.200s (%.60s from %s)", error,
+                    *response->content_type ? response->content_type : "no content type", s->url);
+        return 0;
+    }
+    if (s->state == STATE_SERVING)
+        return session_asked(s, now, &m);
+    session_informed(s, now, &m);
+    return 0;
+}
+
+int session_input(Session *session, Moment now, const SessionResponse *response) {
+    int r = 0;
+
+    if (session->state == STATE_ENDED)
+        return 0;
+    /* TS 32.593 5.1.3 step 2.2: any answer at all shows that the HeMS got what the POST carried. */
+    if (session->acknowledges_set && response->status != 0)
+        session_push(session, &(SessionAction){.kind = SESSION_ANSWERED});
+    session->acknowledges_set = false;
+
+    if (response->error < 0)
+        session_end(session, response->error, 0, "%s: %s", session->url, response->error_text);
+    else if (response->status != 200 && response->status != 204)
+        session_refused(session, response);
+    else if (is_blank(response))
+        session_nothing(session);
+    else
+        r = session_envelope(session, now, response);
+    if (r < 0)
+        session_end(session, r, 0, "out of memory in the session with %s", session->url);
+    return r;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One CWMP session of the CPE (TR-069 clause 3.7): Inform, InformResponse, empty POST, the HeMS's requests,
+ * end. Pure: HTTP answers and time in, POSTs and events out. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/moment.h"
+#include "cwmp/model.h"
+#include "cwmp/soap.h"
+
+/* TR-069 3.7.2.4 allows not less than 30 s for an HTTP answer. */
+#define SESSION_ANSWER_TIMEOUT (60 * USEC_PER_SEC)
+/* A HeMS that never ends a session must not keep the next one from happening. */
+#define SESSION_TIMEOUT    (60 * 60 * USEC_PER_SEC)
+#define SESSION_EVENTS_MAX 64 /* cwmp-1-0.xsd: EventList */
+
+typedef struct SessionConfig {
+    const char *url;   /* of the HeMS, for what a person reads; copied */
+    SoapDevice device; /* copied into the Inform at once */
+    const SoapEvent *events;
+    size_t n_events;
+    uint32_t retry_count;
+    Model *model; /* must outlive the session */
+} SessionConfig;
+
+/* What came back for a POST. */
+typedef struct SessionResponse {
+    int error;                /* 0, or negative errno: the answer is missing or not whole */
+    const char *error_text;   /* then: one line for a person */
+    unsigned status;          /* HTTP status, 0 when not even that arrived */
+    const char *content_type; /* "" when absent */
+    const void *body;
+    size_t size;
+    usec_t retry_after; /* HTTP Retry-After as a time from now, 0 when absent */
+} SessionResponse;
+
+typedef enum SessionActionKind {
+    SESSION_POST,     /* send *body*, *size* bytes, 0: the empty POST; then call session_input() */
+    SESSION_ACCEPTED, /* the InformResponse is here (TS 32.593 5.1.3 step 1.2): the events are delivered */
+    SESSION_CHANGED,  /* a SetParameterValues has been committed (step 2.1); *outcome* says what it touched */
+    SESSION_ANSWERED, /* the HTTP answer to the POST that carried its response has arrived, whatever it holds
+                         (step 2.2) */
+    SESSION_ENDED,    /* the last action: *error* 0 or negative errno with *text* */
+} SessionActionKind;
+
+typedef struct SessionAction {
+    SessionActionKind kind;
+    const void *body; /* until the next session_input() */
+    size_t size;
+    ModelOutcome outcome;
+    int error;
+    const char *text;   /* "HTTP 404 from http://hems.example:7547/", until session_free() */
+    usec_t retry_after; /* ENDED with an error: the HeMS asked for at least this pause */
+} SessionAction;
+
+typedef struct Session Session;
+
+/* Starts a session; its first action is the POST of the Inform. 0, -ENOMEM, -E2BIG (events). */
+int session_new(Session **ret, const SessionConfig *config, Moment now);
+void session_free(Session *session);
+/* The outcome of the POST last asked for. After SESSION_ENDED nothing happens any more. 0 or -ENOMEM (the
+ * session has then ended with it, too). */
+int session_input(Session *session, Moment now, const SessionResponse *response);
+void session_tick(Session *session, Moment now);
+/* When session_tick() is due; USEC_NEVER after the end. */
+usec_t session_deadline(const Session *session);
+/* The next action; false when there is none. Drain it after new, input and tick. */
+bool session_next(Session *session, SessionAction *ret);

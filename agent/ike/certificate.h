@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Certificates of IKE: the roots we trust, our own chain and key, and the verdict on a peer's chain (RFC
+ * 7296 3.6, RFC 4945, TS 33.310 6). */
+#pragma once
+
+#include "ike/crypto.h"
+#include "ike/x509.h"
+
+#define CHAIN_MAX    8 /* certificates of one chain, ours or the peer's */
+#define ANCHORS_MAX  32
+#define VERDICT_MAX  512
+#define IDENTITY_MAX 256
+
+typedef struct Blob {
+    uint8_t *data;
+    size_t size;
+} Blob;
+
+/* The roots, from one or more PEM certificates in a file. */
+typedef struct TrustStore {
+    size_t n;
+    Blob anchors[ANCHORS_MAX];           /* DER */
+    uint8_t key_hashes[ANCHORS_MAX][20]; /* SHA-1 of each root's public key, for CERTREQ (RFC 7296 3.7) */
+} TrustStore;
+
+/* From a PEM file's bytes. 0 or -EINVAL with a line in *error* (VERDICT_MAX bytes) that says what is wrong
+ * with which certificate; -ENOMEM. */
+int trust_store_load(TrustStore **ret, const uint8_t *pem, size_t size, char *error);
+void trust_store_free(TrustStore *store);
+DEFINE_CLEANUP(TrustStore, trust_store_free)
+
+/* What this box proves itself with. */
+typedef struct Credential {
+    size_t n;
+    Blob chain[CHAIN_MAX];       /* DER, the box's own first */
+    char identity[IDENTITY_MAX]; /* its dNSName: IDi (TS 33.320 7.2.2) */
+    PrivateKey *key;
+} Credential;
+
+/* From two PEM files' bytes. Checks that the key is the certificate's and that there is a dNSName. 0, -EINVAL
+ * with a line in *error*; -ENOMEM. */
+int credential_load(Credential **ret, const uint8_t *certificate_pem, size_t certificate_size,
+                    const uint8_t *key_pem, size_t key_size, char *error);
+void credential_free(Credential *credential);
+DEFINE_CLEANUP(Credential, credential_free)
+
+/* Verifies a peer's chain: *chain[0]* is the end-entity certificate, the others may come in any order and be
+ * useless. Checks signatures up to a root, validity at *now*, CA, keyCertSign and path length of every
+ * issuer, hash strength, key usage, and that a subjectAltName is *identity*. An intermediate is trusted for
+ * this one call, after its own check. 0 and the parsed end-entity certificate;
+ * IKE_NOTIFY_AUTHENTICATION_FAILED with a line in *verdict* (VERDICT_MAX bytes) naming the check that failed
+ * and both identities; -ENOMEM. */
+int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, const char *identity,
+                       usec_t now, Certificate *ret, char *verdict);

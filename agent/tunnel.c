@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See tunnel.h. */
+#include "tunnel.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "clock.h"
+#include "status.h"
+
+/* An IKE SA and what belongs to it in the kernel. */
+typedef struct Association {
+    IkeSa *sa;
+    Address local, remote;
+    uint32_t spi;  /* reserved or in use, 0: none */
+    ChildSa child; /* programmed when installed */
+    bool installed;
+} Association;
+
+struct Tunnel {
+    TunnelConfig config;
+    sd_event_source *timer;
+    Association current;
+    Association leaving; /* closed, its DELETE not answered yet */
+    bool running;        /* tunnel_run() is on the stack */
+    bool up;
+};
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
+    _cleanup_(tunnel_freep) Tunnel *t = calloc(1, sizeof *t);
+
+    if (!t)
+        return -ENOMEM;
+    t->config = *config;
+    int r = sd_event_add_time(config->event, &t->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, t);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(t);
+    return 0;
+}
+
+/* Traffic stops: policies and SAs go, the interface and what guards the inner addresses stay. */
+static void association_uninstall(Tunnel *t, Association *a) {
+    if (a->installed)
+        netlink_io_remove(t->config.netlink, &a->child);
+    else if (a->spi)
+        netlink_io_remove_sa(t->config.netlink, &a->local, a->spi);
+    child_sa_wipe(&a->child);
+    a->installed = false;
+    a->spi = 0;
+}
+
+static void association_drop(Tunnel *t, Association *a) {
+    association_uninstall(t, a);
+    ike_sa_free(TAKE_PTR(a->sa));
+}
+
+void tunnel_free(Tunnel *t) {
+    if (!t)
+        return;
+    association_drop(t, &t->current);
+    association_drop(t, &t->leaving);
+    sd_event_source_disable_unref(t->timer);
+    explicit_bzero(t, sizeof *t);
+    free(t);
+}
+
+/* Inner address and guard first, then the SAs: at no time is there a policy without its guard. 0 or negative
+ * errno. */
+static int child_install(Tunnel *t, Association *a, const ChildSa *child,
+                         const IkeConfiguration *configuration) {
+    int r = netlink_io_set_inner(t->config.netlink, &configuration->addresses);
+    if (r < 0)
+        return r;
+    r = netlink_io_install(t->config.netlink, child);
+    if (r < 0) {
+        a->spi = 0; /* taken back with the batch */
+        return r;
+    }
+    a->child = *child;
+    a->installed = true;
+    return 0;
+}
+
+static void on_child_up(Tunnel *t, Association *a, const IkeAction *action) {
+    const ChildSa *child = action->up.child;
+    const Suite *suite = ike_sa_suite(a->sa);
+
+    int r = child_install(t, a, child, action->up.configuration);
+    if (r < 0) {
+        char text[128];
+        snprintf(text, sizeof text, "the kernel refused the tunnel to %s: %s", ADDRESS_STR(&a->remote),
+                 strerror(-r));
+        tunnel_close(t);
+        t->config.report(t->config.userdata, NULL, text);
+        return;
+    }
+    log_info("tunnel to %s is up: IKE %s, ESP %s%s%s, SPIs %08x in, %08x out%s", ADDRESS_STR(&a->remote),
+             suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "",
+             child->algorithms.aead ?: child->algorithms.encryption, child->algorithms.aead ? "" : " with ",
+             child->algorithms.aead ? "" : child->algorithms.integrity, child->spi_in, child->spi_out,
+             child->encapsulate ? ", in UDP (NAT on the way)" : "");
+    t->up = true;
+    t->config.report(t->config.userdata, action->up.configuration, NULL);
+}
+
+static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
+    char text[ERROR_MAX_BYTES];
+    bool current = a == &t->current;
+
+    if (current)
+        snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&a->remote), action->ended.text);
+    association_drop(t, a);
+    if (!current) {
+        if (tunnel_is_idle(t))
+            t->config.idle(t->config.userdata);
+        return;
+    }
+    t->up = false;
+    t->config.report(t->config.userdata, NULL, text);
+}
+
+/* Performs one action. */
+static void perform(Tunnel *t, Association *a, const IkeAction *action) {
+    switch (action->type) {
+    case IKE_SEND:
+        ike_io_send(t->config.ike, &action->send.local, &action->send.remote, action->send.data,
+                    action->send.size);
+        return;
+    case IKE_ALLOCATE_SPI:
+        if (netlink_io_allocate_spi(t->config.netlink, &a->remote, &a->local, &a->spi) < 0)
+            a->spi = 0;
+        ike_sa_spi(a->sa, clock_now(), a->spi);
+        return;
+    case IKE_CHILD_UP:
+        if (a == &t->current)
+            on_child_up(t, a, action);
+        return;
+    case IKE_ENDED:
+        on_ended(t, a, action);
+        return;
+    }
+}
+
+/* Drains both SAs; what a report starts is picked up by the same loop. */
+static void tunnel_run(Tunnel *t) {
+    Association *each[] = {&t->leaving, &t->current};
+    IkeAction action;
+
+    if (t->running)
+        return;
+    t->running = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = 0; i < ARRAY_SIZE(each); i++)
+            if (each[i]->sa && ike_sa_next(each[i]->sa, &action)) {
+                perform(t, each[i], &action);
+                more = true;
+            }
+    }
+    t->running = false;
+
+    usec_t deadline = USEC_NEVER;
+    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
+        if (each[i]->sa)
+            deadline = MIN(deadline, ike_sa_deadline(each[i]->sa));
+    sd_event_source_set_time(t->timer, deadline);
+    sd_event_source_set_enabled(t->timer, deadline == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    Tunnel *t = userdata;
+    Association *each[] = {&t->leaving, &t->current};
+
+    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
+        if (each[i]->sa)
+            ike_sa_tick(each[i]->sa, clock_now());
+    tunnel_run(t);
+    return 0;
+}
+
+int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
+    IkeConfig config = {.remote = *remote,
+                        .trust = t->config.trust,
+                        .credential = t->config.credential,
+                        .rng = t->config.rng};
+
+    tunnel_close(t);
+    int r = ike_io_source(remote, &config.local);
+    if (r < 0)
+        return r;
+    snprintf(config.identity, sizeof config.identity, "%s", identity);
+    r = ike_sa_new(&t->current.sa, &config, clock_now());
+    if (r < 0)
+        return r;
+    t->current.local = config.local;
+    t->current.remote = *remote;
+    log_info("IKE_SA_INIT from %s to %s, whose certificate must carry %s", ADDRESS_STR(&config.local),
+             ADDRESS_STR(remote), identity);
+    tunnel_run(t);
+    return 0;
+}
+
+void tunnel_close(Tunnel *t) {
+    if (!t->current.sa)
+        return;
+    association_uninstall(t, &t->current);
+    t->up = false;
+    /* One DELETE at a time is waited for; of two in a row the older had its chance. */
+    association_drop(t, &t->leaving);
+    t->leaving = t->current;
+    t->current = (Association){};
+    ike_sa_close(t->leaving.sa, clock_now());
+    tunnel_run(t);
+}
+
+bool tunnel_is_idle(const Tunnel *t) {
+    return !t->current.sa && !t->leaving.sa;
+}
+
+void tunnel_input(Tunnel *t, uint8_t *datagram, size_t size, const Endpoint *from) {
+    Association *each[] = {&t->leaving, &t->current};
+    Reader r = reader_new(datagram, size);
+    uint64_t spi_i = reader_u64(&r);
+
+    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
+        if (each[i]->sa && ike_sa_spi_i(each[i]->sa) == spi_i) {
+            ike_sa_input(each[i]->sa, clock_now(), datagram, size, from);
+            break;
+        }
+    tunnel_run(t);
+}
+
+void tunnel_uplink_changed(Tunnel *t) {
+    Address now;
+
+    /* No way at all may be over in a moment; another source address will not be, and the gateway drops what
+     * comes from it (RFC 4555 is another stage's). */
+    if (!t->current.sa || ike_io_source(&t->current.remote, &now) < 0 ||
+        address_equal(&now, &t->current.local))
+        return;
+    char text[128];
+    snprintf(text, sizeof text, "the uplink's address is %s now, no longer %s", ADDRESS_STR(&now),
+             ADDRESS_STR(&t->current.local));
+    tunnel_close(t);
+    t->config.report(t->config.userdata, NULL, text);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An IkeSa and a Responder with a network between them on a fake clock: every datagram asks *fate* how often
+ * and how late it arrives. */
+#pragma once
+
+#include "ike-responder.h"
+#include "ike/ike-sa.h"
+
+#define LINK_FLIGHTS_MAX 64
+#define LINK_SENT_MAX    512
+#define LINK_START       (1780272000 * USEC_PER_SEC) /* 2026-06-01 00:00 UTC */
+#define LINK_DELAY       (10 * USEC_PER_MSEC)
+
+typedef struct Fate {
+    unsigned copies;  /* 0: lost */
+    usec_t delays[4]; /* of each copy */
+} Fate;
+
+typedef struct Flight {
+    usec_t at;
+    bool to_gateway;
+    Endpoint from, to;
+    size_t size;
+    uint8_t *data;
+} Flight;
+
+/* One datagram as it was sent. */
+typedef struct Sent {
+    usec_t at;
+    bool by_gateway;
+    Endpoint from, to;
+    IkeHeader header;
+    uint64_t hash; /* of its bytes: the same means sent again */
+} Sent;
+
+typedef struct Link Link;
+struct Link {
+    Moment now;
+    TestRandom random[3]; /* engine, responder, network */
+    Rng rng;              /* of the network */
+    IkeConfig config;
+    TrustStore *trust;
+    Credential *device, *gateway;
+    IkeSa *sa;
+    Responder responder;
+    void (*fate)(Link *link, const Sent *sent, Fate *ret);
+    /* Called with each datagram before it flies; may change bytes and size. */
+    void (*mangle)(Link *link, bool by_gateway, uint8_t *data, size_t *size);
+    void *userdata;
+    bool refuse_spi; /* the kernel has none */
+    bool hold_spi;   /* the kernel has not answered yet */
+
+    size_t n_flights, n_sent;
+    Flight flights[LINK_FLIGHTS_MAX];
+    Sent sent[LINK_SENT_MAX];
+
+    unsigned ups, ends;
+    ChildSa child;
+    IkeConfiguration configuration;
+    IkeEnd end;
+    char text[1024];
+    usec_t ended_at;
+};
+
+/* Fills in everything good for *switches*, nothing sent yet; the caller may still change config and switches.
+ * Aborts the test on failure. *trust* etc. are files of tests/data/ike. */
+typedef struct LinkFiles {
+    const char *trust, *device, *device_key, *gateway, *gateway_key;
+} LinkFiles;
+Link *link_new(const Switches *switches, const LinkFiles *files, uint64_t seed);
+void link_free(Link *link);
+DEFINE_CLEANUP(Link, link_free)
+
+void link_start(Link *link);
+/* Runs until nothing is left to happen, the SA has ended, or *until* on the link's clock. */
+void link_run(Link *link, usec_t until);
+/* Runs until established (true) or ended. */
+bool link_establish(Link *link);
+/* Puts bytes on the wire to the HeNB as if they came from *from*, past fate and mangle. */
+void link_inject(Link *link, const Endpoint *from, const void *data, size_t size, usec_t delay);
+/* Sends what a side wants to send now. */
+void link_send_message(Link *link, const Message *m);
+void link_drain(Link *link);
+void link_close(Link *link);
+/* Both ends hold the same pair, seen from opposite sides; or the SA ended so. */
+void link_assert_agreed(const Link *link);
+void link_assert_up(Link *link);
+void link_assert_ended(Link *link, IkeEnd end, const char *text);
+#define CONTAINS(text, part) ck_assert_msg(strstr(text, part) != NULL, "\"%s\" lacks \"%s\"", text, part)
+
+/* How many datagrams the HeNB sent of *exchange*, requests or responses. */
+unsigned link_count(const Link *link, uint8_t exchange, bool response);

@@ -1,0 +1,661 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's HeMS: a TR-069 ACS that plays one scenario and fails it when the CPE breaks a rule.
+
+    python3 acs.py --listen 10.0.0.10:7547 --scenario acs/register.json --log FILE [--host NAME]... [--allow RULE]...
+
+The log has a line for each message: time, session, what. A broken rule (acs/rules.py) is logged at once as
+`VERDICT fail: ...`; the last line, written on SIGTERM after a running session got five seconds to end, is
+`VERDICT ok` or the first failure again. The exit status is 0 or 1; 2 for a scenario that cannot be read.
+
+A scenario is a JSON object. What belongs to a session may stand at the top (for all) or in "sessions" under its
+number ("1", "2-4", "5-", "*": the first that fits), counted in attempts that reached the HeMS. SESSION, STEP, FAULT
+and EXPECT below name every key; a key that is not there is an error. "extends" names a file to start from.
+Comparisons are a number or "==1", ">=1", "<=1", ">1", "<1"; "counted" for a RetryCount is as many as sessions failed.
+Patterns are the whole value, or "~REGEX". SHORT names what may begin a parameter's name in place of a long path.
+"""
+
+import argparse
+import json
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "acs"))
+import soap  # noqa: E402
+import web  # noqa: E402
+from rules import LTE, RULES  # noqa: E402
+
+TOP = {
+    "comment": "what it shows, for the reader",
+    "extends": "a scenario file to start from; keys here replace its keys",
+    "hosts": "names and addresses the Host header may have (also --host); none: any with the right port",
+    "allow": "rules that are not judged here (also --allow)",
+    "sessions": "what differs by session",
+    "expect": "what has to be true in the end",
+}
+SESSION = {
+    "namespace": "CWMP namespace of the HeMS's messages, default that of cwmp-1-0",
+    "inform_namespaces": "those an Inform may have; default cwmp-1-0 first, later also the HeMS's",
+    "inform": "what the Inform has to hold: events (list), retry_count (comparison or counted), parameters ({name:"
+              " pattern})",
+    "steps": "the requests of the HeMS, in order",
+    "then": "how the session ends: 204, 200-empty, 200-chunked-empty, close",
+    "answer": "how answers are sent: length, chunked, close (a new connection for each), eof",
+    "odd": "true: other prefixes, comments and white space in the envelopes",
+    "inform_response_id": "a text instead of the Inform's ID, null for none",
+    "max_envelopes": "the number in the InformResponse, default 1",
+    "cookies": "Set-Cookie values of the InformResponse; %n becomes the session's number",
+    "auth": "type digest or basic, username, password, realm; reject true: no credentials are good",
+    "fault": "what goes wrong, once",
+    "silence": "seconds the CPE may take to answer, default 30",
+    "refuse_seconds": "so long the port is closed before this session",
+}
+STEP = {
+    "rpc": "the method",
+    "path": "of GetParameterNames", "next_level": "of GetParameterNames",
+    "names": "of GetParameterValues",
+    "set": "of SetParameterValues: [name, xsi:type, value]...", "parameter_key": "of SetParameterValues",
+    "args": "[element, text]... of any other method",
+    "id": "the cwmp:ID to send, null for none; default a new one",
+    "contains": "names that have to be in the answer",
+    "writable": "{name: true or false} in a GetParameterNamesResponse",
+    "values": "{name: pattern} in a GetParameterValuesResponse",
+    "status": "of the response",
+    "fault": "the fault code expected instead of a response, or a list of them",
+    "parameter_faults": "{name: code or list of codes}: exactly these SetParameterValuesFault",
+}
+FAULT = {
+    "on": "the CPE's message that meets it, default Inform; 'empty' is the empty POST",
+    "kind": "status, html, malformed, truncated, namespace, fault, drop, cut, reset, hold",
+    "status": "of kind status", "headers": "of kind status: [name, value]...", "body": "of kind status",
+    "bytes": "of kind cut: so many bytes of the right answer",
+    "seconds": "of kind hold", "code": "of kind fault: the ACS's fault code",
+}
+EXPECT = {
+    "informs": "comparison: Informs that opened a session",
+    "sessions_ok": "comparison", "sessions_failed": "comparison",
+    "events": "the events of the first Informs, a list for each",
+}
+SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer."}
+HTML = b"<!DOCTYPE html>\n<html><head><title>It works</title></head><body><p>Not a HeMS.<br></body></html>\n"
+THEN = {
+    "204": lambda: web.Answer(204),
+    "200-empty": lambda: web.Answer(200),
+    "200-chunked-empty": lambda: web.Answer(200, style="chunked"),
+    "close": lambda: web.Answer(204, close=True),
+}
+METHODS = ["GetRPCMethods", "SetParameterValues", "GetParameterValues", "GetParameterNames"]
+ACS_METHODS = ["Inform", "TransferComplete", "GetRPCMethods"]
+FINISH_SECONDS = 5
+
+
+class BadScenario(Exception):
+    """The scenario file is wrong."""
+
+
+def compare(value, wanted):
+    match = re.fullmatch(r"(==|>=|<=|>|<)?\s*(\d+)", str(wanted))
+    if not match:
+        raise BadScenario(f"comparison {wanted!r}")
+    sign, limit = match[1] or "==", int(match[2])
+    return {"==": value == limit, ">=": value >= limit, "<=": value <= limit, ">": value > limit,
+            "<": value < limit}[sign]
+
+
+def fits(value, pattern):
+    return re.fullmatch(pattern[1:], value) is not None if pattern.startswith("~") else value == pattern
+
+
+def one_of(value, wanted):
+    return value in wanted if isinstance(wanted, list) else value == wanted
+
+
+def known(what, keys, table):
+    for key in keys:
+        if key not in table:
+            raise BadScenario(f"{what} has no key {key!r}")
+
+
+def check_session(what, spec):
+    known(what, spec, SESSION)
+    known(f"{what} inform", spec.get("inform", {}), ("events", "retry_count", "parameters"))
+    known(f"{what} fault", spec.get("fault", {}), FAULT)
+    known(f"{what} auth", spec.get("auth") or {}, ("type", "username", "password", "realm", "reject"))
+    for number, step in enumerate(spec.get("steps", []), 1):
+        known(f"{what} step {number}", step, STEP)
+        soap.request(step)
+    known("then", [spec.get("then", "204")], THEN)
+    known("answer", [spec.get("answer", "length")], ("length", "chunked", "close", "eof"))
+
+
+def load(path):
+    """The scenario in a file, with what it extends. Raises BadScenario."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        for short, name in SHORT.items():
+            text = text.replace(short, name)
+        scenario = json.loads(text)
+        if "extends" in scenario:
+            scenario = {**load(Path(path).parent / scenario["extends"]), **scenario}
+        known("the scenario", scenario, {**TOP, **SESSION})
+        check_session("the scenario", {key: scenario[key] for key in SESSION if key in scenario})
+        for key, spec in scenario.get("sessions", {}).items():
+            if not re.fullmatch(r"\*|\d+(-\d*)?", key):
+                raise BadScenario(f"session number {key!r}")
+            check_session(f"session {key}", spec)
+        known("expect", scenario.get("expect", {}), EXPECT)
+        known("allow", scenario.get("allow", []), RULES)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadScenario(f"{path}: {error!r}") from error
+    return scenario
+
+
+def session_spec(scenario, number):
+    """What holds for the session of this number."""
+    spec = {key: scenario[key] for key in SESSION if key in scenario}
+    for key, own in scenario.get("sessions", {}).items():
+        first, dash, last = key.partition("-")
+        if key == "*" or int(first) <= number <= (int(last) if last else 10**9 if dash else int(first)):
+            return {**spec, **own}
+    return spec
+
+
+class Session:
+    """One session from its first POST. Its state: first, challenged, informed, asked (a request is out), ending
+    (the empty answer goes out), over."""
+
+    def __init__(self, number, spec, connection):
+        self.number, self.spec, self.connection = number, spec, connection
+        self.state = "first"
+        self.cookies = web.Cookies()
+        self.digest = web.Digest(spec["auth"]) if spec.get("auth") else None
+        self.refused = 0  # challenges sent
+        self.inform = None
+        self.steps = list(spec.get("steps", []))
+        self.step = None  # the request that is out
+        self.ident = None  # and its cwmp:ID
+        self.reconnects = False  # the HeMS closed the connection, another has to follow
+        self.moved = False  # and has followed
+        self.namespace = spec.get("namespace", soap.CWMP + "0")
+
+    def envelope(self, ident, message, content="", namespace=None):
+        return soap.envelope(namespace or self.namespace, ident, message, content, self.spec.get("odd", False))
+
+
+class Acs:
+    """The HeMS. Its connections run in threads; whatever they do to a session happens under the lock."""
+
+    def __init__(self, listen, scenario, log):
+        self.listen, self.scenario, self.log = listen, scenario, log
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.listener = None
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_write, False)
+        self.stopping = False
+        self.session = None
+        self.number = 0
+        self.busy = 0  # answers being sent
+        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0}
+        self.failures = 0  # failed sessions since the last good one
+        self.events = []
+        self.bootstrapped = set()
+        self.verdict = None
+        self.concluded = False
+
+    # ---- log and verdict
+
+    def write(self, text, session=None):
+        with self.lock:
+            if self.concluded:  # the verdict is the last line
+                return
+            now = time.time()
+            stamp = time.strftime("%H:%M:%S", time.localtime(now)) + f".{int(now * 1000) % 1000:03}"
+            print(stamp, f"s{session.number}" if session else "-", text, file=self.log, flush=True)
+
+    def check(self, ok, rule, text=""):
+        """Notes a broken rule: the first is the verdict."""
+        if ok or rule in self.scenario.get("allow", []):
+            return
+        with self.lock:
+            clause, demand = RULES[rule]
+            why = f"{rule} ({clause}: {demand}): {text}".replace("\n", "\\n").replace("\r", "\\r")
+            self.write(f"broken {why}", self.session)
+            if self.verdict is None and not self.concluded:
+                self.verdict = why
+                print(f"VERDICT fail: {why}", file=self.log, flush=True)
+
+    def conclude(self):
+        """Judges what the scenario expects in the end and writes the last line. Returns the exit status."""
+        with self.lock:
+            expect = self.scenario.get("expect", {})
+            for name, count in self.count.items():
+                wanted = expect.get(name, ">=0")
+                self.check(compare(count, wanted), "SCENARIO", f"{name}: {count}, not {wanted}")
+            for number, wanted in enumerate(expect.get("events", [])):
+                got = self.events[number] if number < len(self.events) else None
+                self.check(got is not None and sorted(got) == sorted(wanted), "SCENARIO",
+                           f"events of Inform {number + 1}: {got}, not {wanted}")
+            self.concluded = True
+            print(f"VERDICT fail: {self.verdict}" if self.verdict else "VERDICT ok", file=self.log, flush=True)
+            return 1 if self.verdict else 0
+
+    # ---- sessions
+
+    def over(self, session, ok, why):
+        """The session has ended."""
+        session.state = "over"
+        session.connection.used_up = True
+        self.session = None
+        self.failures = 0 if ok else self.failures + 1
+        self.count["sessions_ok" if ok else "sessions_failed"] += 1
+        self.write(f"session {'ok' if ok else 'failed'}: {why}", session)
+        self.changed.notify_all()
+        os.write(self.wake_write, b"s")
+
+    def gone(self, connection, why):
+        """The CPE closed a connection."""
+        with self.lock:
+            session = self.session
+            if session is None or session.connection is not connection or session.reconnects:
+                return
+            self.left(session, why)
+
+    def left(self, session, why):
+        self.check(session.state == "challenged", "SESSION-END", f"{why} in state {session.state}")
+        self.over(session, False, why)
+
+    def enter(self, connection):
+        """The session that a request on this connection belongs to, a new one if there is none; None if there is
+        another one that cannot be given up for it."""
+        session = self.session
+        if session and session.connection is connection:
+            return session
+        if session and session.reconnects:
+            session.connection, session.reconnects, session.moved = connection, False, True
+            self.write(f"goes on over a connection from {connection.peer}", session)
+            return session
+        if session and session.state != "challenged" and not session.connection.closed():
+            self.check(False, "SESSION-ONE", f"{connection.peer} while {session.connection.peer} is in a session")
+            if "SESSION-ONE" not in self.scenario.get("allow", []):
+                return None
+        if session:
+            self.left(session, "the CPE has left its connection")
+        self.check(not connection.used_up, "SESSION-REUSE", f"by {connection.peer}")
+        self.number += 1
+        self.session = Session(self.number, session_spec(self.scenario, self.number), connection)
+        return self.session
+
+    def handle(self, connection, request):
+        """The Answer to a request."""
+        with self.lock:
+            self.busy += 1
+            web.check_request(request, self.scenario.get("hosts", []), self.listen[1], self.check)
+            session = self.enter(connection)
+            if session is None:
+                return web.Answer(503)
+            session.cookies.check(request, self.check)
+            try:
+                answer = self.judge(session, connection, request)
+            except soap.Unreadable:
+                answer = self.give_up(session, "a message that cannot be judged")
+            if session.state != "over":
+                answer.style = session.spec.get("answer", "length") if answer.style == "length" else answer.style
+                session.reconnects = answer.style in ("close", "eof")
+            return answer
+
+    def give_up(self, session, why):
+        self.over(session, False, why)
+        return web.Answer(400, why.encode() + b"\n", [("Content-Type", "text/plain")])
+
+    def judge(self, session, connection, request):
+        name, ident, message = "empty", None, None
+        if request.body:
+            before = session.state in ("first", "challenged")
+            spaces = self.inform_namespaces(session) if before else [session.namespace]
+            ident, message = soap.read(request.body, spaces, self.check)
+            name = message.local
+        if session.state in ("first", "challenged"):
+            self.check(name == "Inform", "INFORM-FIRST", name)
+            if name != "Inform":
+                return self.give_up(session, f"{name} without an Inform")
+            answer = self.on_inform(session, connection, request, ident, message)
+        else:
+            refusal = self.check_authorization(session, connection, request)
+            if refusal:
+                return refusal
+            answer = self.on_message(session, name, ident, message)
+        fault = session.spec.get("fault")
+        if fault and fault.get("on", "Inform") == name and answer.status < 300 and session.state != "over":
+            return self.spoil(session, fault, answer, ident)
+        if session.state == "ending":
+            self.over(session, True, "all steps done")
+        return answer
+
+    def inform_namespaces(self, session):
+        first = [soap.CWMP + "0"]
+        return session.spec.get("inform_namespaces", first if self.number == 1 else first + [session.namespace])
+
+    # ---- Inform
+
+    def on_inform(self, session, connection, request, ident, message):
+        inform = soap.read_inform(message, self.check)
+        again = session.inform is not None
+        self.write(f"<- Inform {inform['Event']} RetryCount {inform['RetryCount']} of {inform['DeviceId']}"
+                   + (" again" if again else f" from {connection.peer}"), session)
+        if not again:
+            self.check_inform(session, inform)
+        session.inform = inform
+        refusal = self.authorize(session, connection, request)
+        if refusal:
+            return refusal
+        session.state = "informed"
+        ident = session.spec.get("inform_response_id", ident)
+        content = soap.element("MaxEnvelopes", str(session.spec.get("max_envelopes", 1)))
+        answer = self.xml(session, ident, "InformResponse", content)
+        for cookie in session.spec.get("cookies", []):
+            cookie = cookie.replace("%n", str(session.number))
+            session.cookies.set(cookie, request.target)
+            answer.headers.append(("Set-Cookie", cookie))
+        return answer
+
+    def check_inform(self, session, inform):
+        events, retries = inform["Event"], inform["RetryCount"]
+        self.count["informs"] += 1
+        self.events.append(events)
+        repeated = "0 BOOTSTRAP" in events and inform["DeviceId"] in self.bootstrapped
+        self.check(not repeated, "INFORM-BOOTSTRAP", f"{events} of {inform['DeviceId']}")
+        spec = session.spec.get("inform", {})
+        wanted = spec.get("retry_count", ">=0")
+        retries = int(retries) if re.fullmatch("[0-9]{1,9}", retries) else -1
+        self.check(compare(retries, self.failures if wanted == "counted" else wanted), "INFORM-RETRY",
+                   f"RetryCount {retries}, not {wanted} ({self.failures} sessions failed)")
+        wanted = spec.get("events")
+        self.check(wanted is None or sorted(events) == sorted(wanted), "SCENARIO", f"events {events}, not {wanted}")
+        self.check_values(inform["ParameterList"], spec.get("parameters", {}))
+
+    def authorize(self, session, connection, request):
+        """None, or the 401 that the Inform gets."""
+        if not session.digest:
+            return None
+        judged = session.digest.judge(request, connection, self.check)
+        if judged == "good":
+            return None
+        self.check(judged != "none" or not session.refused, "AUTH-ANSWER", "the same again without credentials")
+        self.check(session.refused < 2, "AUTH-LOOP", f"{session.refused} refusals, and another try")
+        session.refused += 1
+        session.state = "challenged"
+        if session.refused > 2:
+            self.over(session, False, "too many tries to authenticate")
+        self.write(f"-> 401 (credentials: {judged})", session)
+        return web.Answer(401, b"", session.digest.challenge(connection, judged == "stale"))
+
+    def check_authorization(self, session, connection, request):
+        """None, or the 401 for a nonce that is not this connection's."""
+        judged = session.digest.judge(request, connection, self.check) if session.digest else "good"
+        if judged == "stale" and session.refused < 4:
+            session.refused += 1
+            self.write("-> 401 stale", session)
+            return web.Answer(401, b"", session.digest.challenge(connection, True))
+        self.check(judged == "good", "AUTH-KEEP", f"credentials: {judged}")
+        return None
+
+    # ---- after the Inform
+
+    def on_message(self, session, name, ident, message):
+        if "0 BOOTSTRAP" in session.inform["Event"]:
+            self.bootstrapped.add(session.inform["DeviceId"])
+        if name == "Inform":
+            self.check(False, "SESSION-GO-ON" if session.moved else "INFORM-ONCE", "a second Inform")
+            return self.give_up(session, "a second Inform")
+        if session.state == "informed" and name in ("GetRPCMethods", "TransferComplete"):
+            soap.read_fields(message, self.check)
+            self.write(f"<- {name}", session)
+            content = soap.strings("MethodList", ACS_METHODS) if name == "GetRPCMethods" else ""
+            return self.xml(session, ident, name + "Response", content)
+        if session.state == "informed" and name != "empty":
+            self.check(False, "RPC-ANSWER", f"{name} where the empty POST was due")
+            fault = soap.element("FaultCode", "8000") + soap.element("FaultString", "Method not supported")
+            return self.xml(session, ident, "Fault", fault)
+        if session.state == "informed":
+            self.write("<- empty POST", session)
+        elif name == "empty":
+            self.check(False, "RPC-ANSWER", f"an empty POST instead of {session.step['rpc']}Response")
+            return self.give_up(session, "an empty POST instead of an answer")
+        else:
+            self.judge_answer(session, name, ident, message)
+        return self.next_step(session)
+
+    def next_step(self, session):
+        if not session.steps:
+            then = session.spec.get("then", "204")
+            session.state = "ending"
+            self.write(f"-> {then}", session)
+            return THEN[then]()
+        session.state, session.step = "asked", session.steps.pop(0)
+        done = len(session.spec["steps"]) - len(session.steps)
+        session.ident = session.step.get("id", f"{session.number}-{done}")
+        return self.xml(session, session.ident, session.step["rpc"], soap.request(session.step))
+
+    def xml(self, session, ident, message, content):
+        self.write(f"-> {message}", session)
+        return web.Answer(200, session.envelope(ident, message, content),
+                          [("Content-Type", 'text/xml; charset="utf-8"')])
+
+    # ---- answers to the HeMS's requests
+
+    def judge_answer(self, session, name, ident, message):
+        step = session.step
+        self.check(session.ident is None or ident == session.ident, "SOAP-ECHO", f"{ident!r}, not {session.ident!r}")
+        if name == "Fault":
+            code, parameters = soap.read_fault(message, [session.namespace], self.check)
+            self.write(f"<- Fault {code} {parameters or ''}", session)
+            wanted = step.get("fault")
+            self.check(one_of(code, wanted), "SCENARIO", f"{step['rpc']}: fault {code} {parameters}, not {wanted}")
+            wanted = step.get("parameter_faults")
+            right = wanted is None or (parameters.keys() == wanted.keys() and
+                                       all(one_of(parameters[key], wanted[key]) for key in wanted))
+            self.check(right, "SCENARIO", f"{step['rpc']}: parameter faults {parameters}, not {wanted}")
+            return
+        self.check(name == step["rpc"] + "Response", "RPC-ANSWER", f"{name} to {step['rpc']}")
+        content = soap.read_fields(message, self.check)
+        self.write(f"<- {name} {summary(content)}", session)
+        self.check("fault" not in step, "SCENARIO", f"{name}, not fault {step.get('fault')}")
+        wanted = step.get("status")
+        self.check(wanted is None or content.get("Status") == str(wanted), "SCENARIO",
+                   f"{name} Status {content.get('Status')}, not {wanted}")
+        judge = {"GetRPCMethods": self.judge_methods, "GetParameterNames": self.judge_names,
+                 "GetParameterValues": self.judge_values}.get(step["rpc"])
+        if judge and name == step["rpc"] + "Response":
+            judge(step, *content.values())
+
+    def judge_methods(self, step, methods):
+        missing = [method for method in METHODS + step.get("contains", []) if method not in methods]
+        self.check(not missing, "SCENARIO", f"GetRPCMethodsResponse without {missing}")
+
+    def judge_names(self, step, names):
+        path = step["path"]
+        below = re.escape(path) + (r"[^.]+\.?" if step["next_level"] else r".*")
+        for name in names:
+            self.check(re.fullmatch(below, name), "RPC-NAMES", f"{name} for {path!r} {step['next_level']}")
+            parent = name.rstrip(".").rpartition(".")[0] + "."
+            self.check(step["next_level"] or len(parent) <= max(len(path), 1) or parent in names, "RPC-NAMES",
+                       f"{name} without {parent}")
+        missing = [name for name in step.get("contains", []) if name not in names]
+        self.check(not missing, "SCENARIO", f"GetParameterNamesResponse without {missing}")
+        for name, wanted in step.get("writable", {}).items():
+            self.check(names.get(name) == wanted, "SCENARIO", f"{name} Writable {names.get(name)}, not {wanted}")
+
+    def judge_values(self, step, values):
+        for name in step["names"]:
+            self.check(name in values or name == "" or name.endswith("."), "RPC-VALUES", f"no {name}")
+        paths = tuple(name for name in step["names"] if name == "" or name.endswith("."))
+        for name in values:
+            self.check(name in step["names"] or name.startswith(paths), "RPC-VALUES", f"{name} was not asked for")
+        self.check_values(values, step.get("values", {}))
+        missing = [name for name in step.get("contains", []) if name not in values]
+        self.check(not missing, "SCENARIO", f"GetParameterValuesResponse without {missing}")
+
+    def check_values(self, values, wanted):
+        for name, pattern in wanted.items():
+            value = values.get(name)
+            self.check(value is not None and fits(value, pattern), "SCENARIO", f"{name} is {value!r}, not {pattern!r}")
+
+    # ---- what goes wrong on purpose
+
+    def spoil(self, session, fault, answer, ident):
+        """The answer that this fault makes of the right one. The session has failed with it."""
+        kind = fault["kind"]
+        make = {
+            "status": lambda: web.Answer(fault["status"], fault.get("body", "").encode(),
+                                         [tuple(header) for header in fault.get("headers", [])]),
+            "html": lambda: web.Answer(200, HTML, [("Content-Type", "text/html")]),
+            "malformed": lambda: web.Answer(200, answer.body.replace(b"</soap-env:Body>", b"</soap-env:Boddy>"),
+                                            answer.headers),
+            "truncated": lambda: web.Answer(200, answer.body[:len(answer.body) // 2], answer.headers, close=True,
+                                            lie=len(answer.body) - len(answer.body) // 2),
+            "namespace": lambda: web.Answer(200, session.envelope(
+                ident, "InformResponse", soap.element("MaxEnvelopes", "1"), "urn:example-org:other-1-0"), answer.headers),
+            "fault": lambda: web.Answer(200, session.envelope(ident, "Fault", soap.element(
+                "FaultCode", str(fault.get("code", 8001))) + soap.element("FaultString", "By the scenario")),
+                answer.headers),
+            "drop": lambda: web.Answer(200, cut=0),
+            "cut": lambda: web.Answer(200, answer.body, answer.headers, cut=fault["bytes"]),
+            "reset": lambda: web.Answer(200, cut=0, reset=True),
+            "hold": lambda: web.Answer(200, hold=fault.get("seconds", 600)),
+        }[kind]
+        self.write(f"-> by the scenario: {kind} {fault.get('status', fault.get('code', ''))}", session)
+        self.over(session, False, f"by the scenario: {kind}")
+        return make()
+
+    # ---- connections
+
+    def serve_connection(self, sock, peer):
+        connection = web.Connection(sock, peer, self.check)
+        try:
+            alive = True
+            while alive:
+                answer = self.handle(connection, connection.read(self.patience(connection)))
+                alive = connection.send(answer)
+                with self.lock:
+                    self.busy -= 1
+                    self.changed.notify_all()
+            why = "the HeMS closed the connection"
+        except web.Gone as gone:
+            why = f"the CPE closed the connection ({gone})"
+        except web.Silent:
+            with self.lock:
+                self.check(False, "SESSION-SILENT", f"{peer} said nothing")
+            why = "silence"
+        except Exception:  # a mistake in this program must not pass for a good CPE
+            why = traceback.format_exc()
+            self.check(False, "SCENARIO", f"the HeMS itself failed: {why}")
+        self.gone(connection, why)
+        sock.close()
+
+    def patience(self, connection):
+        """Seconds to wait for the next request on this connection."""
+        with self.lock:
+            session = self.session
+            if session is None or session.connection is not connection or session.state == "challenged":
+                return None
+            return session.spec.get("silence", 30)
+
+    def open(self):
+        family = socket.AF_INET6 if ":" in self.listen[0] else socket.AF_INET
+        self.listener = socket.socket(family, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(self.listen)
+        self.listener.listen(16)
+        self.listen = self.listener.getsockname()[:2]
+
+    def refuse(self, number):
+        """Closes the port for as long as the session of this number wants it."""
+        seconds = session_spec(self.scenario, number).get("refuse_seconds", 0)
+        if seconds:
+            self.write(f"the port is closed for {seconds} s")
+            self.listener.close()
+            until = time.monotonic() + seconds
+            while not self.stopping and time.monotonic() < until:
+                if select.select([self.wake_read], [], [], until - time.monotonic())[0]:
+                    os.read(self.wake_read, 4096)
+            self.open()
+
+    def serve(self):
+        """Until stop(); open() comes first."""
+        refused = 0
+        while not self.stopping:
+            if self.session is None and refused <= self.number:
+                refused = self.number + 1
+                self.refuse(refused)
+                continue
+            ready, _, _ = select.select([self.listener, self.wake_read], [], [])
+            if self.wake_read in ready:
+                os.read(self.wake_read, 4096)
+            elif not self.stopping:
+                sock, peer = self.listener.accept()
+                peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+                threading.Thread(target=self.serve_connection, args=(sock, peer), daemon=True).start()
+        with self.lock:
+            self.changed.wait_for(self.quiet, FINISH_SECONDS)
+        self.listener.close()
+        return self.conclude()
+
+    def quiet(self):
+        """Nothing is going on; a refused CPE need not come back."""
+        return not self.busy and (self.session is None or self.session.state == "challenged")
+
+    def stop(self):
+        self.stopping = True
+        os.write(self.wake_write, b"q")
+
+
+def summary(content):
+    """A response's content for the log."""
+    parts = []
+    for name, value in content.items():
+        parts.append(f"{name} {value}" if isinstance(value, str) else f"{len(value)} items")
+    return ", ".join(parts)
+
+
+def address(text):
+    match = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\]:(\d+)|([0-9.]+):(\d+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError("ADDRESS:PORT or [ADDRESS]:PORT")
+    return match[1] or match[3], int(match[2] or match[4])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="A TR-069 HeMS that plays a scenario and judges the CPE.")
+    parser.add_argument("--listen", type=address, required=True, metavar="ADDRESS:PORT")
+    parser.add_argument("--scenario", required=True, metavar="FILE")
+    parser.add_argument("--log", required=True, metavar="FILE")
+    parser.add_argument("--host", action="append", default=[], metavar="NAME", help="a name the Host header may have")
+    parser.add_argument("--allow", action="append", default=[], choices=sorted(RULES), metavar="RULE")
+    args = parser.parse_args()
+    try:
+        scenario = load(args.scenario)
+    except BadScenario as error:
+        print(f"acs.py: {error}", file=sys.stderr)
+        return 2
+    scenario["hosts"] = scenario.get("hosts", []) + args.host
+    scenario["allow"] = scenario.get("allow", []) + args.allow
+    with open(args.log, "w", encoding="utf-8") as log:
+        acs = Acs(args.listen, scenario, log)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *unused: acs.stop())
+        acs.open()
+        acs.write(f"{scenario.get('comment', args.scenario)} on {acs.listen[0]} port {acs.listen[1]}")
+        return acs.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

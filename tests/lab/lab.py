@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab: plays scenarios around the agent. Runs in the guest (tests/vm), as root, with systemd and the system bus.
+
+    the guest's own namespace         namespace internet                 namespace segw          namespace operator
+  +----------------------------+    +-------------------------+    +------------------------+    +----------------------+
+  | henb-agentd, systemd, bus  |    | router    192.0.2.1     |    | strongSwan 203.0.113.1 |    | HeMS     10.0.0.10   |
+  | S1 stand-in                |    | DNS       192.0.2.53    |    | pool      10.1.0.0/24  |    | MME      10.0.0.20   |
+  |     uplink 192.0.2.10  ----+----+-- henb   NAT   segw  ---+----+-- wan            lan --+----+-- op                 |
+  |     henb0  10.1.0.1        |    | capture, prober         |    |           10.0.0.1     |    | DNS      10.0.0.53   |
+  +-----:----------------------+    +-------------------------+    +-----------:------------+    +----------------------+
+        :........................ ESP, in UDP behind the NAT ..................:
+        public network 192.0.2.0/24         203.0.113.0/24                          operator's private network 10.0.0.0/24
+
+A scenario (scenarios.py) says how the boxes are set up and what has to be seen. Each starts from nothing and leaves
+nothing. During all of it the uplink is captured, and what the HeNB sent is judged (judge.py).
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import agent as henb
+import boxes
+import judge
+import scenarios
+from boxes import Failure, run, say
+
+RESULTS = Path("/results")
+INNER_NETWORKS = [boxes.POOL, boxes.PRIVATE, "fd00:1::/64"]
+INNER_HOSTS = [boxes.INNER, boxes.HEMS, boxes.MME, boxes.PRIVATE_DNS]
+
+
+class Lab:
+    """What a scenario's steps get: its boxes, its agent."""
+
+    def __init__(self, scenario, logs):
+        self.scenario = scenario
+        self.logs = logs
+        self.boxes = boxes.Boxes(logs)
+        self.agent = henb.Agent(logs)
+        self.verdict = None
+
+    def rules(self):
+        return judge.Rules(
+            mac=boxes.UPLINK_MAC, inner=INNER_NETWORKS, hosts=INNER_HOSTS, segws=[boxes.SEGW], resolvers=[boxes.PUBLIC_DNS],
+            names=self.scenario.names, private_names=[boxes.HEMS_NAME, boxes.MME_NAME], extra=self.scenario.declared)
+
+    def set_up(self):
+        scenario = self.scenario
+        self.boxes.network(uplink=scenario.uplink)
+        self.boxes.capture()
+        self.agent.watch_begin()
+        self.boxes.dns(scenario.public_names, scenario.private_names)
+        if scenario.nat:
+            self.boxes.nat()
+        if scenario.gateway:
+            self.boxes.segw(scenario.gateway)
+        if scenario.mme:
+            self.boxes.mme()
+        if scenario.hems is not None:
+            self.boxes.hems(scenario.hems)
+        if scenario.agent:
+            self.agent.configure(scenario.device, scenario.factory)
+
+    def judge(self):
+        """Ends the capture; Failure when the HeNB sent something it may not."""
+        if self.verdict:
+            return self.verdict
+        self.boxes.capture_end()
+        verdict = judge.judge_file(self.logs / "uplink.pcap", self.rules())
+        with open(self.logs / "judge.log", "w", encoding="utf-8") as log:
+            print(verdict.judged, "packets of the HeNB:", verdict.seen, file=log)
+            print(*verdict.objections, sep="\n", file=log)
+        if verdict.objections:
+            raise Failure(f"on the uplink: {len(verdict.objections)} packets that must not be there, the first: "
+                          f"{verdict.objections[0]}")
+        if not verdict.judged and self.scenario.traffic:
+            raise Failure("on the uplink: no packet of the HeNB was captured")
+        self.verdict = verdict
+        return verdict
+
+    def collect(self):
+        """What somebody wants to read after a failure."""
+        commands = {
+            "journal": ["journalctl", "-q", "--no-pager", "-o", "short-monotonic",
+                        *(["--after-cursor", self.agent.cursor] if self.agent.cursor else [])],
+            "state": ["sh", "-c", "ip -d addr; ip rule; ip route show table all; ip -s xfrm state list nokeys; "
+                      "ip -s xfrm policy; cat /proc/net/xfrm_stat; systemctl status --no-pager henb-agent; "
+                      f"busctl introspect {henb.BUS} {henb.OBJECT}"],
+        }
+        for name, command in commands.items():
+            with contextlib.suppress(Failure, OSError):
+                (self.logs / f"{name}.txt").write_text(run(*command, check=False))
+        with contextlib.suppress(OSError):
+            shutil.copy(henb.STATE / "state.db", self.logs)
+
+    def tear_down(self):
+        if self.agent.watch:
+            self.agent.watch.stop()
+        if self.scenario.agent:
+            self.agent.forget()
+        self.boxes.stop()
+        for path in boxes.RUN.iterdir():
+            if path.name in ("lab", "certificates"):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def play(scenario):
+    """Plays one scenario; None, or why it failed."""
+    logs = RESULTS / scenario.name
+    logs.mkdir(parents=True, exist_ok=True)
+    lab = Lab(scenario, logs)
+    why = None
+    try:
+        lab.set_up()
+        scenario.steps(lab)
+        if scenario.agent:
+            if lab.agent.unit("ActiveState")["ActiveState"] == "active":
+                lab.agent.stop()
+            lab.agent.watch.check()
+        lab.boxes.hems_verdict()
+        lab.judge()
+    except Failure as failure:
+        why = str(failure)
+    except Exception:  # a mistake in the lab is a failure of the scenario, not of the run
+        why = traceback.format_exc()
+    if why:
+        lab.collect()
+        with contextlib.suppress(Failure):
+            lab.boxes.capture_end()
+    try:
+        lab.tear_down()
+    except Exception:
+        why = (why or "") + "\ntaking down: " + traceback.format_exc()
+    if not why:
+        for path in logs.glob("*.pcap"):
+            path.unlink()
+    os.sync()
+    return why
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Plays scenarios of the lab; without names the default ones.")
+    parser.add_argument("--long", action="store_true", help="the long ones too")
+    parser.add_argument("--list", action="store_true", help="say which there are")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args([argument for argument in sys.argv[1:] if argument])
+    chosen = scenarios.choose(arguments.names, arguments.long)
+    if arguments.list:
+        for scenario in chosen:
+            say(f"{scenario.name:24} {scenario.what}")
+        return 0
+    for module in boxes.MODULES:
+        run("modprobe", module)
+    with open(RESULTS / "results", "w", encoding="utf-8") as results:
+        for scenario in chosen:
+            begin = time.monotonic()
+            why = play(scenario)
+            seconds = time.monotonic() - begin
+            if why is None:
+                say(f"  ok    {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
+            else:
+                say(f"  FAIL  {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
+                say("        " + why.replace("\n", "\n        "))
+            print("ok" if why is None else "FAIL", scenario.name, f"{seconds:.1f}", file=results, flush=True)
+            os.sync()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

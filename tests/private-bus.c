@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See private-bus.h. */
+#include "private-bus.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define POLICY_OPEN                                                                                          \
+    "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\"/>"       \
+    "<allow receive_sender=\"*\"/></policy>"
+
+static void config_write(const PrivateBus *bus, const char *path, const char *policy) {
+    FILE *f = fopen(path, "we");
+    ck_assert_ptr_nonnull(f);
+    fprintf(f,
+            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\"\n"
+            " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
+            "<busconfig><type>system</type><auth>EXTERNAL</auth><listen>unix:path=%s/socket</listen>%s</"
+            "busconfig>\n",
+            bus->directory, policy);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+void private_bus_start(PrivateBus *bus, const char *policy) {
+    char config[64], argument[96], ready[32], address[512];
+    int pipes[2];
+
+    strcpy(bus->directory, "/tmp/henb-bus-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(bus->directory));
+    ck_assert_int_eq(chmod(bus->directory, 0755), 0); /* other users of the test may connect */
+    snprintf(config, sizeof config, "%s/bus.conf", bus->directory);
+    config_write(bus, config, policy ? policy : POLICY_OPEN);
+    ck_assert_int_eq(pipe(pipes), 0);
+    snprintf(argument, sizeof argument, "--config-file=%s", config);
+    snprintf(ready, sizeof ready, "--print-address=%d", pipes[1]);
+    bus->daemon = fork();
+    ck_assert_int_ge(bus->daemon, 0);
+    if (bus->daemon == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        close(pipes[0]);
+        execlp("dbus-daemon", "dbus-daemon", argument, "--nofork", "--nopidfile", "--nosyslog", ready,
+               (char *)NULL);
+        _exit(127);
+    }
+    close(pipes[1]);
+    ssize_t n = read(pipes[0], address, sizeof address - 1);
+    ck_assert_msg(n > 0, "dbus-daemon does not start");
+    address[n] = 0;
+    address[strcspn(address, "\n")] = 0;
+    close(pipes[0]);
+    ck_assert_int_eq(setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1), 0);
+}
+
+void private_bus_stop(PrivateBus *bus) {
+    char path[64];
+
+    ck_assert_int_eq(kill(bus->daemon, SIGTERM), 0);
+    ck_assert_int_eq(waitpid(bus->daemon, NULL, 0), bus->daemon);
+    snprintf(path, sizeof path, "%s/bus.conf", bus->directory);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/socket", bus->directory);
+    unlink(path);
+    rmdir(bus->directory);
+}

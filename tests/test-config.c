@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* agent.conf: what is taken from it, and that each mistake is told with file, line and key. */
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macro.h"
+#include "base/utf8.h"
+#include "config.h"
+#include "suite.h"
+
+#define IDENTITY "[Identity]\nManufacturer=Example\nOUI=00A0BC\nProductClass=HeNB\nSerialNumber=000001\n"
+#define TRUST    "[Trust]\nCA=/proc/self/status\nCertificate=/proc/self/status\nKey=/proc/self/status\n"
+#define SERVING  "[Serving]\nSeGW=segw.operator.example\nHeMS=hems.operator.example\n"
+#define GOOD     IDENTITY TRUST SERVING /* 12 lines: a line appended to it is line 13 */
+
+static char dir[] = "/tmp/henb-config-XXXXXX";
+static char path[64];
+static Config config;
+static char error[ERROR_MAX_BYTES];
+
+static void file_write(const char *file, const char *text, size_t size) {
+    FILE *f = fopen(file, "we");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(text, 1, size, f), size);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static void directory_make(void) {
+    if (*path)
+        return;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/agent.conf", dir);
+}
+
+static void directory_remove(void) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static int load(const char *text) {
+    directory_make();
+    file_write(path, text, strlen(text));
+    memset(error, 0, sizeof error);
+    return config_load(&config, path, error);
+}
+
+static void dropin_write(const char *name, const char *text) {
+    char file[128];
+    directory_make();
+    snprintf(file, sizeof file, "%s.d", path);
+    mkdir(file, 0755);
+    snprintf(file, sizeof file, "%s.d/%s", path, name);
+    file_write(file, text, strlen(text));
+}
+
+/* *error* must be the configuration's path, then *rest*. */
+static void check_error(const char *rest) {
+    char expected[2 * ERROR_MAX_BYTES];
+    snprintf(expected, sizeof expected, "%s%s", path, rest);
+    ck_assert_str_eq(error, expected);
+}
+
+START_TEST(serving_pair_is_read) {
+    ck_assert_msg(load(GOOD) == 0, "%s", error);
+    ck_assert_str_eq(config.manufacturer, "Example");
+    ck_assert_str_eq(config.oui, "00A0BC");
+    ck_assert_str_eq(config.product_class, "HeNB");
+    ck_assert_str_eq(config.serial_number, "000001");
+    ck_assert_str_eq(config.hardware_version, "");
+    ck_assert_str_eq(config.software_version, VERSION);
+    ck_assert_str_eq(config.operator_name, "");
+    ck_assert_str_eq(config.serving.segw, "segw.operator.example");
+    ck_assert_str_eq(config.serving.segw_identity, "segw.operator.example");
+    ck_assert_str_eq(config.serving.hems, "http://hems.operator.example:7547/");
+    ck_assert_str_eq(config.initial.segw, "");
+    ck_assert_str_eq(config.initial.segw_identity, "");
+    ck_assert_str_eq(config.ca, "/proc/self/status");
+    ck_assert_uint_eq(config.n_public_dns, 0);
+    ck_assert_str_eq(config.tunnel_interface, "henb0");
+    ck_assert_uint_eq(config.interface_id, 32593);
+    ck_assert_int_eq(config.log_level, LOG_INFO);
+    directory_remove();
+}
+END_TEST
+
+START_TEST(other_keys_are_read) {
+    ck_assert_msg(load(GOOD "SeGWIdentity=gw.example\n"
+                            "[Network]\nPublicDNS=192.0.2.53  2001:db8::53\nTunnelInterface=ipsec-henb\n"
+                            "InterfaceId=7\n[Log]\nLevel=debug\n"
+                            "[Identity]\nHardwareVersion=rev B\nSoftwareVersion=9\nOperator=Ö-Tel\n") == 0,
+                  "%s", error);
+    ck_assert_str_eq(config.serving.segw_identity, "gw.example");
+    ck_assert_uint_eq(config.n_public_dns, 2);
+    ck_assert_str_eq(ADDRESS_STR(&config.public_dns[0]), "192.0.2.53");
+    ck_assert_str_eq(ADDRESS_STR(&config.public_dns[1]), "2001:db8::53");
+    ck_assert_str_eq(config.tunnel_interface, "ipsec-henb");
+    ck_assert_uint_eq(config.interface_id, 7);
+    ck_assert_int_eq(config.log_level, LOG_DEBUG);
+    ck_assert_str_eq(config.hardware_version, "rev B");
+    ck_assert_str_eq(config.software_version, "9");
+    ck_assert_str_eq(config.operator_name, "Ö-Tel");
+    directory_remove();
+}
+END_TEST
+
+START_TEST(hems_becomes_a_url) {
+    static const struct {
+        const char *hems, *url;
+    } cases[] = {
+        {"hems.example", "http://hems.example:7547/"},
+        {"192.0.2.7", "http://192.0.2.7:7547/"},
+        {"2001:db8::7", "http://[2001:db8::7]:7547/"},
+        {"http://hems.example", "http://hems.example/"},
+        {"HTTP://hems.example:80/acs?x=1", "http://hems.example:80/acs?x=1"},
+        {"http://[2001:db8::7]:8080/", "http://[2001:db8::7]:8080/"},
+        {"http://[2001:db8::7]/a", "http://[2001:db8::7]/a"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, IDENTITY TRUST "[Serving]\nSeGW=192.0.2.1\nHeMS=%s\n", cases[i].hems);
+        ck_assert_msg(load(text) == 0, "%s", error);
+        ck_assert_str_eq(config.serving.hems, cases[i].url);
+    }
+    directory_remove();
+}
+END_TEST
+
+START_TEST(comments_blanks_and_indentation) {
+    char text[2048] = "\xef\xbb\xbf# ";
+    memset(text + strlen(text), 'x', 500); /* a comment may be longer than what libinih reads */
+    strcat(text, "\n\n  ; another\n" IDENTITY TRUST
+                 "[Serving]\r\n  SeGW = segw.example \r\n"
+                 "\tHeMS: hems.example ; the old one\r\n");
+    ck_assert_msg(load(text) == 0, "%s", error);
+    ck_assert_str_eq(config.serving.segw, "segw.example");
+    ck_assert_str_eq(config.serving.hems, "http://hems.example:7547/");
+    directory_remove();
+}
+END_TEST
+
+START_TEST(mistakes_are_told) {
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        /* Lines that are no INI, sections and keys that do not exist. */
+        {GOOD "[Serving\n", ":13: neither [Section] nor Key=Value"},
+        {"nonsense\n" GOOD "[Log]\nLevel=loud\n", ":1: neither [Section] nor Key=Value"},
+        {GOOD "[Log]\nLevel=loud\nnonsense\n",
+         ":14: [Log] Level=: not one of error, warning, notice, info, debug: \"loud\""},
+        {"OUI=00A0BC\n" GOOD, ":1: OUI=: stands before the first [Section]"},
+        {GOOD "[Servng]\nSeGW=x\n", ":14: [Servng] SeGW=: there is no such section"},
+        {GOOD "Segw=x\n", ":13: [Serving] Segw=: there is no such key"},
+        {GOOD "[Log]\nSeGW=x\n", ":14: [Log] SeGW=: there is no such key"},
+        {GOOD "SeGW=x\n", ":13: [Serving] SeGW=: set twice in this file, first in line 11"},
+        /* Values. */
+        {"[Identity]\nOUI=00a0bc\n",
+         ":2: [Identity] OUI=: not six hexadecimal digits in upper case: \"00a0bc\""},
+        {"[Identity]\nOUI=00A0BC1\n",
+         ":2: [Identity] OUI=: not six hexadecimal digits in upper case: \"00A0BC1\""},
+        {"[Identity]\nManufacturer=0123456789012345678901234567890123456789012345678901234567890123x\n",
+         ":2: [Identity] Manufacturer=: too long: "
+         "\"0123456789012345678901234567890123456789012345678901234567890123x\""},
+        {"[Identity]\nManufacturer=a\033b\n",
+         ":2: [Identity] Manufacturer=: holds a control character: \"a?b\""},
+        {"[Identity]\nManufacturer=a\xff\n", ":2: [Identity] Manufacturer=: not UTF-8: \"a\xff\""},
+        {"[Serving]\nSeGW=segw_1.example\n",
+         ":2: [Serving] SeGW=: not a host name or address: \"segw_1.example\""},
+        {"[Serving]\nSeGW=-a.example\n", ":2: [Serving] SeGW=: not a host name or address: \"-a.example\""},
+        {"[Serving]\nSeGW=a-.example\n", ":2: [Serving] SeGW=: not a host name or address: \"a-.example\""},
+        {"[Serving]\nSeGW=a..b\n", ":2: [Serving] SeGW=: not a host name or address: \"a..b\""},
+        {"[Serving]\nSeGW=a.b.\n", ":2: [Serving] SeGW=: not a host name or address: \"a.b.\""},
+        {"[Serving]\nSeGW=192.0.2.300\n", ":2: [Serving] SeGW=: not a host name or address: \"192.0.2.300\""},
+        {"[Serving]\nSeGW=0.0.0.0\n", ":2: [Serving] SeGW=: not a host name or address: \"0.0.0.0\""},
+        {"[Serving]\nSeGW=ff02::1\n", ":2: [Serving] SeGW=: not a host name or address: \"ff02::1\""},
+        {"[Serving]\nSeGW=[2001:db8::1]\n",
+         ":2: [Serving] SeGW=: not a host name or address: \"[2001:db8::1]\""},
+        {"[Serving]\nSeGWIdentity=C=SE, CN=x\n",
+         ":2: [Serving] SeGWIdentity=: not a host name or address: \"C=SE, CN=x\""},
+        {"[Serving]\nHeMS=hems:7547\n",
+         ":2: [Serving] HeMS=: not a URL, host name or address: \"hems:7547\""},
+        {"[Serving]\nHeMS=ftp://hems/\n",
+         ":2: [Serving] HeMS=: a URL that is neither http: nor https:: \"ftp://hems/\""},
+        {"[Serving]\nHeMS=http://u:p@hems/\n",
+         ":2: [Serving] HeMS=: a user name or password in the URL: \"http://u:p@hems/\""},
+        {"[Serving]\nHeMS=http:///acs\n",
+         ":2: [Serving] HeMS=: the host of the URL is not a name or address: \"http:///acs\""},
+        {"[Serving]\nHeMS=http://2001:db8::1/\n",
+         ":2: [Serving] HeMS=: the port of the URL is not a number from 1 to 65535: \"http://2001:db8::1/\""},
+        {"[Serving]\nHeMS=http://[hems]/\n",
+         ":2: [Serving] HeMS=: the host of the URL is not a name or address: \"http://[hems]/\""},
+        {"[Serving]\nHeMS=http://[2001:db8::1\n",
+         ":2: [Serving] HeMS=: the host of the URL is not a name or address: \"http://[2001:db8::1\""},
+        {"[Serving]\nHeMS=http://hems:0/\n",
+         ":2: [Serving] HeMS=: the port of the URL is not a number from 1 to 65535: \"http://hems:0/\""},
+        {"[Serving]\nHeMS=http://hems:65536/\n",
+         ":2: [Serving] HeMS=: the port of the URL is not a number from 1 to 65535: \"http://hems:65536/\""},
+        {"[Serving]\nHeMS=http://hems/a b\n",
+         ":2: [Serving] HeMS=: the URL holds a character that has no place in one: \"http://hems/a b\""},
+        {"[Serving]\nHeMS=http://hems?x\n",
+         ":2: [Serving] HeMS=: the URL has no path before \"?\": \"http://hems?x\""},
+        {"[Trust]\nCA=ca.pem\n", ":2: [Trust] CA=: not an absolute path: \"ca.pem\""},
+        {"[Network]\nPublicDNS=192.0.2.1,192.0.2.2\n",
+         ":2: [Network] PublicDNS=: not a list of addresses with spaces between them: "
+         "\"192.0.2.1,192.0.2.2\""},
+        {"[Network]\nPublicDNS=1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9\n",
+         ":2: [Network] PublicDNS=: more servers than 8: "
+         "\"1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9\""},
+        {"[Network]\nTunnelInterface=a/b\n",
+         ":2: [Network] TunnelInterface=: not an interface name: \"a/b\""},
+        {"[Network]\nTunnelInterface=henb 0\n",
+         ":2: [Network] TunnelInterface=: not an interface name: \"henb 0\""},
+        {"[Network]\nTunnelInterface=..\n", ":2: [Network] TunnelInterface=: not an interface name: \"..\""},
+        {"[Network]\nTunnelInterface=henb012345678901\n",
+         ":2: [Network] TunnelInterface=: longer than an interface name can be (15): \"henb012345678901\""},
+        {"[Network]\nInterfaceId=0\n",
+         ":2: [Network] InterfaceId=: not a number from 1 to 32765 other than 253, 254 and 255: \"0\""},
+        {"[Network]\nInterfaceId=254\n",
+         ":2: [Network] InterfaceId=: not a number from 1 to 32765 other than 253, 254 and 255: \"254\""},
+        {"[Network]\nInterfaceId=32766\n",
+         ":2: [Network] InterfaceId=: not a number from 1 to 32765 other than 253, 254 and 255: \"32766\""},
+        {"[Network]\nInterfaceId=-7\n",
+         ":2: [Network] InterfaceId=: not a number from 1 to 32765 other than 253, 254 and 255: \"-7\""},
+        /* What is missing. */
+        {"",
+         ": missing: [Identity] Manufacturer=, [Identity] OUI=, [Identity] ProductClass=, "
+         "[Identity] SerialNumber=, [Trust] CA=, [Trust] Certificate=, [Trust] Key=, [Serving] SeGW=, "
+         "[Serving] HeMS="},
+        {IDENTITY SERVING "[Trust]\nCA=/a\nKey=\n", ": missing: [Trust] Certificate=, [Trust] Key="},
+        {IDENTITY TRUST "[Serving]\nSeGW=a\n", ": missing: [Serving] HeMS="},
+        {IDENTITY TRUST "[Serving]\nHeMS=a\n", ": missing: [Serving] SeGW="},
+        {IDENTITY TRUST "[Initial]\nSeGW=a\n", ": missing: [Initial] HeMS="},
+        /* Ways in that are not built, and what goes over which way. */
+        {IDENTITY TRUST "[Initial]\nSeGW=a\nHeMS=b\n",
+         ":11: [Initial] SeGW=: clause 5.1.2.3 (initial SeGW and HeMS) is not built yet"},
+        {IDENTITY TRUST "[Initial]\nHeMS=b\n",
+         ":11: [Initial] HeMS=: clause 5.1.2.4 (initial HeMS on the internet) is not built yet"},
+        {IDENTITY TRUST "[Initial]\nHeMS=http://b/\n",
+         ":11: [Initial] HeMS=: http: without a SeGW in front of it; https: is needed"},
+        {GOOD "[Initial]\nSeGW=a\nHeMS=b\n",
+         ":14: [Initial] SeGW=: clause 5.1.2.3 (initial SeGW and HeMS), here the fallback of the serving "
+         "pair, is not built yet"},
+        {GOOD "[Initial]\nHeMS=b\n",
+         ":14: [Initial] HeMS=: clause 5.1.2.4 (initial HeMS on the internet), here the fallback of the "
+         "serving pair, is not built yet"},
+        {IDENTITY TRUST "[Serving]\nSeGW=a\nHeMS=HTTPS://b/\n",
+         ":12: [Serving] HeMS=: https: behind a SeGW is not built yet; TLS comes with stage 2"},
+        /* Files. */
+        {IDENTITY SERVING "[Trust]\nCA=/nonexistent/ca.pem\nCertificate=/proc/self/status\nKey=/tmp\n",
+         ":10: [Trust] CA=: cannot read \"/nonexistent/ca.pem\": No such file or directory"},
+        {IDENTITY SERVING "[Trust]\nCA=/proc/self/status\nCertificate=/proc/self/status\nKey=/tmp\n",
+         ":12: [Trust] Key=: cannot read \"/tmp\": Is a directory"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ck_assert_msg(load(cases[i].text) < 0, "accepted: %s", cases[i].text);
+        check_error(cases[i].error);
+    }
+    directory_remove();
+}
+END_TEST
+
+/* libinih would cut these lines and hand over the first part as the value. */
+START_TEST(long_line_is_an_error) {
+    char text[1024], expected[128];
+    strcpy(text, IDENTITY SERVING "[Trust]\nCA=/");
+    memset(text + strlen(text), 'x', 195); /* 199 bytes: one more than the reader takes */
+    strcat(text, "\n");
+    ck_assert_int_lt(load(text), 0);
+    snprintf(expected, sizeof expected,
+             ":10: the line is 199 bytes long, more than the 198 that can be read");
+    check_error(expected);
+    memmove(strrchr(text, 'x'), "\n", 2); /* 198 */
+    ck_assert_int_lt(load(text), 0);
+    check_error(": missing: [Trust] Certificate=, [Trust] Key=");
+    ck_assert_uint_eq(strlen(config.ca), 195);
+    directory_remove();
+}
+END_TEST
+
+START_TEST(nul_byte_is_an_error) {
+    static const char text[] = GOOD "[Log]\nLevel=in\0fo\n";
+    directory_make();
+    file_write(path, text, sizeof text - 1);
+    ck_assert_int_lt(config_load(&config, path, error), 0);
+    check_error(":14: the line holds a NUL byte");
+    directory_remove();
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read) {
+    directory_make();
+    ck_assert_int_eq(config_load(&config, path, error), -ENOENT);
+    check_error(": No such file or directory");
+    strcpy(path, dir);
+    ck_assert_int_eq(config_load(&config, path, error), -EISDIR);
+    check_error(": Is a directory");
+    directory_remove();
+}
+END_TEST
+
+START_TEST(dropins_in_order_of_their_names) {
+    dropin_write("20-b.conf", "[Serving]\nSeGW=b.example\n[Network]\nInterfaceId=2\n");
+    dropin_write("10-a.conf", "[Serving]\nSeGW=a.example\nHeMS=http://h.example/acs\n[Log]\nLevel=error\n");
+    dropin_write("30-c.conf", "[Log]\nLevel=\n");
+    dropin_write("ignored.conf.old", "nonsense\n");
+    dropin_write(".ignored.conf", "nonsense\n");
+    ck_assert_msg(load(GOOD "[Network]\nInterfaceId=1\n") == 0, "%s", error);
+    ck_assert_str_eq(config.serving.segw, "b.example");
+    ck_assert_str_eq(config.serving.segw_identity, "b.example");
+    ck_assert_str_eq(config.serving.hems, "http://h.example/acs");
+    ck_assert_uint_eq(config.interface_id, 2);
+    ck_assert_int_eq(config.log_level, LOG_INFO);
+    directory_remove();
+}
+END_TEST
+
+START_TEST(mistakes_in_dropins_name_them) {
+    dropin_write("10-a.conf", "\n[Trust]\nKey=/nonexistent/key.pem\n");
+    ck_assert_int_eq(load(GOOD), -ENOENT);
+    check_error(
+        ".d/10-a.conf:3: [Trust] Key=: cannot read \"/nonexistent/key.pem\": No such file or directory");
+    dropin_write("10-a.conf", "[Serving]\nSeGW=\n");
+    ck_assert_int_eq(load(GOOD), -EINVAL);
+    check_error(": missing: [Serving] SeGW=");
+    dropin_write("20-b.conf", "[Log]\nLevel=loud\n");
+    ck_assert_int_eq(load(GOOD), -EINVAL);
+    check_error(".d/20-b.conf:2: [Log] Level=: not one of error, warning, notice, info, debug: \"loud\"");
+    directory_remove();
+}
+END_TEST
+
+/* The example that is installed must be one: the defaults it shows in comments are those of the program. */
+START_TEST(example_is_right) {
+    char text[8192], commented[8192], *to = commented;
+    FILE *f = fopen(getenv("EXAMPLE_CONF"), "re");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    ck_assert_int_eq(load(text), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(error, "[Trust] CA=: cannot read \"/etc/henb-agent/ca.pem\""));
+    const Config plain = config;
+    /* "#Key=" without a blank is a default; take the comment signs away and nothing may change. */
+    for (const char *from = text; *from; from++)
+        if (!(*from == '#' && from[1] != ' ' && from[1] != '\n'))
+            *to++ = *from;
+    *to = 0;
+    ck_assert_int_eq(load(commented), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(error, "[Trust] CA=: cannot read \"/etc/henb-agent/ca.pem\""));
+    ck_assert_mem_eq(&plain, &config, sizeof config);
+    directory_remove();
+}
+END_TEST
+
+START_TEST(utf8) {
+    static const char *const good[] = {"", "a", "Ö", "€", "\xf0\x9f\x93\xb6", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc3",
+                                      "\xc0\x80",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "a\xff",
+                                      "\xf4\x90\x80\x80",
+                                      "\xe0\x80\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xc3\x28"};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+        ck_assert_msg(utf8_is_valid(good[i]), "%zu", i);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        ck_assert_msg(!utf8_is_valid(bad[i]), "%zu", i);
+}
+END_TEST
+
+START_TEST(every_state_has_its_word) {
+    ck_assert_str_eq(agent_state_to_string(AGENT_IDLE), "idle");
+    ck_assert_str_eq(agent_state_to_string(AGENT_REGISTERED_WITHOUT_MME), "registered-without-mme");
+    ck_assert_str_eq(agent_state_to_string(AGENT_FAILED_CONFIG), "failed-config");
+}
+END_TEST
+
+SUITE("config", serving_pair_is_read, other_keys_are_read, hems_becomes_a_url,
+      comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
+      files_that_cannot_be_read, dropins_in_order_of_their_names, mistakes_in_dropins_name_them,
+      example_is_right, utf8, every_state_has_its_word)

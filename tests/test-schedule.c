@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <check.h>
+
+#include "cwmp-data.h"
+#include "cwmp/schedule.h"
+#include "suite.h"
+
+#define URL_A "http://a.example/"
+#define URL_B "http://b.example/"
+
+static uint64_t seed;
+static Rng rng = {seeded_fill, &seed};
+
+static const SchedulePolicy quiet = {
+    .periodic_time = SCHEDULE_TIME_UNKNOWN, .retry_minimum_wait = 5, .retry_multiplier = 2000};
+
+static Moment at(double seconds) {
+    usec_t t = (usec_t)(seconds * (double)USEC_PER_SEC);
+    return (Moment){.mono = 1000000 + t, .real = UINT64_C(1795417689) * USEC_PER_SEC + t};
+}
+
+static Schedule *new_schedule(const char *bootstrapped, const SchedulePolicy *policy) {
+    Schedule *s;
+    ScheduleSnapshot snapshot = {0};
+    seed = 7;
+    snprintf(snapshot.bootstrapped_url, sizeof snapshot.bootstrapped_url, "%s", bootstrapped);
+    ck_assert_int_eq(schedule_new(&s, *bootstrapped ? &snapshot : NULL, policy, &rng, at(0)), 0);
+    return s;
+}
+
+/* The events of a session that starts now, "0 BOOTSTRAP,1 BOOT/retry count". */
+static const char *start_session(Schedule *s) {
+    static char text[128];
+    ScheduleStart start;
+    schedule_session_started(s, &start);
+    text[0] = 0;
+    for (size_t i = 0; i < start.n_events; i++)
+        sprintf(text + strlen(text), "%s%s", i ? "," : "", schedule_event_code(start.events[i]));
+    sprintf(text + strlen(text), "/%u", start.retry_count);
+    return text;
+}
+
+START_TEST(first_contact) {
+    Schedule *s = new_schedule("", &quiet);
+    ScheduleSnapshot snapshot;
+    ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
+    ck_assert(!schedule_due(s, at(1)));
+    schedule_boot(s, URL_A, at(2));
+    ck_assert_uint_eq(schedule_deadline(s), at(2).mono);
+    ck_assert(schedule_due(s, at(2)));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP,1 BOOT/0");
+    ck_assert(!schedule_due(s, at(3))); /* one at a time */
+    ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
+    schedule_snapshot(s, &snapshot);
+    ck_assert_str_eq(snapshot.bootstrapped_url, "");
+    ck_assert(schedule_delivered(s));
+    schedule_snapshot(s, &snapshot);
+    ck_assert_str_eq(snapshot.bootstrapped_url, URL_A);
+    schedule_session_ended(s, at(4));
+    ck_assert(!schedule_due(s, at(100000)));
+    ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(a_restart_does_not_bootstrap_again) {
+    Schedule *s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_A, at(0));
+    ck_assert_str_eq(start_session(s), "1 BOOT/0");
+    ck_assert(!schedule_delivered(s));
+    schedule_free(s);
+    s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_B, at(0));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP,1 BOOT/0");
+    schedule_free(s);
+}
+END_TEST
+
+/* TR-069 3.2.1.1: the table, for two boxes and every step. */
+START_TEST(waits_follow_the_table) {
+    static const double low[] = {5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 2560, 2560};
+    for (uint64_t box = 1; box <= 200; box++) {
+        Schedule *s = new_schedule("", &quiet);
+        Moment now = at(0);
+        seed = box * 77;
+        schedule_boot(s, URL_A, now);
+        for (uint32_t n = 0; n < ARRAY_SIZE(low); n++) {
+            char expected[64];
+            ck_assert(schedule_due(s, now));
+            snprintf(expected, sizeof expected, "0 BOOTSTRAP,1 BOOT/%u", n);
+            ck_assert_str_eq(start_session(s), expected);
+            usec_t delay = schedule_session_failed(s, 0, now);
+            ck_assert_uint_ge(delay, (usec_t)(low[n] * (double)USEC_PER_SEC));
+            ck_assert_uint_le(delay, (usec_t)(2 * low[n] * (double)USEC_PER_SEC));
+            ck_assert_uint_eq(schedule_deadline(s), now.mono + delay);
+            now.mono += delay - 1;
+            ck_assert(!schedule_due(s, now));
+            now.mono += 1;
+        }
+        /* Success starts the table anew. */
+        (void)start_session(s);
+        schedule_delivered(s);
+        schedule_session_ended(s, now);
+        schedule_boot(s, URL_A, now);
+        ck_assert_str_eq(start_session(s), "1 BOOT/0");
+        schedule_free(s);
+    }
+}
+END_TEST
+
+START_TEST(a_fleet_does_not_retry_in_step) {
+    usec_t first = 0;
+    size_t different = 0;
+    for (uint64_t box = 1; box <= 100; box++) {
+        Schedule *s = new_schedule("", &quiet);
+        seed = box * 1234567;
+        schedule_boot(s, URL_A, at(0));
+        (void)start_session(s);
+        usec_t delay = schedule_session_failed(s, 0, at(0));
+        different += box > 1 && delay != first;
+        first = box == 1 ? delay : first;
+        schedule_free(s);
+    }
+    ck_assert_uint_ge(different, 98);
+}
+END_TEST
+
+START_TEST(extreme_parameters_stay_sane) {
+    SchedulePolicy extreme = quiet;
+    extreme.retry_minimum_wait = 65535;
+    extreme.retry_multiplier = 65535;
+    Schedule *s = new_schedule("", &extreme);
+    schedule_boot(s, URL_A, at(0));
+    for (int i = 0; i < 20; i++) {
+        (void)start_session(s);
+        usec_t delay = schedule_session_failed(s, 0, at(0));
+        ck_assert_uint_ge(delay, 65535 * USEC_PER_SEC);
+        ck_assert_uint_le(delay, SCHEDULE_DELAY_MAX);
+    }
+    /* k = 1000: no growth, and a range of nothing. */
+    extreme.retry_multiplier = 1000;
+    schedule_set_policy(s, &extreme, at(0));
+    (void)start_session(s);
+    ck_assert_uint_eq(schedule_session_failed(s, 0, at(0)), 65535 * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(retry_after_is_honoured_when_longer) {
+    Schedule *s = new_schedule("", &quiet);
+    schedule_boot(s, URL_A, at(0));
+    (void)start_session(s);
+    ck_assert_uint_eq(schedule_session_failed(s, 120 * USEC_PER_SEC, at(0)), 120 * USEC_PER_SEC);
+    (void)start_session(s);
+    ck_assert_uint_ge(schedule_session_failed(s, 1, at(0)), 10 * USEC_PER_SEC);
+    (void)start_session(s);
+    ck_assert_uint_eq(schedule_session_failed(s, USEC_NEVER, at(0)), SCHEDULE_DELAY_MAX);
+    schedule_free(s);
+}
+END_TEST
+
+/* Events go with the InformResponse; what fails after it is tried again all the same, for the HeMS's sake. */
+START_TEST(a_session_that_fails_late_is_repeated_without_events) {
+    Schedule *s = new_schedule("", &quiet);
+    schedule_boot(s, URL_A, at(0));
+    (void)start_session(s);
+    schedule_delivered(s);
+    usec_t delay = schedule_session_failed(s, 0, at(0));
+    ck_assert_uint_ge(delay, 5 * USEC_PER_SEC);
+    ck_assert(schedule_due(s, at(11)));
+    ck_assert_str_eq(start_session(s), "/1");
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(a_new_event_ends_the_wait) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 100;
+    Schedule *s = new_schedule(URL_A, &policy);
+    Moment now = at(0);
+    schedule_boot(s, URL_A, now);
+    /* Fail until the wait is longer than the interval. */
+    for (int i = 0; i < 8; i++) {
+        (void)start_session(s);
+        schedule_session_failed(s, 0, now);
+    }
+    now.mono = schedule_deadline(s); /* the periodic one, before the end of a wait of 640 s or more */
+    ck_assert_uint_le(now.mono, at(101).mono);
+    ck_assert(schedule_due(s, now));
+    ck_assert_str_eq(start_session(s), "1 BOOT,2 PERIODIC/8");
+    usec_t delay = schedule_session_failed(s, 0, now);
+    /* It is pending now: the next interval brings nothing new, the wait lasts. */
+    usec_t end = now.mono + delay;
+    size_t wakes = 0;
+    while (now.mono < end) {
+        now.mono = schedule_deadline(s);
+        ck_assert(schedule_due(s, now) == (now.mono >= end));
+        wakes++;
+    }
+    ck_assert_uint_ge(wakes, 6);
+    ck_assert_uint_eq(now.mono, end);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(a_new_url_bootstraps_alone_and_at_once) {
+    Schedule *s = new_schedule("", &quiet);
+    ScheduleSnapshot snapshot;
+    schedule_boot(s, URL_A, at(0));
+    (void)start_session(s);
+    ck_assert(schedule_delivered(s));
+    schedule_url_changed(s, URL_A, at(1)); /* the same: nothing */
+    schedule_url_changed(s, URL_B, at(1));
+    ck_assert(!schedule_due(s, at(1))); /* the old session goes on to its end */
+    schedule_session_ended(s, at(2));
+    ck_assert(schedule_due(s, at(2)));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP/0");
+    ck_assert(schedule_delivered(s));
+    schedule_snapshot(s, &snapshot);
+    ck_assert_str_eq(snapshot.bootstrapped_url, URL_B);
+    /* And if the old one fails instead of ending, it does not matter. */
+    schedule_url_changed(s, URL_A, at(3));
+    ck_assert_uint_eq(schedule_session_failed(s, 0, at(4)), 0);
+    ck_assert(schedule_due(s, at(4)));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP/0");
+    /* A failure of the new one does. */
+    ck_assert_uint_ge(schedule_session_failed(s, 0, at(5)), 5 * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(what_happens_during_a_session_comes_after_it) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 10;
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, at(0));
+    (void)start_session(s);
+    ck_assert(!schedule_due(s, at(11))); /* takes the event up */
+    schedule_delivered(s);               /* of what the Inform carried only */
+    schedule_session_ended(s, at(12));
+    ck_assert(schedule_due(s, at(12)));
+    ck_assert_str_eq(start_session(s), "2 PERIODIC/0");
+    schedule_free(s);
+}
+END_TEST
+
+/* Expectation 44: whoever sets the interval at each contact neither loses nor speeds up the timer. */
+START_TEST(periodic_keeps_its_phase) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 300;
+    policy.periodic_time = 100; /* so at 100 s, 400 s, ... after the hour, since 3600 is a multiple of 300 */
+    Schedule *s = new_schedule(URL_A, &policy);
+    Moment now = at(0);
+    for (int i = 0; i < 50; i++) {
+        usec_t before = now.mono, step = schedule_deadline(s) - before;
+        now.mono += step;
+        now.real += step;
+        ck_assert_uint_eq(now.real % (300 * USEC_PER_SEC), 100 * USEC_PER_SEC);
+        ck_assert(i == 0 || step == 300 * USEC_PER_SEC);
+        ck_assert(schedule_due(s, now));
+        ck_assert_str_eq(start_session(s), "2 PERIODIC/0");
+        now.mono += 7 * USEC_PER_SEC;
+        now.real += 7 * USEC_PER_SEC;
+        schedule_delivered(s);
+        schedule_set_policy(s, &policy, now);
+        schedule_session_ended(s, now);
+        now.mono -= 7 * USEC_PER_SEC;
+        now.real -= 7 * USEC_PER_SEC;
+    }
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(a_time_in_the_future_is_a_phase_too) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 86400;
+    policy.periodic_time = 4102444800 + 3600; /* 2100-01-01T01:00:00Z */
+    Schedule *s = new_schedule(URL_A, &policy);
+    /* at(0) is 07:08:09: the next 01:00:00 is 17:51:51 away. */
+    ck_assert_uint_eq(schedule_deadline(s) - at(0).mono, (17 * 3600 + 51 * 60 + 51) * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(without_a_time_each_box_has_its_own_phase) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 1000;
+    usec_t deadlines[50];
+    for (size_t i = 0; i < ARRAY_SIZE(deadlines); i++) {
+        Schedule *s;
+        seed = i + 1;
+        ck_assert_int_eq(schedule_new(&s, NULL, &policy, &rng, at(0)), 0);
+        deadlines[i] = schedule_deadline(s);
+        ck_assert_uint_gt(deadlines[i], at(0).mono);
+        ck_assert_uint_le(deadlines[i], at(1000).mono);
+        for (size_t k = 0; k < i; k++)
+            ck_assert_uint_ne(deadlines[i], deadlines[k]);
+        /* Off and on again, or another interval: the phase stays. */
+        policy.periodic_interval = 500;
+        schedule_set_policy(s, &policy, at(0));
+        ck_assert_uint_eq((deadlines[i] - schedule_deadline(s)) % (500 * USEC_PER_SEC), 0);
+        policy.periodic_enable = false;
+        schedule_set_policy(s, &policy, at(1));
+        ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
+        policy.periodic_enable = true;
+        policy.periodic_interval = 1000;
+        schedule_set_policy(s, &policy, at(5000.5));
+        ck_assert_uint_eq((schedule_deadline(s) - deadlines[i]) % (1000 * USEC_PER_SEC), 0);
+        ck_assert_uint_gt(schedule_deadline(s), at(5000.5).mono);
+        schedule_free(s);
+    }
+}
+END_TEST
+
+SUITE("schedule", first_contact, a_restart_does_not_bootstrap_again, waits_follow_the_table,
+      a_fleet_does_not_retry_in_step, extreme_parameters_stay_sane, retry_after_is_honoured_when_longer,
+      a_session_that_fails_late_is_repeated_without_events, a_new_event_ends_the_wait,
+      a_new_url_bootstraps_alone_and_at_once, what_happens_during_a_session_comes_after_it,
+      periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
+      without_a_time_each_box_has_its_own_phase)

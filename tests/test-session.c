@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The session engine against a scripted HeMS, on a clock of the test's. */
+#include <check.h>
+
+#include "cwmp-data.h"
+#include "cwmp/session.h"
+#include "status.h"
+#include "suite.h"
+
+#define URL "http://hems.example:7547/"
+#define LTE "Device.Services.FAPService.1.FAPControl.LTE."
+
+static const Moment start_time = {.mono = 1000 * USEC_PER_SEC, .real = UINT64_C(1795417689) * USEC_PER_SEC};
+
+typedef struct Bench {
+    Model *model;
+    Session *session;
+    Moment now;
+    SoapMessage last; /* the POST that is out, decoded; SOAP_EMPTY with no arena: the empty POST */
+    char *last_text;
+    SessionAction end;    /* of SESSION_ENDED */
+    ModelOutcome outcome; /* of the last SESSION_CHANGED */
+    char seen[256];       /* kinds of actions since the last look, a letter each */
+} Bench;
+
+static void bench_drain(Bench *b) {
+    static const char letters[] = {[SESSION_POST] = 'p',
+                                   [SESSION_ACCEPTED] = 'a',
+                                   [SESSION_CHANGED] = 'c',
+                                   [SESSION_ANSWERED] = 'w',
+                                   [SESSION_ENDED] = 'e'};
+    SessionAction action;
+    while (session_next(b->session, &action)) {
+        size_t n = strlen(b->seen);
+        b->seen[n] = letters[action.kind];
+        if (action.kind == SESSION_POST && action.size == 0)
+            b->seen[n] = '0';
+        b->seen[n + 1] = 0;
+        if (action.kind == SESSION_ENDED)
+            b->end = action;
+        if (action.kind == SESSION_CHANGED)
+            b->outcome = action.outcome;
+        if (action.kind != SESSION_POST)
+            continue;
+        char error[ERROR_MAX_BYTES];
+        free(b->last_text);
+        soap_message_clear(&b->last);
+        b->last_text = strndup(action.body, action.size);
+        if (action.size > 0)
+            ck_assert_msg(soap_decode(action.body, action.size, &b->last, error) == 0, "%s", error);
+    }
+}
+
+/* What has happened since the last time: "p" POST, "0" empty POST, "a" accepted, "c" changed, "w" answered,
+ * "e" ended. */
+static const char *bench_seen(Bench *b) {
+    static char seen[sizeof b->seen];
+    bench_drain(b);
+    memcpy(seen, b->seen, sizeof seen);
+    b->seen[0] = 0;
+    return seen;
+}
+
+static Bench bench_new(const SoapEvent *events, size_t n, uint32_t retry_count) {
+    Bench b = {.now = start_time};
+    ck_assert_int_eq(model_new(&b.model, &(ModelConfig){0}), 0);
+    const SessionConfig config = {.url = URL,
+                                  .device = {"Example", "00A0BC", "HeNB", "000001"},
+                                  .events = events,
+                                  .n_events = n,
+                                  .retry_count = retry_count,
+                                  .model = b.model};
+    ck_assert_int_eq(session_new(&b.session, &config, b.now), 0);
+    ck_assert_str_eq(bench_seen(&b), "p");
+    return b;
+}
+
+static Bench bench_boot(void) {
+    static const SoapEvent events[] = {{"0 BOOTSTRAP", ""}, {"1 BOOT", ""}};
+    return bench_new(events, 2, 0);
+}
+
+static void bench_done(Bench *b) {
+    session_free(b->session);
+    model_free(b->model);
+    soap_message_clear(&b->last);
+    free(b->last_text);
+}
+
+static void bench_answer(Bench *b, unsigned status, const char *type, const char *body, size_t size) {
+    const SessionResponse response = {.status = status, .content_type = type, .body = body, .size = size};
+    b->now.mono += USEC_PER_SEC;
+    ck_assert_int_eq(session_input(b->session, b->now, &response), 0);
+    bench_drain(b);
+}
+
+static void bench_text(Bench *b, unsigned status, const char *body) {
+    bench_answer(b, status, "text/xml", body, strlen(body));
+}
+
+static void bench_file(Bench *b, const char *name) {
+    size_t size;
+    _cleanup_free_ char *data = data_read(name, &size);
+    bench_answer(b, 200, "text/xml; charset=\"utf-8\"", data, size);
+}
+
+static void bench_broken(Bench *b, unsigned status) {
+    const SessionResponse response = {.error = -ECONNRESET,
+                                      .error_text = "Recv failure: Connection reset by peer",
+                                      .status = status,
+                                      .content_type = "",
+                                      .body = ""};
+    b->now.mono += USEC_PER_SEC;
+    ck_assert_int_eq(session_input(b->session, b->now, &response), 0);
+}
+
+static void expect_end(Bench *b, int error, const char *says) {
+    ck_assert_msg(b->end.kind == SESSION_ENDED, "not ended");
+    ck_assert_msg(b->end.error == error, "%d: %s", b->end.error, b->end.text);
+    ck_assert_msg(strstr(b->end.text, says) != NULL, "%s", b->end.text);
+    ck_assert_uint_eq(session_deadline(b->session), USEC_NEVER);
+    /* And then nothing more. */
+    bench_text(b, 200, "<x/>");
+    session_tick(b->session, (Moment){.mono = USEC_NEVER - 1});
+    ck_assert_str_eq(bench_seen(b), "");
+}
+
+#define ENVELOPE(body)                                                                                       \
+    "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "                                     \
+    "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:ID>9</c:ID></e:Header><e:Body>" body                 \
+    "</e:Body></e:Envelope>"
+
+/* HeNB                         HeMS
+ *  Inform            ->
+ *                    <-  InformResponse
+ *  (empty)           ->
+ *                    <-  GetRPCMethods
+ *  Response          ->
+ *                    <-  GetParameterValues
+ *  Response          ->
+ *                    <-  SetParameterValues   (changed)
+ *  Response          ->
+ *                    <-  204                  (answered, ended) */
+START_TEST(registration_as_in_5_1_3) {
+    Bench b = bench_boot();
+    ck_assert_ptr_nonnull(strstr(b.last_text, "<CurrentTime>2026-11-23T07:08:09Z</CurrentTime>"));
+    ck_assert_ptr_nonnull(strstr(b.last_text, "<EventCode>0 BOOTSTRAP</EventCode>"));
+    ck_assert_ptr_nonnull(strstr(b.last_text, "<EventCode>1 BOOT</EventCode>"));
+    ck_assert_ptr_nonnull(strstr(b.last_text, "urn:dslforum-org:cwmp-1-0"));
+    ck_assert_ptr_nonnull(strstr(
+        b.last_text, "<cwmp:SupportedCWMPVersions soap-env:mustUnderstand=\"0\">1.0,1.1,1.2,1.3,1.4<"));
+    ck_assert_ptr_nonnull(
+        strstr(b.last_text, "<Name>" LTE "OpState</Name><Value xsi:type=\"xsd:boolean\">false<"));
+    ck_assert_ptr_nonnull(strstr(b.last_text, "cwmp:ParameterValueStruct[9]"));
+
+    bench_file(&b, "informresponse-pretty.xml");
+    ck_assert_str_eq(bench_seen(&b), "a0");
+    bench_file(&b, "getrpcmethods.xml");
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_ptr_nonnull(
+        strstr(b.last_text, "urn:dslforum-org:cwmp-1-2")); /* the request's, not the Inform's */
+    bench_file(&b, "getparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_str_eq(b.last.id, "7");
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "cp");
+    ck_assert_int_eq(b.last.kind, SOAP_SET_PARAMETER_VALUES_RESPONSE);
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "we");
+    expect_end(&b, 0, "ended");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(inform_says_what_it_is_told) {
+    Bench b = bench_new(NULL, 0, 7);
+    ck_assert_ptr_nonnull(strstr(b.last_text, "<Event soap-enc:arrayType=\"cwmp:EventStruct[0]\"></Event>"));
+    ck_assert_ptr_nonnull(strstr(b.last_text, "<RetryCount>7</RetryCount>"));
+    bench_done(&b);
+
+    SoapEvent many[SESSION_EVENTS_MAX + 1];
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+        many[i] = (SoapEvent){"M Download", "k"};
+    Model *model;
+    Session *session;
+    ck_assert_int_eq(model_new(&model, &(ModelConfig){0}), 0);
+    const SessionConfig config = {.url = URL, .events = many, .n_events = ARRAY_SIZE(many), .model = model};
+    ck_assert_int_eq(session_new(&session, &config, start_time), -E2BIG);
+    /* A clock that nobody has set: the Unknown Time (expectation 22). */
+    const SessionConfig early = {.url = URL, .model = model};
+    SessionAction action;
+    ck_assert_int_eq(session_new(&session, &early, (Moment){.mono = 5, .real = 86400 * USEC_PER_SEC}), 0);
+    ck_assert(session_next(session, &action));
+    ck_assert_ptr_nonnull(memmem(action.body, action.size, "<CurrentTime>0001-01-01T00:00:00Z<", 34));
+    session_free(session);
+    model_free(model);
+}
+END_TEST
+
+/* The far end's address is to be used when the answer to the POST with the SetParameterValuesResponse has
+ * arrived, whatever it holds: TS 32.593 5.1.3 step 2.2. */
+START_TEST(whatever_answers_the_set_response_counts) {
+    static const struct {
+        unsigned status;
+        const char *body;
+        bool broken;
+        const char *seen;
+    } cases[] = {
+        {204, "", false, "we"},
+        {200, "", false, "we"},
+        {200, ENVELOPE("<c:GetRPCMethods/>"), false, "wp"},
+        {200, "<html>", false, "we"},
+        {500, "oops", false, "we"},
+        {401, "", false, "we"},
+        {200, "", true, "we"}, /* its body broke off */
+        {0, "", true, "e"},    /* nothing came: the session broke earlier */
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_boot();
+        bench_file(&b, "informresponse-default-ns.xml");
+        bench_file(&b, "setparametervalues.xml");
+        ck_assert_str_eq(bench_seen(&b), "a0cp");
+        if (cases[i].broken)
+            bench_broken(&b, cases[i].status);
+        else
+            bench_text(&b, cases[i].status, cases[i].body);
+        ck_assert_msg(strcmp(bench_seen(&b), cases[i].seen) == 0, "case %zu", i);
+        /* The values stay in any case. */
+        ck_assert_str_ne(model_get(b.model, LTE "Gateway.S1SigLinkServerList"), "");
+        bench_done(&b);
+    }
+}
+END_TEST
+
+START_TEST(silence_after_the_set_response_is_no_answer) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-bom.xml");
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "a0cp");
+    b.now.mono += SESSION_ANSWER_TIMEOUT;
+    session_tick(b.session, b.now);
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, -ETIMEDOUT, "no answer from " URL " for 60 s");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(a_refused_set_is_not_told_as_answered) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    bench_text(
+        &b, 200,
+        ENVELOPE("<c:SetParameterValues><ParameterList><P><Name>" LTE
+                 "Gateway.S1SigLinkServerList</Name><Value>mme/1</Value></P></ParameterList><ParameterKey/>"
+                 "</c:SetParameterValues>"));
+    ck_assert_str_eq(bench_seen(&b), "a0p");
+    ck_assert_int_eq(b.last.fault, 9003);
+    ck_assert_ptr_nonnull(strstr(b.last_text, "<SetParameterValuesFault><ParameterName>" LTE
+                                              "Gateway.S1SigLinkServerList</ParameterName><FaultCode>9007"));
+    bench_text(&b, 200, "");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, 0, "ended");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(the_second_set_of_a_session_is_told_too) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    bench_file(&b, "setparametervalues.xml");
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "a0cpwcp");
+    ck_assert_uint_eq(b.outcome.topics_set, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(b.outcome.topics_changed, 0); /* the same values as before */
+    bench_text(&b, 200,
+               ENVELOPE("<c:SetParameterValues><ParameterList><P><Name>Device.ManagementServer."
+                        "PeriodicInformInterval</Name><Value>300</Value></P></ParameterList><ParameterKey/>"
+                        "</c:SetParameterValues>"));
+    ck_assert_str_eq(bench_seen(&b), "wcp");
+    ck_assert_uint_eq(b.outcome.topics_changed, MODEL_TOPIC_PERIODIC);
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "we");
+    bench_done(&b);
+}
+END_TEST
+
+/* Expectation 11: anything that is no InformResponse fails the session and says what it was. */
+START_TEST(what_may_answer_an_inform) {
+    static const struct {
+        unsigned status;
+        const char *type, *body;
+        int error;
+        const char *says;
+    } cases[] = {
+        {404, "text/html", "<html/>", -EPROTO, "HTTP 404 from " URL},
+        {503, "", "", -EPROTO, "HTTP 503 from " URL},
+        {401, "", "", -EACCES, "HTTP 401 from " URL ": it wants a user name and password"},
+        {302, "", "", -EPROTO, "HTTP 302 from " URL},
+        {201, "", "", -EPROTO, "HTTP 201 from " URL},
+        {500, "text/xml",
+         ENVELOPE("<e:Fault><faultstring>CWMP fault</faultstring><detail><c:Fault><FaultCode>8003</FaultCode>"
+                  "<FaultString>odd</FaultString></c:Fault></detail></e:Fault>"),
+         -ECONNREFUSED, "HTTP 500 from " URL ": fault 8003 odd"},
+        {204, "", "", -EPROTO, "nothing from " URL " instead of an InformResponse"},
+        {200, "", " \r\n", -EPROTO, "nothing from " URL " instead of an InformResponse"},
+        {200, "text/html", "<html><head><title>x</head></html>", -EBADMSG, "(text/html from " URL ")"},
+        {200, "text/html", "<html/>", -EBADMSG, "not SOAP: the document is <html> (text/html from "},
+        {200, "", "<a>\n\n<b", -EBADMSG, "XML: line 3: "},
+        {200, "text/xml", ENVELOPE("<c:GetRPCMethods/>"), -EPROTO,
+         "GetRPCMethods from " URL " instead of an InformResponse"},
+        {200, "text/xml", ENVELOPE(""), -EPROTO, "an empty Body from " URL " instead of an InformResponse"},
+        {200, "text/xml",
+         "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "
+         "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:New e:mustUnderstand=\"1\"/></e:Header><e:Body>"
+         "<c:InformResponse/></e:Body></e:Envelope>",
+         -EPROTO, "demands the unknown header New"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_boot();
+        bench_answer(&b, cases[i].status, cases[i].type, cases[i].body, strlen(cases[i].body));
+        ck_assert_str_eq(bench_seen(&b), "e");
+        expect_end(&b, cases[i].error, cases[i].says);
+        bench_done(&b);
+    }
+    Bench b = bench_boot();
+    bench_file(&b, "fault.xml");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, -ECONNREFUSED, "fault 8001 unknown device");
+    bench_done(&b);
+
+    b = bench_boot();
+    bench_broken(&b, 0);
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, -ECONNRESET, URL ": Recv failure");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(a_pause_the_hems_asks_for_is_handed_on) {
+    Bench b = bench_boot();
+    const SessionResponse response = {
+        .status = 503, .content_type = "", .body = "", .retry_after = 120 * USEC_PER_SEC};
+    ck_assert_int_eq(session_input(b.session, b.now, &response), 0);
+    ck_assert_str_eq(bench_seen(&b), "e");
+    ck_assert_uint_eq(b.end.retry_after, 120 * USEC_PER_SEC);
+    bench_done(&b);
+}
+END_TEST
+
+/* Expectation 5, and an envelope that holds nothing. */
+START_TEST(ends_that_are_good) {
+    static const struct {
+        unsigned status;
+        const char *body;
+    } cases[] = {{204, ""}, {200, ""}, {200, "\n"}, {200, ENVELOPE("")}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_boot();
+        bench_file(&b, "informresponse-pretty.xml");
+        bench_text(&b, cases[i].status, cases[i].body);
+        ck_assert_str_eq(bench_seen(&b), "a0e");
+        expect_end(&b, 0, "ended");
+        bench_done(&b);
+    }
+}
+END_TEST
+
+START_TEST(ends_that_are_bad) {
+    static const struct {
+        unsigned status;
+        const char *body;
+        int error;
+        const char *says;
+    } cases[] = {
+        {400, "Bad session state", -EPROTO, "HTTP 400"},
+        {200, "<html>", -EBADMSG, "XML: "},
+        {200, ENVELOPE("<c:InformResponse/>"), -EPROTO,
+         "InformResponse from " URL ", though nothing was asked"},
+        {200, ENVELOPE("<c:XResponse/>"), -EPROTO, "though nothing was asked"},
+        {200, ENVELOPE("<e:Fault><faultstring>no</faultstring></e:Fault>"), -ECONNREFUSED, "fault 0 no"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_boot();
+        bench_file(&b, "informresponse-pretty.xml");
+        ck_assert_str_eq(bench_seen(&b), "a0"); /* the events are delivered all the same */
+        bench_text(&b, cases[i].status, cases[i].body);
+        ck_assert_str_eq(bench_seen(&b), "e");
+        expect_end(&b, cases[i].error, cases[i].says);
+        bench_done(&b);
+    }
+}
+END_TEST
+
+START_TEST(a_fault_of_ours_does_not_end_the_session) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    bench_text(&b, 200, ENVELOPE("<c:Reboot><CommandKey>x</CommandKey></c:Reboot>"));
+    ck_assert_str_eq(bench_seen(&b), "a0p");
+    ck_assert_int_eq(b.last.fault, 9000);
+    ck_assert_str_eq(b.last.id, "9");
+    bench_text(&b, 200, ENVELOPE("<c:GetRPCMethods/>"));
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_int_eq(b.last.kind, SOAP_GET_RPC_METHODS_RESPONSE);
+    bench_done(&b);
+}
+END_TEST
+
+/* HoldRequests forbids requests of ours, of which there are none: the empty POST is sent as ever. */
+START_TEST(hold_requests_changes_nothing_for_us) {
+    Bench b = bench_boot();
+    bench_text(&b, 200,
+               "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "
+               "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header>"
+               "<c:HoldRequests e:mustUnderstand=\"1\">1</c:HoldRequests></e:Header><e:Body>"
+               "<c:InformResponse><MaxEnvelopes>1</MaxEnvelopes></c:InformResponse></e:Body></e:Envelope>");
+    ck_assert_str_eq(bench_seen(&b), "a0");
+    bench_file(&b, "getrpcmethods.xml");
+    ck_assert_str_eq(bench_seen(&b), "p");
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, 0, "ended");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(deadlines_move_with_each_post_and_end) {
+    Bench b = bench_boot();
+    ck_assert_uint_eq(session_deadline(b.session), start_time.mono + SESSION_ANSWER_TIMEOUT);
+    session_tick(b.session, b.now); /* too early: nothing */
+    ck_assert_str_eq(bench_seen(&b), "");
+    bench_file(&b, "informresponse-pretty.xml");
+    ck_assert_uint_eq(session_deadline(b.session), b.now.mono + SESSION_ANSWER_TIMEOUT);
+    ck_assert_str_eq(bench_seen(&b), "a0");
+    /* A HeMS that asks and asks. */
+    while (b.now.mono < start_time.mono + SESSION_TIMEOUT) {
+        bench_file(&b, "getrpcmethods.xml");
+        ck_assert_str_eq(bench_seen(&b), "p");
+        b.now.mono += 10 * USEC_PER_SEC;
+    }
+    ck_assert_uint_le(session_deadline(b.session), b.now.mono);
+    session_tick(b.session, b.now);
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, -ETIMEDOUT, "does not end the session");
+    bench_done(&b);
+}
+END_TEST
+
+/* Whatever bytes come at whatever place, the session does something orderly. */
+START_TEST(random_answers_do_no_harm) {
+    static const char *const files[] = {"informresponse-pretty.xml", "setparametervalues.xml",
+                                        "getparameternames.xml", "getparametervalues.xml", "fault.xml"};
+    uint64_t seed = 5;
+    Rng rng = {seeded_fill, &seed};
+    size_t ended = 0;
+    for (size_t round = 0; round < 500; round++) {
+        Bench b = bench_boot();
+        bench_file(&b, "informresponse-pretty.xml");
+        for (size_t i = 0; i < 10 && b.end.kind != SESSION_ENDED; i++) {
+            size_t size;
+            _cleanup_free_ char *data = data_read(files[rng_below(&rng, ARRAY_SIZE(files))], &size);
+            if (rng_below(&rng, 2))
+                data[rng_below(&rng, size)] = (char)rng_below(&rng, 256);
+            bench_answer(&b, 200, "", data, size);
+            const char *seen = bench_seen(&b);
+            /* Either the next POST is out or it is over. */
+            ck_assert(strchr("p0e", seen[strlen(seen) - 1]));
+        }
+        ended += b.end.kind == SESSION_ENDED;
+        bench_done(&b);
+    }
+    ck_assert_uint_gt(ended, 100);
+}
+END_TEST
+
+SUITE("session", registration_as_in_5_1_3, inform_says_what_it_is_told,
+      whatever_answers_the_set_response_counts, silence_after_the_set_response_is_no_answer,
+      a_refused_set_is_not_told_as_answered, the_second_set_of_a_session_is_told_too,
+      what_may_answer_an_inform, a_pause_the_hems_asks_for_is_handed_on, ends_that_are_good,
+      ends_that_are_bad, a_fault_of_ours_does_not_end_the_session, hold_requests_changes_nothing_for_us,
+      deadlines_move_with_each_post_and_end, random_answers_do_no_harm)

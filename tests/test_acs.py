@@ -1,0 +1,686 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the lab's HeMS (lab/acs.py) with a small CPE that behaves well, or breaks one rule at a time.
+
+A judge that lets a fault pass is worse than none, so each rule has CPEs that break it.
+"""
+
+import hashlib
+import io
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+LAB = Path(__file__).resolve().parent / "lab"
+sys.path.insert(0, str(LAB))
+import acs  # noqa: E402
+from rules import FORCED, LTE, RULES  # noqa: E402
+
+LIST = LTE + "Gateway.S1SigLinkServerList"
+PORT = LTE + "Gateway.S1SigLinkPort"
+KEY = "Device.ManagementServer.ParameterKey"
+INTERVAL = "Device.ManagementServer.PeriodicInformInterval"
+BOOLEANS = (LTE + "OpState", LTE + "RFTxStatus", LTE + "AdminState", "Device.ManagementServer.PeriodicInformEnable")
+READ_ONLY = (LTE + "OpState", LTE + "RFTxStatus", "Device.DeviceInfo.SoftwareVersion", "Device.RootDataModelVersion",
+             KEY)
+SPACES = ('xmlns:soap-env="http://schemas.xmlsoap.org/soap/envelope/" '
+          'xmlns:soap-enc="http://schemas.xmlsoap.org/soap/encoding/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
+          'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:cwmp="urn:dslforum-org:cwmp-1-0"')
+
+
+def kind(name):
+    return "xsd:boolean" if name in BOOLEANS else "xsd:unsignedInt" if name in (PORT, INTERVAL) else "xsd:string"
+
+
+def structs(values):
+    items = "".join(f'<ParameterValueStruct><Name>{n}</Name><Value xsi:type="{kind(n)}">{v}</Value>'
+                    "</ParameterValueStruct>" for n, v in values.items())
+    return f'<ParameterList soap-enc:arrayType="cwmp:ParameterValueStruct[{len(values)}]">{items}</ParameterList>'
+
+
+def envelope(ident, body):
+    return (f'<?xml version="1.0" encoding="UTF-8"?><soap-env:Envelope {SPACES}><soap-env:Header>'
+            f'<cwmp:ID soap-env:mustUnderstand="1">{ident}</cwmp:ID></soap-env:Header>'
+            f"<soap-env:Body>{body}</soap-env:Body></soap-env:Envelope>")
+
+
+def rpc(name, content=""):
+    return f"<cwmp:{name}>{content}</cwmp:{name}>"
+
+
+def fault(code, parameters=()):
+    side = "Server" if code in (9000, 9001, 9002, 9004, 9009) else "Client"
+    each = "".join(f"<SetParameterValuesFault><ParameterName>{n}</ParameterName><FaultCode>{c}</FaultCode>"
+                   "<FaultString>bad</FaultString></SetParameterValuesFault>" for n, c in parameters)
+    return (f"<soap-env:Fault><faultcode>{side}</faultcode><faultstring>CWMP fault</faultstring><detail><cwmp:Fault>"
+            f"<FaultCode>{code}</FaultCode><FaultString>bad</FaultString>{each}</cwmp:Fault></detail></soap-env:Fault>")
+
+
+class Cpe:
+    """A CPE with a handful of parameters. *mangle*(name, head lines, body) may change each message on its way."""
+
+    def __init__(self, address, mangle=None, credentials=None, patience=10):
+        self.address, self.mangle, self.credentials, self.patience = address, mangle, credentials, patience
+        self.values = {name: "" for name in FORCED}
+        self.values.update({LIST: "", PORT: "36412", LTE + "Gateway.S1ConnectionMode": "One", INTERVAL: "3600",
+                            **{name: "0" for name in BOOLEANS}})
+        self.values.update({"Device.RootDataModelVersion": "2.17", "Device.DeviceInfo.SoftwareVersion": "0.1.0"})
+        self.retries = 0
+        self.bootstrap = True
+        self.sock = None
+        self.cookies = {}
+        self.digest = None
+        self.count = 0
+
+    # ---- HTTP
+
+    def connect(self):
+        self.close()
+        self.sock = socket.create_connection(self.address, self.patience)
+        self.count = 0
+
+    def close(self):
+        if self.sock:
+            self.sock.close()
+        self.sock = None
+
+    def post(self, name, body):
+        """Sends one POST, gives (status, headers, body). Raises OSError when there is no whole answer."""
+        if self.sock is None:
+            self.connect()
+        lines = ["POST /acs HTTP/1.1", f"Host: {self.address[0]}:{self.address[1]}"]
+        if body:
+            lines += ["Content-Type: text/xml; charset=utf-8", "SOAPAction:"]
+        if self.cookies:
+            lines.append("Cookie: " + "; ".join(f"{n}={v}" for n, v in self.cookies.items()))
+        if self.digest:
+            lines.append("Authorization: " + self.authorization())
+        lines.append("Content-Length: LENGTH")
+        if self.mangle:
+            lines, body = self.mangle(name, lines, body)
+        data = body.encode("utf-8", "surrogateescape")
+        lines = [line.replace("LENGTH", str(len(data))) for line in lines]
+        self.sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
+        return self.receive()
+
+    def receive(self):
+        with self.sock.makefile("rb") as stream:
+            return self.receive_from(stream)
+
+    def receive_from(self, stream):
+        status, headers = stream.readline(), []
+        while (line := stream.readline()) != b"\r\n":
+            if not line:
+                raise OSError("closed")
+            headers.append(tuple(line.decode().strip().split(": ", 1)))
+        named = dict(headers)
+        if "Transfer-Encoding" in named:
+            body = b""
+            while size := int(stream.readline(), 16):
+                body += stream.read(size + 2)[:-2]
+            stream.readline()
+        else:
+            length = int(named.get("Content-Length", 0)) if not status.startswith(b"HTTP/1.0") else -1
+            body = stream.read(length)
+            if length > len(body):
+                raise OSError("truncated")
+        for name, value in headers:
+            if name == "Set-Cookie":
+                cookie, _, value = value.partition(";")[0].partition("=")
+                self.cookies[cookie] = value
+        if named.get("Connection") == "close":
+            self.close()
+        return int(status.split()[1]), named, body.decode()
+
+    def authorization(self):
+        self.count += 1
+        user, password = self.credentials
+        md5 = lambda text: hashlib.md5(text.encode()).hexdigest()  # noqa: E731
+        a1, a2 = md5(f"{user}:{self.digest['realm']}:{password}"), md5("POST:/acs")
+        nonce, count = self.digest["nonce"], f"{self.count:08x}"
+        return (f'Digest username="{user}", realm="{self.digest["realm"]}", nonce="{nonce}", uri="/acs", '
+                f'cnonce="c", nc={count}, qop=auth, opaque="{self.digest["opaque"]}", '
+                f'response="{md5(f"{a1}:{nonce}:{count}:c:auth:{a2}")}"')
+
+    # ---- CWMP
+
+    def inform(self):
+        codes = ["0 BOOTSTRAP", "1 BOOT"] if self.bootstrap else ["2 PERIODIC"]
+        items = "".join(f"<EventStruct><EventCode>{code}</EventCode><CommandKey></CommandKey></EventStruct>"
+                        for code in codes)
+        return rpc("Inform", "<DeviceId><Manufacturer>Example</Manufacturer><OUI>0A1B2C</OUI><ProductClass>HeNB"
+                   "</ProductClass><SerialNumber>1</SerialNumber></DeviceId>"
+                   f'<Event soap-enc:arrayType="cwmp:EventStruct[{len(codes)}]">{items}</Event>'
+                   "<MaxEnvelopes>1</MaxEnvelopes><CurrentTime>2026-11-23T10:00:00Z</CurrentTime>"
+                   f"<RetryCount>{self.retries}</RetryCount>" + structs({n: self.values[n] for n in FORCED}))
+
+    def attempt(self):
+        """One session. Gives whether it went well."""
+        self.cookies, self.digest = {}, None
+        try:
+            self.connect()
+            ok = self.session()
+        except OSError:
+            ok = False
+        self.close()
+        self.retries = 0 if ok else self.retries + 1
+        return ok
+
+    def session(self):
+        inform = envelope("me", self.inform())
+        status, headers, body = self.post("Inform", inform)
+        if status == 401 and self.credentials:
+            self.digest = dict(re.findall(r'(\w+)="([^"]*)"', headers["WWW-Authenticate"]))
+            status, headers, body = self.post("Inform", inform)
+        if status != 200 or "InformResponse" not in body or ":Boddy" in body or "dslforum-org:cwmp-1-0" not in body:
+            return False
+        self.bootstrap = False
+        status, headers, body = self.post("empty", "")
+        while status == 200 and body:
+            ident = re.search(r":ID [^>]*>([^<]*)<|$", body)[1] or ""
+            answer = self.answer(body)
+            name = "Fault" if "soap-env:Fault" in answer else re.search(r"<cwmp:(\w+)", answer)[1]
+            status, headers, body = self.post(name, envelope(ident, answer))
+        return status in (200, 204)
+
+    def answer(self, body):
+        name = re.search(r"Body.*?>\s*<\w+:(\w+)>", body, re.S)[1]
+        return getattr(self, name, lambda unused: fault(9000))(body)
+
+    def GetRPCMethods(self, body):
+        names = acs.METHODS
+        items = "".join(f"<string>{n}</string>" for n in names)
+        return rpc("GetRPCMethodsResponse",
+                   f'<MethodList soap-enc:arrayType="xsd:string[{len(names)}]">{items}</MethodList>')
+
+    def GetParameterNames(self, body):
+        path = re.search(r"<ParameterPath>\s*([^<]*)<", body)[1]
+        names = {path + n[len(path):].partition(".")[0] + n[len(path):].partition(".")[1] for n in self.values}
+        items = "".join(f"<ParameterInfoStruct><Name>{n}</Name><Writable>0</Writable></ParameterInfoStruct>"
+                        for n in sorted(names))
+        return rpc("GetParameterNamesResponse",
+                   f'<ParameterList soap-enc:arrayType="cwmp:ParameterInfoStruct[{len(names)}]">{items}'
+                   "</ParameterList>")
+
+    def GetParameterValues(self, body):
+        found = {}
+        for name in re.findall(r"<string>([^<]*)<", body):
+            matches = [n for n in self.values if n == name or name.endswith(".") and n.startswith(name)]
+            if not matches:
+                return fault(9005)
+            found.update({n: self.values[n] for n in matches})
+        return rpc("GetParameterValuesResponse", structs(found))
+
+    def SetParameterValues(self, body):
+        pairs = re.findall(r"<Name>([^<]*)</Name><Value[^>]*>([^<]*)<", body)
+        faults = []
+        for name, value in pairs:
+            bad = (9005 if name not in self.values else 9008 if name in READ_ONLY else
+                   9007 if kind(name) == "xsd:unsignedInt" and not value.isdecimal() else
+                   9007 if kind(name) == "xsd:boolean" and value not in ("0", "1", "true", "false") else
+                   9007 if name == PORT and int(value) > 65535 else
+                   9003 if [n for n, v in pairs].count(name) > 1 else None)
+            if bad and (name, bad) not in faults:
+                faults.append((name, bad))
+        if faults:
+            return fault(9003, faults)
+        self.values.update(pairs)
+        self.values[KEY] = re.search(r"<ParameterKey>([^<]*)<", body)[1]
+        return rpc("SetParameterValuesResponse", "<Status>0</Status>")
+
+
+class Lab(unittest.TestCase):
+    """An ACS in a thread, with its verdict."""
+
+    def start(self, scenario):
+        if isinstance(scenario, str):
+            scenario = acs.load(LAB / "acs" / scenario)
+        self.log = io.StringIO()
+        self.acs = acs.Acs(("127.0.0.1", 0), scenario, self.log)
+        self.acs.open()
+        self.thread = threading.Thread(target=self.acs.serve, daemon=True)
+        self.thread.start()
+        return self.acs.listen
+
+    def cpe(self, scenario, **options):
+        cpe = Cpe(self.start(scenario), **options)
+        self.addCleanup(cpe.close)
+        return cpe
+
+    def finish(self):
+        self.acs.stop()
+        self.thread.join()
+        return self.log.getvalue().splitlines()[-1]
+
+    def play(self, scenario, attempts=1, **options):
+        """The results of the attempts, and the verdict."""
+        cpe = self.cpe(scenario, **options)
+        results = [cpe.attempt() for _ in range(attempts)]
+        return results, self.finish(), cpe
+
+    def assert_broken(self, rule, verdict):
+        self.assertEqual(verdict.split(" (")[0], f"VERDICT fail: {rule}", self.log.getvalue())
+
+
+class Scenarios(Lab):
+    """The scenario files, played by a CPE that does right."""
+
+    FAILS_ONCE = [False, True]
+    EXPECTED = {  # file: what becomes of the CPE's sessions, and what the CPE is like
+        "register.json": ([True], {}),
+        "again.json": ([True], {}),
+        "mme-by-name.json": ([True], {}),
+        "admin-false.json": ([True], {}),
+        "no-mme.json": ([True], {}),
+        "late-mme.json": ([True, True, True], {}),
+        "break-after-spv.json": (FAILS_ONCE, {}),
+        "spv-faults.json": ([True], {}),
+        "cookies.json": ([True, True, True], {}),
+        "chunked.json": ([True], {}),
+        "close-each.json": ([True], {}),
+        "old-http.json": ([True], {}),
+        "odd-xml.json": ([True], {}),
+        "digest.json": ([True, True], {"credentials": ("0A1B2C-HeNB-1", "not a secret")}),
+        "hems-404.json": ([False, False, True], {}),
+        "hems-500.json": (FAILS_ONCE, {}),
+        "hems-503.json": (FAILS_ONCE, {}),
+        "hems-401.json": (FAILS_ONCE, {}),
+        "hems-401-basic.json": (FAILS_ONCE, {}),
+        "hems-html.json": (FAILS_ONCE, {}),
+        "hems-malformed-xml.json": (FAILS_ONCE, {}),
+        "hems-truncated.json": (FAILS_ONCE, {}),
+        "hems-namespace.json": (FAILS_ONCE, {}),
+        "hems-fault.json": (FAILS_ONCE, {}),
+        "hems-reset.json": (FAILS_ONCE, {}),
+        "hems-cut.json": (FAILS_ONCE, {}),
+        "hems-silent.json": (FAILS_ONCE, {"patience": 0.5}),
+    }
+
+    def test_all(self):
+        files = {path.name for path in (LAB / "acs").glob("*.json")}
+        self.assertEqual(files, {"hems-down.json", *self.EXPECTED})
+        for name, (expected, options) in self.EXPECTED.items():
+            with self.subTest(name):
+                results, verdict, _ = self.play(name, len(expected), **options)
+                self.assertEqual((results, verdict), (expected, "VERDICT ok"), self.log.getvalue())
+
+    def test_closed_port(self):
+        scenario = acs.load(LAB / "acs" / "hems-down.json")
+        scenario["sessions"]["1"]["refuse_seconds"] = 0.3
+        cpe = self.cpe(scenario)
+        refused = 0
+        while not cpe.attempt():
+            refused += 1
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
+        self.assertGreater(refused, 0)
+
+    def test_register_sets_what_it_says(self):
+        _, _, cpe = self.play("register.json")
+        self.assertEqual((cpe.values[LIST], cpe.values[PORT], cpe.values[KEY]), ("10.0.0.20", "36412", "registered"))
+
+    def test_wrong_scenarios_are_refused(self):
+        for text in ('{"step": []}', '{"steps": [{"rpc": "GetParameterNames", "path": ""}]}', '{"then": "404"}', "[",
+                     '{"sessions": {"one": {}}}', '{"sessions": {"1": {"expect": 1}}}', '{"allow": ["NO-RULE"]}',
+                     '{"extends": "missing.json"}', '{"fault": {"on": "Inform", "when": 1}}'):
+            with self.subTest(text), tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                file.write(text)
+                file.flush()
+                self.assertRaises(acs.BadScenario, acs.load, file.name)
+
+
+def head(old, new):
+    """Changes the lines of a request's head."""
+    return lambda lines, body: ([line for line in "\n".join(lines).replace(old, new).split("\n") if line], body)
+
+
+def change(pattern, new):
+    """Changes the first match in the body."""
+    return lambda lines, body: (lines, re.sub(pattern, new, body, count=1, flags=re.S))
+
+
+def emptied(lines, body):
+    """Sends an empty POST instead."""
+    return [line for line in lines if line[0] not in "CS"] + ["Content-Length: 0"], ""
+
+
+AUTH = {"auth": {"type": "digest", "username": "u", "password": "p"}}
+COOKIES = {"cookies": ["a=1", "b=2; Path=/"]}
+FAULTS = {"steps": [{"rpc": "GetParameterValues", "names": ["Device.No"], "fault": 9005}]}
+SPV = {"steps": [{"rpc": "SetParameterValues", "set": [["Device.No", "xsd:string", ""]], "fault": 9003}]}
+TWO_FAULTS = {"steps": [{"rpc": "SetParameterValues", "set": [["Device.No", "xsd:string", ""]], "fault": 9003,
+                         "parameter_faults": {"Device.No": 9007}}]}
+GPN = {"steps": [{"rpc": "GetParameterNames", "path": "Device.", "next_level": True}]}
+WALK = {"steps": [{"rpc": "GetParameterNames", "path": "Device.", "next_level": False}]}
+GPV = {"steps": [{"rpc": "GetParameterValues", "names": [KEY]}]}
+SET = {"steps": [{"rpc": "SetParameterValues", "set": [[LIST, "xsd:string", "x"]], "status": 0}]}
+METHODS = {"steps": [{"rpc": "GetRPCMethods"}]}
+BAD_EVENT = "<EventStruct><EventCode>1 BOOT</EventCode><CommandKey></CommandKey></EventStruct>"
+
+# rule, the message that breaks it, how, and the scenario (none: no steps)
+BREAKERS = [
+    ("HTTP-POST", "Inform", head("POST ", "PUT "), {}),
+    ("HTTP-POST", "Inform", head("HTTP/1.1", "HTTP/1.0"), {}),
+    ("HTTP-POST", "empty", head("POST /", "POST http://hems/"), {}),
+    ("HTTP-POST", "Inform", head("Host:", "Bad header: x\nHost:"), {}),
+    ("HTTP-HOST", "Inform", head("Host: ", "X: "), {}),
+    ("HTTP-HOST", "empty", head("Host: 127.0.0.1:", "Host: 127.0.0.1:1"), {}),
+    ("HTTP-HOST", "Inform", head("Host: 127.0.0.1", "Host: other.example"), {"hosts": ["hems.operator.example"]}),
+    ("HTTP-HOST", "Inform", head("Host:", "Host: 127.0.0.1\nHost:"), {}),
+    ("HTTP-LENGTH", "empty", head("Content-Length: LENGTH", "X: y"), {}),
+    ("HTTP-LENGTH", "Inform", head("Content-Length:", "Transfer-Encoding: chunked\nContent-Length:"), {}),
+    ("HTTP-LENGTH", "Inform", head("Content-Length: LENGTH", "Content-Length: LENGTH\nContent-Length: LENGTH"), {}),
+    ("HTTP-EXPECT", "Inform", head("Host:", "Expect: 100-continue\nHost:"), {}),
+    ("HTTP-TYPE", "Inform", head("text/xml", "application/soap+xml"), {}),
+    ("HTTP-TYPE", "Inform", head("charset=utf-8", "charset=iso-8859-1"), {}),
+    ("HTTP-TYPE", "GetRPCMethodsResponse", head("Content-Type", "X-Type"), METHODS),
+    ("HTTP-ENCODING", "Inform", head("Host:", "Content-Encoding: gzip\nHost:"), {}),
+    ("HTTP-ACTION", "Inform", head("SOAPAction:", 'SOAPAction: ""'), {}),
+    ("HTTP-ACTION", "Inform", head("SOAPAction:", "X:"), {}),
+    ("HTTP-EMPTY", "empty", head("Host:", "SOAPAction:\nHost:"), {}),
+    ("HTTP-EMPTY", "empty", head("Host:", "Content-Type: text/xml\nHost:"), {}),
+    ("HTTP-PIPELINE", "Inform", lambda lines, body: ([line.replace("LENGTH", str(len(body))) for line in lines],
+                                                     body + "POST / HTTP/1.1\r\n\r\n"), {}),
+    ("COOKIE-BACK", "empty", head("; b=2", ""), COOKIES),
+    ("COOKIE-BACK", "empty", head("b=2", "b=2; Path=/"), COOKIES),
+    ("COOKIE-BACK", "empty", head("; b=2", "\nCookie: b=2"), COOKIES),
+    ("COOKIE-BACK", "GetRPCMethodsResponse", head("a=1", "a=2"), {**COOKIES, **METHODS}),
+    ("COOKIE-OLD", "Inform", head("Host:", "Cookie: a=1\nHost:"), COOKIES),
+    ("AUTH-DIGEST", "empty", head('username="u"', 'username="v"'), AUTH),
+    ("AUTH-DIGEST", "empty", head('uri="/acs"', 'uri="/"'), AUTH),
+    ("AUTH-DIGEST", "empty", head("qop=auth", 'qop="auth"'), AUTH),
+    ("AUTH-DIGEST", "empty", head("nc=00000002", "nc=00000001"), AUTH),
+    ("AUTH-DIGEST", "empty", head('cnonce="c"', 'cnonce="d"'), AUTH),
+    ("AUTH-DIGEST", "empty", head("opaque", "opague"), AUTH),
+    ("AUTH-CLEAR", "Inform", head("Authorization: Digest", "Authorization: Basic"), AUTH),
+    ("AUTH-KEEP", "empty", head("Authorization", "X"), AUTH),
+    ("XML-FORM", "Inform", change("</cwmp:Inform>", "</cwmp:Infrom>"), {}),
+    ("XML-FORM", "Inform", change("$", "<again/>"), {}),
+    ("XML-FORM", "Inform", change("Example", "\udcff"), {}),
+    ("XML-FORM", "Inform", change("UTF-8", "ISO-8859-1"), {}),
+    ("XML-PLAIN", "Inform", change("<soap-env:Envelope", "<!DOCTYPE x><soap-env:Envelope"), {}),
+    ("XML-PLAIN", "Inform", change("<soap-env:Envelope", "<?x y?><soap-env:Envelope"), {}),
+    ("XML-QUOTES", "Inform", change('"xsd:string"', "'xsd:string'"), {}),
+    ("SOAP-ENVELOPE", "Inform", change("schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope"), {}),
+    ("SOAP-ENVELOPE", "Inform", change("<soap-env:Header>.*</soap-env:Header>", ""), {}),
+    ("SOAP-ENVELOPE", "Inform", change("</soap-env:Body>", "<x/></soap-env:Body>"), {}),
+    ("SOAP-NAMESPACE", "Inform", change("cwmp-1-0", "cwmp-1-4"), {}),
+    ("SOAP-NAMESPACE", "Inform", change("cwmp-1-0", "cwmp-1-2"), {}),
+    ("SOAP-NAMESPACE", "Fault", change("cwmp-1-0", "cwmp-1-1"), FAULTS),
+    ("SOAP-HEADER", "Inform", change("</soap-env:Header>", "<x/></soap-env:Header>"), {}),
+    ("SOAP-HEADER", "Inform", change("</cwmp:ID>", "</cwmp:ID><cwmp:HoldRequests>0</cwmp:HoldRequests>"), {}),
+    ("SOAP-HEADER", "Inform", change("</soap-env:Header>", '<cwmp:SupportedCWMPVersions soap-env:mustUnderstand="1">1.0'
+                                     "</cwmp:SupportedCWMPVersions></soap-env:Header>"), {}),
+    ("SOAP-ID", "Inform", change(' soap-env:mustUnderstand="1"', ""), {}),
+    ("SOAP-ID", "Inform", change("soap-env:mustUnderstand", "cwmp:mustUnderstand"), {}),
+    ("SOAP-ID", "Inform", change("<cwmp:ID.*</cwmp:ID>", ""), {}),
+    ("SOAP-ECHO", "GetRPCMethodsResponse", change(">1-1<", "> 1-1<"), METHODS),
+    ("SOAP-FIELDS", "Inform", change("<MaxEnvelopes>1</MaxEnvelopes>", ""), {}),
+    ("SOAP-FIELDS", "Inform", change("(<MaxEnvelopes>.*)(<RetryCount>.*</RetryCount>)", r"\2\1"), {}),
+    ("SOAP-FIELDS", "Inform", change("<Manufacturer>Example</Manufacturer>", ""), {}),
+    ("SOAP-FIELDS", "Inform", change("<Name>[^<]*</Name>", ""), {}),
+    ("SOAP-FIELDS", "Inform", change("RetryCount>0</RetryCount", "cwmp:RetryCount>0</cwmp:RetryCount"), {}),
+    ("SOAP-FIELDS", "SetParameterValuesResponse", change("<Status>0", "<Status>2"), SET),
+    ("SOAP-FIELDS", "GetParameterValuesResponse", change("(<ParameterValueStruct>.*</ParameterValueStruct>)", r"\1\1"),
+     {**GPV, "allow": ["SOAP-ARRAY"]}),
+    ("SOAP-ARRAY", "Inform", change(r"EventStruct\[2\]", "EventStruct[1]"), {}),
+    ("SOAP-ARRAY", "Inform", change("cwmp:EventStruct", "xsd:EventStruct"), {}),
+    ("SOAP-ARRAY", "Inform", change(' soap-enc:arrayType="cwmp:Par[^"]*"', ""), {}),
+    ("SOAP-ARRAY", "GetRPCMethodsResponse", change('"xsd:string', '"cwmp:string'), METHODS),
+    ("SOAP-TYPE", "Inform", change(' xsi:type="xsd:string"', ""), {}),
+    ("SOAP-TYPE", "Inform", change("xsd:string", "xsd:json"), {}),
+    ("SOAP-TYPE", "Inform", change("xsd:string", "string"), {}),
+    ("SOAP-TYPE", "Inform", change('"xsd:boolean">0', '"xsd:boolean">no'), {}),
+    ("SOAP-TYPE", "Inform", change('"xsd:boolean"', '"xsd:int"'), {}),
+    ("SOAP-FAULT", "Fault", change("CWMP fault", "CWMP Fault"), FAULTS),
+    ("SOAP-FAULT", "Fault", change("<faultcode>Client", "<faultcode>soap-env:Client"),
+     {**FAULTS, "allow": ["FAULT-CODE"]}),
+    ("SOAP-FAULT", "Fault", change("<detail>.*</detail>", "<detail></detail>"), FAULTS),
+    ("FAULT-CODE", "Fault", change("<faultcode>Client", "<faultcode>Server"), FAULTS),
+    ("FAULT-CODE", "Fault", change("9005", "8005"), FAULTS),
+    ("FAULT-CODE", "Fault", change("<FaultCode>9005", "<FaultCode>x"), SPV),
+    ("INFORM-FIRST", "Inform", emptied, {}),
+    ("INFORM-FIRST", "Inform", change("<cwmp:Inform>.*</cwmp:Inform>", "<cwmp:GetRPCMethods/>"), {}),
+    ("INFORM-ONCE", "GetRPCMethodsResponse", change("GetRPCMethodsResponse>.*GetRPCMethodsResponse>", "Inform></cwmp:Inform>"),
+     METHODS),
+    ("INFORM-DEVICE", "Inform", change("0A1B2C", "0a1b2c"), {}),
+    ("INFORM-DEVICE", "Inform", change("<SerialNumber>1", "<SerialNumber>"), {}),
+    ("INFORM-EVENT", "Inform", change("1 BOOT<", "1 REBOOT<"), {}),
+    ("INFORM-EVENT", "Inform", change("<CommandKey></", "<CommandKey>k</"), {}),
+    ("INFORM-EVENT", "Inform", change(r"\[2\](.*)</Event>", r"[3]\1" + BAD_EVENT + "</Event>"), {}),
+    ("INFORM-ENVELOPES", "Inform", change("Envelopes>1<", "Envelopes>2<"), {}),
+    ("INFORM-TIME", "Inform", change("10:00:00Z", "10:00:00"), {}),
+    ("INFORM-RETRY", "Inform", change("<RetryCount>0", "<RetryCount>"), {}),
+    ("INFORM-RETRY", "Inform", change("<RetryCount>0", "<RetryCount>1"), {"inform": {"retry_count": "counted"}}),
+    ("INFORM-FORCED", "Inform", change("RFTxStatus", "Other"), {}),
+    ("INFORM-FORCED", "Inform", change("(ConnectionRequestURL</Name><[^>]*>)", r"\1https://10.64.0.1:7547/"), {}),
+    ("RPC-ANSWER", "GetRPCMethodsResponse", emptied, METHODS),
+    ("RPC-ANSWER", "GetRPCMethodsResponse", change("GetRPCMethodsResponse>.*</cwmp:GetRPCMethodsResponse",
+                                                   "RebootResponse></cwmp:RebootResponse"), METHODS),
+    ("RPC-ANSWER", "GetRPCMethodsResponse", change("GetRPCMethodsResponse>(.*)GetRPCMethodsResponse>", r"Foo>\1Foo>"),
+     METHODS),
+    ("RPC-NAMES", "GetParameterNamesResponse", change("Device.DeviceInfo.<", "Device.DeviceInfo.X<"), GPN),
+    ("RPC-NAMES", "GetParameterNamesResponse", change("Device.DeviceInfo.<", "Device.<"), GPN),
+    ("RPC-NAMES", "GetParameterNamesResponse", change("Device.DeviceInfo.<", "Device.DeviceInfo.X<"), WALK),
+    ("RPC-VALUES", "GetParameterValuesResponse", change("ParameterKey", "Other"), GPV),
+    ("RPC-VALUES", "GetParameterValuesResponse",
+     change(r"\[1\](.*)(<ParameterValueStruct>)", r"[2]\1\2<Name>Device.X</Name>" r'<Value xsi:type="xsd:string"></Value></ParameterValueStruct>\2'), GPV),
+    ("SCENARIO", "SetParameterValuesResponse", change("<Status>0", "<Status>1"), SET),
+    ("SCENARIO", "GetRPCMethodsResponse", change("GetParameterNames", "GetOptions"), METHODS),
+    ("SCENARIO", "Fault", change("9005", "9003"), FAULTS),
+    ("SCENARIO", "Fault", change("x^", ""), TWO_FAULTS),
+    ("SCENARIO", "Inform", change("1 BOOT<", "2 PERIODIC<"), {"inform": {"events": ["0 BOOTSTRAP", "1 BOOT"]}}),
+    ("SCENARIO", "Inform", change("x^", ""), {"expect": {"informs": 2}}),
+    ("SCENARIO", "Inform", change("x^", ""), {"expect": {"events": [["1 BOOT"]]}}),
+    ("SCENARIO", "Inform", change("x^", ""), {"inform": {"parameters": {KEY: "x"}}}),
+    ("SCENARIO", "GetParameterValuesResponse", change("x^", ""),
+     {"steps": [{"rpc": "GetParameterValues", "names": [KEY], "values": {KEY: "~.+"}}]}),
+    ("SCENARIO", "GetParameterNamesResponse", change("x^", ""),
+     {"steps": [{**GPN["steps"][0], "writable": {"Device.DeviceInfo.": True}}]}),
+]
+
+
+class Breakers(Lab):
+    """A CPE that breaks a rule, for each rule. What needs more than a change of a message has a test of its own,
+    named after the rule."""
+
+    def test_changed_messages(self):
+        for rule, message, how, scenario in BREAKERS:
+            with self.subTest(rule, message=message, scenario=scenario):
+                changed = []
+
+                def mangle(name, lines, body):
+                    if name != message:
+                        return lines, body
+                    changed.append(name)
+                    return how(lines, body)
+
+                credentials = ("u", "p") if "auth" in scenario else None
+                _, verdict, _ = self.play(scenario, mangle=mangle, credentials=credentials, patience=2)
+                self.assertTrue(changed)
+                self.assert_broken(rule, verdict)
+
+    def test_each_rule_has_a_breaker(self):
+        own = {name[5:].replace("_", "-") for name in dir(self) if re.match("test_[A-Z]", name)}
+        self.assertEqual({rule for rule, *_ in BREAKERS} | own, set(RULES))
+
+    def test_good_cpe_with_each_scenario_of_the_breakers(self):
+        for scenario in (AUTH, COOKIES, FAULTS, SPV, GPN, GPV, SET, METHODS, {}):
+            with self.subTest(scenario=scenario):
+                results, verdict, _ = self.play(scenario, credentials=("u", "p"))
+                self.assertEqual((results, verdict), ([True], "VERDICT ok"), self.log.getvalue())
+
+    def test_allowed_rule(self):
+        _, verdict, _ = self.play({"allow": ["HTTP-EXPECT"]},
+                                  mangle=lambda name, lines, body: (lines + ["Expect: 100-continue"], body))
+        self.assertEqual(verdict, "VERDICT ok")
+
+    def test_HTTP_CLOSED(self):
+        cpe = self.cpe({"then": "close"})
+        cpe.connect()
+        sock = cpe.sock.dup()  # stays open when the CPE closes
+        self.addCleanup(sock.close)
+        self.assertTrue(cpe.session())
+        sock.sendall(b"POST / HTTP/1.1\r\n")
+        self.assert_broken("HTTP-CLOSED", self.finish())
+
+    def test_AUTH_ANSWER(self):
+        cpe = self.cpe(AUTH)
+        for _ in range(2):
+            self.assertEqual(cpe.post("Inform", envelope("me", cpe.inform()))[0], 401)
+        self.assert_broken("AUTH-ANSWER", self.finish())
+
+    def test_AUTH_LOOP(self):
+        cpe = self.cpe({"auth": {**AUTH["auth"], "reject": True}}, credentials=("u", "p"))
+        inform = envelope("me", cpe.inform())
+        for _ in range(3):
+            status, headers, _ = cpe.post("Inform", inform)
+            self.assertEqual(status, 401)
+            self.assertIsNone(self.acs.verdict if cpe.count < 2 else None)
+            cpe.digest = dict(re.findall(r'(\w+)="([^"]*)"', headers["WWW-Authenticate"]))
+        self.assert_broken("AUTH-LOOP", self.finish())
+
+    def test_INFORM_BOOTSTRAP(self):
+        cpe = self.cpe({})
+        self.assertTrue(cpe.attempt())
+        cpe.bootstrap = True
+        self.assertTrue(cpe.attempt())
+        self.assert_broken("INFORM-BOOTSTRAP", self.finish())
+
+    def test_bootstrap_that_was_not_delivered_comes_again(self):
+        results, verdict, _ = self.play({"sessions": {"1": {"fault": {"kind": "drop"}}}}, 2)
+        self.assertEqual((results, verdict), ([False, True], "VERDICT ok"), self.log.getvalue())
+
+    def test_SESSION_ONE(self):
+        address = self.start({})
+        first, second = Cpe(address), Cpe(address)
+        for cpe, status in ((first, 200), (second, 503)):
+            self.assertEqual(cpe.post("Inform", envelope("me", cpe.inform()))[0], status)
+        second.close()
+        first.close()
+        self.assert_broken("SESSION-ONE", self.finish())
+
+    def test_agent_that_died_without_a_word(self):
+        address = self.start("again.json")
+        first, second = Cpe(address), Cpe(address)
+        self.addCleanup(first.close)
+        self.assertEqual(first.post("Inform", envelope("me", first.inform()))[0], 200)
+        self.assertTrue(second.attempt())
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
+
+    def test_SESSION_END(self):
+        cpe = self.cpe({})
+        cpe.post("Inform", envelope("me", cpe.inform()))
+        cpe.close()
+        with self.acs.lock:
+            self.assertTrue(self.acs.changed.wait_for(lambda: self.acs.verdict, 10))
+        self.assert_broken("SESSION-END", self.finish())
+
+    def test_end_by_reset(self):
+        cpe = self.cpe({})
+        cpe.post("Inform", envelope("me", cpe.inform()))
+        cpe.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        cpe.close()
+        self.assertTrue(Cpe(self.acs.listen).attempt())
+        self.assert_broken("SESSION-END", self.finish())
+
+    def test_SESSION_REUSE(self):
+        cpe = self.cpe({})
+        for _ in range(2):
+            self.assertTrue(cpe.session())
+        self.assert_broken("SESSION-REUSE", self.finish())
+
+    def test_SESSION_GO_ON(self):
+        cpe = self.cpe({"answer": "close"})
+        for _ in range(2):
+            cpe.post("Inform", envelope("me", cpe.inform()))
+        self.assert_broken("SESSION-GO-ON", self.finish())
+
+    def test_SESSION_SILENT(self):
+        cpe = self.cpe({"silence": 0.2})
+        cpe.post("Inform", envelope("me", cpe.inform()))
+        with self.acs.lock:
+            self.assertTrue(self.acs.changed.wait_for(lambda: self.acs.session is None, 10))
+        self.assert_broken("SESSION-SILENT", self.finish())
+
+    def test_stale_nonce(self):
+        cpe = self.cpe(AUTH, credentials=("u", "p"))
+        inform = envelope("me", cpe.inform())
+        cpe.digest = {"realm": "hems", "nonce": "old", "opaque": ""}
+        status, headers, _ = cpe.post("Inform", inform)
+        self.assertEqual(status, 401)
+        self.assertIn("stale=true", headers["WWW-Authenticate"])
+        cpe.digest = dict(re.findall(r'(\w+)="([^"]*)"', headers["WWW-Authenticate"]))
+        cpe.count = 0
+        self.assertEqual(cpe.post("Inform", inform)[0], 200)
+        self.assertEqual(cpe.post("empty", "")[0], 204)
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
+
+    def test_requests_of_the_cpe(self):
+        cpe = self.cpe({})
+        cpe.post("Inform", envelope("me", cpe.inform()))
+        status, _, body = cpe.post("GetRPCMethods", envelope("you", "<cwmp:GetRPCMethods/>"))
+        self.assertEqual(status, 200)
+        self.assertRegex(body, ">you<.*GetRPCMethodsResponse.*<string>TransferComplete<")
+        self.assertEqual(cpe.post("empty", "")[0], 204)
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
+
+    def test_junk_does_not_stop_it(self):
+        address = self.start({"allow": sorted(RULES)})
+        for junk in (b"\0" * 70000, b"GET / HTTP/1.1\r\n\r\n", b"x\r\n\r\n",
+                     b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n<"):
+            with socket.create_connection(address, 10) as sock:
+                sock.sendall(junk)
+                sock.shutdown(socket.SHUT_WR)
+                try:
+                    while sock.recv(65536):
+                        pass
+                except ConnectionResetError:
+                    pass
+        self.assertTrue(Cpe(address).attempt())
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
+
+
+class Command(unittest.TestCase):
+    """The program as the lab runs it."""
+
+    def run_acs(self, listen, attempts):
+        with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
+            process = subprocess.Popen([sys.executable, "-B", LAB / "acs.py", "--listen", listen, "--scenario",
+                                        LAB / "acs" / "register.json", "--log", log.name])
+            try:
+                text = ""
+                while " port " not in text:  # its first line, written when it listens
+                    self.assertIsNone(process.poll())
+                    text += log.read()
+                address = (listen.rpartition(":")[0].strip("[]"), int(text.split(" port ")[1].split()[0]))
+                results = [Cpe(address).attempt() for _ in range(attempts)]
+                process.send_signal(signal.SIGTERM)
+                return results, process.wait(30), (text + log.read()).splitlines()[-1]
+            finally:
+                process.kill()
+
+    def test_good(self):
+        self.assertEqual(self.run_acs("127.0.0.1:0", 1), ([True], 0, "VERDICT ok"))
+
+    def test_nobody_came(self):
+        results, status, verdict = self.run_acs("127.0.0.1:0", 0)
+        self.assertEqual((results, status), ([], 1))
+        self.assertRegex(verdict, "^VERDICT fail: SCENARIO .*informs: 0, not >=1")
+
+    def test_bad_scenario(self):
+        run = subprocess.run([sys.executable, "-B", LAB / "acs.py", "--listen", "127.0.0.1:0", "--scenario", os.devnull,
+                              "--log", os.devnull], stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn(os.devnull, run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -412,29 +412,29 @@ def refused(lab, pattern, *identities):
     expect(not lab.agent.watch or "registering" not in lab.agent.watch.states(), "it went on to register")
 
 
-@scenario("cert-wrong-name", "the gateway's name is in the CN only", gateway=Gateway("segw-wrong-name"))
+@scenario("cert-wrong-name", "the gateway's name is in the CN only", hems=None, gateway=Gateway("segw-wrong-name"))
 def cert_wrong_name(lab):
     refused(lab, r"segw\.operator\.example|identity|name", "other.operator.example", boxes.SEGW_NAME)
 
 
-@scenario("cert-unknown-ca", "the gateway's certificate is from a stranger with our root's name",
+@scenario("cert-unknown-ca", "the gateway's certificate is from a stranger with our root's name", hems=None,
           gateway=Gateway("segw-unknown-ca"))
 def cert_unknown_ca(lab):
     refused(lab, r"certificate|issuer|trust|signature", boxes.SEGW_NAME)
 
 
-@scenario("cert-expired", "the gateway's certificate ended yesterday", gateway=Gateway("segw-expired"))
+@scenario("cert-expired", "the gateway's certificate ended yesterday", hems=None, gateway=Gateway("segw-expired"))
 def cert_expired(lab):
     refused(lab, r"expired|no longer valid|ended", boxes.SEGW_NAME)
 
 
-@scenario("cert-ca-false", "the gateway's certificate is under one that is no CA",
+@scenario("cert-ca-false", "the gateway's certificate is under one that is no CA", hems=None,
           gateway=Gateway("segw-ca-false", ("ca-false",)))
 def cert_ca_false(lab):
     refused(lab, r"certificate|issuer|CA\b", boxes.SEGW_NAME)
 
 
-@scenario("cert-path-length", "the gateway's chain is longer than a CA in it allows",
+@scenario("cert-path-length", "the gateway's chain is longer than a CA in it allows", hems=None,
           gateway=Gateway("segw-path-length", ("intermediate", "path-length")))
 def cert_path_length(lab):
     refused(lab, r"certificate|issuer|path", boxes.SEGW_NAME)
@@ -459,13 +459,14 @@ def segw_silent(lab):
     ping()
 
 
-@scenario("segw-refuses", "the SeGW accepts none of our proposals",
+@scenario("segw-refuses", "the SeGW accepts none of our proposals", hems=None,
           gateway=Gateway(ike="aes128-sha1-modp1024"))
 def segw_refuses(lab):
     refused(lab, r"NO_PROPOSAL_CHOSEN|proposal")
 
 
-@scenario("segw-refuses-esp", "the SeGW accepts the IKE SA and none of our ESP proposals", gateway=Gateway(esp="3des-sha1"))
+@scenario("segw-refuses-esp", "the SeGW accepts the IKE SA and none of our ESP proposals", hems=None,
+          gateway=Gateway(esp="3des-sha1"))
 def segw_refuses_esp(lab):
     refused(lab, r"NO_PROPOSAL_CHOSEN|proposal")
     wait_for("no IKE SA at the SeGW", lambda: not lab.boxes.segw_sas(), 30)
@@ -480,7 +481,7 @@ def dns_silent(lab):
     lab.agent.registered(FAILURE)
 
 
-@scenario("dns-nxdomain", "the public DNS does not know the SeGW", public_names={})
+@scenario("dns-nxdomain", "the public DNS does not know the SeGW", public_names={}, hems=None)
 def dns_nxdomain(lab):
     refused(lab, r"segw\.operator\.example")
 

@@ -431,13 +431,28 @@ def cert_expired(lab):
 @scenario("cert-ca-false", "the gateway's certificate is under one that is no CA", hems=None,
           gateway=Gateway("segw-ca-false", ("ca-false",)))
 def cert_ca_false(lab):
+    # strongSwan sends no issuer that is no CA; the unit tests hand the agent the whole chain.
     refused(lab, r"certificate|issuer|CA\b", boxes.SEGW_NAME)
+
+
+def sent(lab, issuer):
+    """The gateway has sent the issuer's certificate: the refusal is the agent's own judgement."""
+    expect(f'sending issuer cert "O=Operator, CN={issuer}"' in lab.boxes.log("segw-charon"),
+           f"the SeGW did not send the certificate of {issuer}")
+
+
+@scenario("cert-no-cert-sign", "the gateway's certificate is under a CA that may not sign certificates", hems=None,
+          gateway=Gateway("segw-no-cert-sign", ("no-cert-sign",)))
+def cert_no_cert_sign(lab):
+    refused(lab, r"certificate.*(sign|usage|CA\b)", boxes.SEGW_NAME, "No Signer")
+    sent(lab, "No Signer")
 
 
 @scenario("cert-path-length", "the gateway's chain is longer than a CA in it allows", hems=None,
           gateway=Gateway("segw-path-length", ("intermediate", "path-length")))
 def cert_path_length(lab):
-    refused(lab, r"certificate|issuer|path", boxes.SEGW_NAME)
+    refused(lab, r"path|too long", boxes.SEGW_NAME)
+    sent(lab, "Too Deep")
 
 
 @scenario("cert-intermediate-ok", "the gateway sends a proper intermediate CA",
@@ -800,7 +815,7 @@ def demo(lab):
     def tell(values):
         last.update(values)
         if values.keys() & {"State", "Step", "Clause"}:
-            say(f"    {time.monotonic() - begin:5.2f} s  {last.get('State', ''):23} {last.get('Clause', ''):18} "
+            say(f"    {time.monotonic() - begin:5.2f} s  {last.get('State', ''):23} {last.get('Clause', ''):21} "
                 f"{last.get('Step', '')}")
         if values.get("LastError"):
             say(f"             error: {values['LastError']}")
@@ -820,6 +835,7 @@ def demo(lab):
          *[f"MME: {line}" for line in lab.boxes.log("mme").splitlines() if "association" in line])
     show("the SeGW's view", *lab.boxes.segw_sas())
     state = lab.agent.get("State")
+    lab.agent.watch.listeners.clear()
     lab.agent.stop()
     verdict = lab.judge()
     show("what left the HeNB on the uplink, by packets", ", ".join(f"{kind} {n}" for kind, n in verdict.seen.items()))

@@ -93,7 +93,9 @@ static int child_install(Tunnel *t, Association *a, const ChildSa *child,
         a->spi = 0; /* taken back with the batch */
         return r;
     }
-    a->child = *child;
+    a->child = *child; /* which SAs and policies to remove; the keys are the kernel's only */
+    explicit_bzero(&a->child.keys_in, sizeof a->child.keys_in);
+    explicit_bzero(&a->child.keys_out, sizeof a->child.keys_out);
     a->installed = true;
     return 0;
 }

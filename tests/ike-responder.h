@@ -16,6 +16,7 @@ Rng test_rng(TestRandom *random, uint64_t seed);
 
 /* Reads tests/data/ike/NAME; free *data. Aborts the test when it is not there. */
 Blob test_file(const char *name);
+Blob test_unhex(const char *hex); /* free *data */
 Credential *test_credential(const char *certificate, const char *key);
 TrustStore *test_trust(const char *name);
 /* Chain of the DER certificates of several PEM files, "" ends it. */

@@ -333,8 +333,8 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
     ck_assert_int_eq(set(model, "k1", wishes, &outcome, &faults, &n), 0);
     ck_assert_uint_eq(disk.commits, 1);
     ck_assert_str_eq(disk.text, MS "ParameterKey:>k1;" LTE "AdminState:false>true;" LIST ":>mme.example;");
-    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME);
-    ck_assert_uint_eq(outcome.topics_changed, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
+    ck_assert_uint_eq(outcome.topics_changed, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_str_eq(model_get(model, LIST), "mme.example");
     ck_assert_str_eq(model_get(model, MS "ParameterKey"), "k1");
     ck_assert(model_get_boolean(model, LTE "AdminState"));
@@ -343,7 +343,7 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
     /* The same again: success, nothing to commit, no change (expectation 30). */
     ck_assert_int_eq(set(model, "k1", wishes, &outcome, &faults, &n), 0);
     ck_assert_uint_eq(disk.commits, 1);
-    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_uint_eq(outcome.topics_changed, 0);
 
     /* No wishes at all: the key alone. */

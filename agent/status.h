@@ -38,6 +38,13 @@ typedef struct MmeList {
     Mme items[MME_MAX];
 } MmeList;
 
+/* What the HeMS configured for S1 (FAPControl.LTE), as it stood at one moment. */
+typedef struct S1Config {
+    MmeList mme;             /* S1SigLinkServerList, S1SigLinkPort */
+    char connection_mode[8]; /* "One" or "All" */
+    bool admin_state;
+} S1Config;
+
 typedef struct Status {
     AgentState state;
     MmeList mme;                      /* non-empty only in AGENT_REGISTERED */

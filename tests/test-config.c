@@ -265,7 +265,7 @@ END_TEST
 
 /* libinih would cut these lines and hand over the first part as the value. */
 START_TEST(long_line_is_an_error) {
-    char text[1024], expected[128];
+    char text[1024] = {0}, expected[128];
     strcpy(text, IDENTITY SERVING "[Trust]\nCA=/");
     memset(text + strlen(text), 'x', 195); /* 199 bytes: one more than the reader takes */
     strcat(text, "\n");

@@ -107,7 +107,7 @@ START_TEST(set_parameter_values_is_answered_and_told) {
     ck_assert_ptr_nonnull(strstr(
         text, "<cwmp:SetParameterValuesResponse><Status>0</Status></cwmp:SetParameterValuesResponse>"));
     ck_assert(effect.values_set);
-    ck_assert_uint_eq(effect.outcome.topics_set, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(effect.outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_str_eq(
         model_get(model, "Device.Services.FAPService.1.FAPControl.LTE.Gateway.S1SigLinkServerList"),
         "mme1.operator.example,198.51.100.7,2001:db8::7");

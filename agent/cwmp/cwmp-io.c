@@ -21,7 +21,8 @@ struct CwmpIo {
     char interface[IFNAMSIZ];
     Address source;
     char *request;
-    CwmpIoHandler handler; /* of the POST that is out; NULL: none is */
+    size_t request_size, request_given; /* to libcurl */
+    CwmpIoHandler handler;              /* of the POST that is out; NULL: none is */
     void *userdata;
     char *body;
     size_t size, capacity, header_size;
@@ -329,7 +330,21 @@ static int set_multi_options(CwmpIo *io) {
 }
 
 #define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
-#define SEC(usec)  ((long)((usec) / USEC_PER_SEC))
+
+/* libcurl repeats a POST by itself when a reused connection dies before the first byte of an answer. Whether
+ * the HeMS has seen it is then not known, and the session is broken (TR-069 3.7.2.4): the body is given once,
+ * and cannot be had again. */
+static size_t give_body(char *buffer, size_t size, size_t n, void *userdata) {
+    CwmpIo *io = userdata;
+    size_t take = MIN(size * n, io->request_size - io->request_given);
+    memcpy(buffer, io->request + io->request_given, take);
+    io->request_given += take;
+    return take;
+}
+
+static int refuse_rewind(void *userdata, curl_off_t offset, int origin) {
+    return CURL_SEEKFUNC_FAIL;
+}
 
 /* Anything that libcurl might do by itself and we do not want is switched off by name. */
 static int set_easy_options(CwmpIo *io, const char *url) {
@@ -351,10 +366,11 @@ static int set_easy_options(CwmpIo *io, const char *url) {
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MSEC(CWMP_IO_CONNECT_TIMEOUT)),
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(CWMP_IO_TIMEOUT)),
-        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, (long)CWMP_IO_LOW_SPEED),
-        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, SEC(CWMP_IO_LOW_SPEED_TIME)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
         curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, io),
+        curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body),
+        curl_easy_setopt(e, CURLOPT_READDATA, io),
+        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, refuse_rewind),
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),
         curl_easy_setopt(e, CURLOPT_WRITEDATA, io),
         curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header),
@@ -399,8 +415,9 @@ int cwmp_io_post(CwmpIo *io, const void *body, size_t size, CwmpIoHandler handle
     if (!io->request)
         return -ENOMEM;
     memcpy(io->request, body, size);
-    if (curl_easy_setopt(io->easy, CURLOPT_POSTFIELDS, io->request) != CURLE_OK ||
-        curl_easy_setopt(io->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
+    io->request_size = size;
+    io->request_given = 0;
+    if (curl_easy_setopt(io->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
         curl_easy_setopt(io->easy, CURLOPT_HTTPHEADER, size > 0 ? io->headers : io->headers_empty) !=
             CURLE_OK ||
         curl_multi_add_handle(io->multi, io->easy) != CURLM_OK)

@@ -29,6 +29,7 @@ DRIVER = sys.argv[1] if len(sys.argv) > 1 else ""
 SECONDS = 60
 AT_ONCE = 8
 ADDRESS = "127.0.0.2"  # not the one the CPE calls from: a closed port there cannot meet a call from the same port
+CLOSED = "127.0.0.3"  # nobody listens there
 NAME = "hems.operator.example"
 LIST = LTE + "Gateway.S1SigLinkServerList"
 ADMIN = LTE + "AdminState"
@@ -36,17 +37,30 @@ MS = "Device.ManagementServer."
 WAIT = MS + "CWMPRetryMinimumWaitInterval"
 
 # What the reports look like; @ stands for the HeMS's URL. The wait before a session is in milliseconds.
-GOOD = ["ACCEPTED", "ENDED"]
-SET = ["ACCEPTED", "ANSWERED 10.0.0.20 36412 One 1", "ENDED"]
-SET_LOCKED = ["ACCEPTED", "ANSWERED 10.0.0.20 36412 One 0", "ENDED"]
+MMES = "10.0.0.20 36412 One 1"
+UNSET = " 0 One 0"
 AT_START = 0, 5000
 PERIODIC = 0, 8000
 RETRY = 900, 5000  # the driver draws the lower end of the first wait, 1 s, and counts from a moment later
 NO_CREDENTIALS = "HTTP 401 from @: it wants a user name and password"
 
 
-def failed(text):
-    return ["FAILED TR-069 session: " + text]
+def answered(s1):
+    return ["ACCEPTED", "ANSWERED " + s1, "ENDED " + s1]
+
+
+def failed(text, s1=UNSET):
+    return [f"FAILED {s1} TR-069 session: {text}"]
+
+
+def unreached(text):
+    return ["UNREACHED TR-069 session: " + text]
+
+
+GOOD = ["ACCEPTED", "ENDED " + UNSET]
+SET = answered(MMES)
+IN_SESSION = {"ACCEPTED": SET[:1], "ANSWERED": SET[:2]}
+STILL_SET = ["ACCEPTED", "ENDED " + MMES]
 
 
 def values(key, **changes):
@@ -83,10 +97,10 @@ class Hems:
         return self.log[-1], self.process.returncode
 
 
-def drive(hems, store, last, *options):
+def drive(hems, addresses, store, last, *options):
     """A run of the CPE until the report *last* ("WORD COUNT"): its reports, with its exit status at the end."""
-    done = subprocess.run([DRIVER, "-p", WAIT + "=1", *options, hems.url, ADDRESS, store, *last.split()], text=True,
-                          capture_output=True, timeout=SECONDS)
+    done = subprocess.run([DRIVER, "-p", WAIT + "=1", *options, hems.url, ",".join(addresses), store, *last.split()],
+                          text=True, capture_output=True, timeout=SECONDS)
     with open(store + ".log", "a", encoding="utf-8") as log:
         log.write(done.stderr)
     return [line.replace(hems.url, "@") for line in done.stdout.splitlines()] + [f"exit {done.returncode}"]
@@ -101,13 +115,14 @@ def stored(store):
 
 
 class Play:
-    """One HeMS and the runs of a CPE against it: *runs* is [LAST, option...] each, on the store of *folder*."""
+    """One HeMS and the runs of a CPE against it: *runs* is [LAST, option...] each, on the store of *folder*. The
+    addresses of the HeMS begin with those that are *closed*."""
 
-    def __init__(self, folder, scenario, *runs, options=()):
+    def __init__(self, folder, scenario, *runs, options=(), closed=()):
         store = folder + "/state.db"
         self.hems = Hems(SCENARIOS / scenario, *options)
         try:
-            self.reports = [drive(self.hems, store, *run) for run in runs]
+            self.reports = [drive(self.hems, [*closed, ADDRESS], store, *run) for run in runs]
         finally:
             self.verdict = self.hems.end()
         self.parameters, self.facts = stored(store)
@@ -129,21 +144,22 @@ UNLOCKED = {name: value for name, value in values("locked").items() if name != A
 EXPECTED = {
     "hems-503.json": ([(AT_START, failed("HTTP 503 from @")), ((6900, 10000), SET)], AT_LAST),
     "late-mme.json": ([(AT_START, GOOD), (PERIODIC, SET)], periodic("late"), "ENDED 2"),
-    "cookies.json": ([(AT_START, SET), (PERIODIC, GOOD)], periodic("cookies"), "ENDED 2"),
+    "cookies.json": ([(AT_START, SET), (PERIODIC, STILL_SET)], periodic("cookies"), "ENDED 2"),
     "hems-404.json": ([(AT_START, failed("HTTP 404 from @")), (RETRY, failed("HTTP 404 from @")), ((1900, 6000), SET)],
                       AT_LAST),
     "register.json": ([(AT_START, SET)], values("registered")),
     "again.json": ([(AT_START, SET)], values("registered")),
-    "mme-by-name.json": ([(AT_START, ["ACCEPTED", "ANSWERED mme.operator.example,10.0.0.21 36412 One 1", "ENDED"])],
+    "mme-by-name.json": ([(AT_START, answered("mme.operator.example,10.0.0.21 36412 One 1"))],
                          values("by-name", **{LIST: "mme.operator.example,10.0.0.21"})),
     "no-mme.json": ([(AT_START, GOOD)], {WAIT: "1"}),
-    "admin-false.json": ([(AT_START, SET_LOCKED)], UNLOCKED),
+    "admin-false.json": ([(AT_START, answered("10.0.0.20 36412 One 0"))], UNLOCKED),
     "chunked.json": ([(AT_START, SET)], values("registered")),
     "close-each.json": ([(AT_START, SET)], values("registered")),
     "odd-xml.json": ([(AT_START, SET)], values("odd")),
     "old-http.json": ([(AT_START, SET)], values("registered")),
     "spv-faults.json": ([(AT_START, SET)], values("good")),
-    "break-after-spv.json": ([(AT_START, ["ACCEPTED", *failed("@: .+")]), (RETRY, GOOD)], values("kept")),
+    "break-after-spv.json": ([(AT_START, ["ACCEPTED", *failed("@: .+", MMES)]), (RETRY, STILL_SET)],
+                             values("kept")),
     "hems-401.json": ([(AT_START, failed(NO_CREDENTIALS)), (RETRY, SET)], AT_LAST),
     "hems-401-basic.json": ([(AT_START, failed(NO_CREDENTIALS)), (RETRY, SET)], AT_LAST),
     "hems-500.json": ([(AT_START, failed("HTTP 500 from @")), (RETRY, SET)], AT_LAST),
@@ -153,7 +169,7 @@ EXPECTED = {
     "hems-fault.json": ([(AT_START, failed("HTTP 200 from @: fault 8002 By the scenario")), (RETRY, SET)], AT_LAST),
     "hems-namespace.json": ([(AT_START, failed(r"not CWMP: InformResponse in the Body \(text/xml.* from @\)")),
                              (RETRY, SET)], AT_LAST),
-    "hems-reset.json": ([(AT_START, failed("@: .*reset.*")), (RETRY, SET)], AT_LAST),
+    "hems-reset.json": ([(AT_START, unreached("@: .*reset.*")), (RETRY, SET)], AT_LAST),
     "hems-html.json": ([(AT_START, failed(r"not SOAP: a document type declaration \(text/html from @\)")),
                         (RETRY, SET)], AT_LAST),
     "hems-malformed-xml.json": ([(AT_START, failed(r"XML: line \d+: .* \(text/xml.* from @\)")), (RETRY, SET)],
@@ -179,6 +195,7 @@ PLAYS = {
     "down": lambda folder: Play(folder, "hems-down.json", [DONE]),
     **{name: lambda folder, name=name, last=more[0] if more else DONE: Play(folder, name, [last])
        for name, (_, _, *more) in EXPECTED.items()},
+    "next address": lambda folder: Play(folder, "register.json", [DONE], closed=[CLOSED]),
     "restarted": lambda folder: Play(folder, "register.json", [DONE], [DONE]),
     "refused, restarted": lambda folder: Play(folder, "hems-500.json", ["FAILED 1"], [DONE], [DONE],
                                               options=("--allow", "INFORM-RETRY")),
@@ -190,6 +207,7 @@ PLAYS = {
     "cut at empty": lambda folder: break_at(folder, "empty", CUT),
     "cut at set": lambda folder: break_at(folder, "SetParameterValuesResponse", CUT),
     "reset at empty": lambda folder: break_at(folder, "empty", {"kind": "reset"}),
+    "reset at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "reset"}),
     "truncated at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "truncated"}),
     "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
 }
@@ -238,12 +256,16 @@ class Cpe(unittest.TestCase):
 
     def test_port_closed_at_first(self):
         with self.play("down") as play:
-            refused = sum(line.startswith("FAILED") for line in play.reports[0])
+            refused = sum(line.startswith("UNREACHED") for line in play.reports[0])
             waits = [AT_START] + [(900 * 2**i, 5000 * 2**i) for i in range(refused)]
-            unreached = failed("@: .*connect.*")
-            self.assert_run(play.reports[0], *zip(waits, [unreached] * refused + [SET]))
+            self.assert_run(play.reports[0], *zip(waits, [unreached("@: .*connect.*")] * refused + [SET]))
             self.assertEqual(play.informs(), [(FIRST[0], refused)])
             self.assertEqual(play.parameters, values("up"))
+
+    def test_next_address_belongs_to_the_same_session(self):
+        with self.play("next address") as play:
+            self.assert_run(play.reports[0], (AT_START, unreached("@: .*connect.*") + SET))
+            self.assertEqual(play.informs(), [FIRST])
 
     def test_bootstrap_is_not_repeated_after_a_restart(self):
         with self.play("restarted") as play:
@@ -266,25 +288,26 @@ class Cpe(unittest.TestCase):
         self.assertEqual(second.facts, {"bootstrapped-url": second.hems.url})
 
     def test_stopped_in_a_session(self):
-        for word in ("ACCEPTED", "ANSWERED"):
+        for word, reports in IN_SESSION.items():
             with self.subTest(word), self.play("stopped at " + word) as play:
-                self.assert_run(play.reports[0], (AT_START, SET[:("ACCEPTED", "ANSWERED").index(word) + 1]))
+                self.assert_run(play.reports[0], (AT_START, reports))
                 self.assert_run(play.reports[1], (AT_START, SET))
                 self.assertEqual(play.informs(), [FIRST, (["1 BOOT"], 0)])
 
     def test_aborted_in_a_session(self):
-        for word in ("ACCEPTED", "ANSWERED"):
+        for word, reports in IN_SESSION.items():
             with self.subTest(word), self.play("aborted at " + word) as play:
-                self.assert_run(play.reports[0], (AT_START, SET[:("ACCEPTED", "ANSWERED").index(word) + 1]), (RETRY, SET))
+                self.assert_run(play.reports[0], (AT_START, reports), (RETRY, SET))
                 self.assertEqual(play.informs(), [FIRST, ([], 1)])
                 self.assertEqual(play.parameters, values("registered"))
 
     def test_broken_in_a_session(self):
         # Any part of an answer shows that the HeMS has what the POST carried.
-        for name, first in (("cut at empty", SET[:1]), ("cut at set", SET[:2]), ("reset at empty", SET[:1]),
-                            ("truncated at set", SET[:2]), ("500 at set", SET[:2])):
+        for name, first, s1 in (("cut at empty", SET[:1], UNSET), ("cut at set", SET[:2], MMES),
+                                ("reset at empty", SET[:1], UNSET), ("reset at set", SET[:1], MMES),
+                                ("truncated at set", SET[:2], MMES), ("500 at set", SET[:2], MMES)):
             with self.subTest(name), self.play(name) as play:
-                self.assert_run(play.reports[0], (AT_START, [*first, *failed(".*@.*")]), (RETRY, SET))
+                self.assert_run(play.reports[0], (AT_START, [*first, *failed(".*@.*", s1)]), (RETRY, SET))
                 self.assertEqual(play.parameters, values("registered"))
 
 

@@ -189,6 +189,14 @@ def break_at(folder, message, fault):
     return Play(folder, folder + "/broken.json", [DONE])
 
 
+def set_twice(folder):
+    """Two SetParameterValues: the HTTP answer that brings the second also says that the first is answered."""
+    steps = [[[LIST, "xsd:string", "10.0.0.20"], [ADMIN, "xsd:boolean", "1"]], [[ADMIN, "xsd:boolean", "0"]]]
+    Path(folder + "/twice.json").write_text(json.dumps({"steps": [
+        {"rpc": "SetParameterValues", "parameter_key": "twice", "set": step} for step in steps]}), encoding="utf-8")
+    return Play(folder, folder + "/twice.json", [DONE])
+
+
 CUT = {"kind": "cut", "bytes": 20}
 # Plays by name: what makes them in a folder.
 PLAYS = {
@@ -196,6 +204,7 @@ PLAYS = {
     **{name: lambda folder, name=name, last=more[0] if more else DONE: Play(folder, name, [last])
        for name, (_, _, *more) in EXPECTED.items()},
     "next address": lambda folder: Play(folder, "register.json", [DONE], closed=[CLOSED]),
+    "set twice": set_twice,
     "restarted": lambda folder: Play(folder, "register.json", [DONE], [DONE]),
     "refused, restarted": lambda folder: Play(folder, "hems-500.json", ["FAILED 1"], [DONE], [DONE],
                                               options=("--allow", "INFORM-RETRY")),
@@ -266,6 +275,13 @@ class Cpe(unittest.TestCase):
         with self.play("next address") as play:
             self.assert_run(play.reports[0], (AT_START, unreached("@: .*connect.*") + SET))
             self.assertEqual(play.informs(), [FIRST])
+
+    def test_each_set_is_reported_as_it_left_the_parameters(self):
+        with self.play("set twice") as play:
+            locked = "10.0.0.20 36412 One 0"
+            self.assert_run(play.reports[0], (AT_START, ["ACCEPTED", "ANSWERED " + MMES,
+                                                         f"ANSWERED {locked} without MMEs", "ENDED " + locked]))
+            self.assertEqual(play.parameters, values("twice", **{ADMIN: "false"}))
 
     def test_bootstrap_is_not_repeated_after_a_restart(self):
         with self.play("restarted") as play:

@@ -44,7 +44,7 @@ void cpe_free(Cpe *cpe);
 DEFINE_CLEANUP(Cpe, cpe_free)
 
 /* Starts a session with *url* at *address*, bound to *interface* and to *source*. 0 or negative errno: then
- * nothing is reported, and the schedule has counted a failure. */
+ * nothing is reported, and it is like CPE_UNREACHED. */
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface, const Address *source);
 /* Ends a session that runs, without a report: it counts as failed, its events stay. */
 void cpe_abort(Cpe *cpe);

@@ -301,7 +301,7 @@ static int procedure_start(Manager *m) {
     ProcedureConfig config = {.built = BUILT * USEC_PER_SEC};
     Url url;
 
-    int r = url_parse(m->config->serving.hems, &url);
+    int r = url_parse(m->config->serving.hems, &url, NULL);
     if (r < 0)
         return r;
     snprintf(config.segw, sizeof config.segw, "%s", m->config->serving.segw);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/url.h"
 
 /* The published states. dbus/API.md says what each means for an S1 stack. */
 typedef enum AgentState {
@@ -21,9 +22,8 @@ typedef enum AgentState {
 /* "waiting-network" and so on, the words on the bus. */
 const char *agent_state_to_string(AgentState state);
 
-#define NAME_MAX_BYTES  256  /* a host name or literal address, with its NUL */
-#define URL_MAX_BYTES   1024 /* a URL, with its NUL */
-#define ERROR_MAX_BYTES 512  /* one line of explanation, with its NUL */
+#define NAME_MAX_BYTES  256 /* a host name or literal address, with its NUL */
+#define ERROR_MAX_BYTES 512 /* one line of explanation, with its NUL */
 /* S1SigLinkServerList is list(256) of string in FAPService:2: more entries than this do not fit into it. */
 #define MME_MAX 16
 

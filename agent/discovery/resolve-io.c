@@ -75,10 +75,8 @@ struct Resolver {
 /* An address nobody can be reached at is no address of the name. */
 static void record_add(Record *record, const void *bytes, int ttl) {
     const Address a = address_from_bytes(record->type->family, bytes);
-    const bool multicast =
-        a.family == AF_INET ? IN_MULTICAST(ntohl(a.in.s_addr)) : IN6_IS_ADDR_MULTICAST(&a.in6);
 
-    if (address_is_unspecified(&a) || multicast || record->addresses.n == ADDRESSES_MAX)
+    if (!address_is_unicast(&a) || record->addresses.n == ADDRESSES_MAX)
         return;
     record->addresses.items[record->addresses.n++] = a;
     /* RFC 2181 8: a TTL with the top bit set is taken for zero. */

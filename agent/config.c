@@ -112,7 +112,7 @@ static const char *parse_public_dns(Config *config, const ConfigKey *key, const 
         return "too long";
     strcpy(copy, value);
     for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
-        if (n == PUBLIC_DNS_MAX)
+        if (n == DNS_SERVERS_MAX)
             return "more servers than 8";
         if (address_parse(word, &config->public_dns[n]) < 0 || !address_is_unicast(&config->public_dns[n]))
             return "not a list of addresses with spaces between them";
@@ -188,7 +188,7 @@ static const ConfigKey keys[] = {
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
 };
 static_assert(INTERFACE_ID_DEFAULT == 32593, "the default in the table above");
-static_assert(PUBLIC_DNS_MAX == 8, "the number in parse_public_dns()'s text");
+static_assert(DNS_SERVERS_MAX == 8, "the number in parse_public_dns()'s text");
 
 /* Where a key was last set. */
 typedef struct Origin {
@@ -419,7 +419,7 @@ static int key_fail(Loader *l, int error, const char *section, const char *name,
 /* Makes a URL of a bare HeMS name or address, and the SeGW's name its identity. */
 static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
     const bool tunnel = *pair->segw;
-    char bare[NAME_MAX_BYTES];
+    char bare[HOST_MAX_BYTES];
     Url url;
 
     if (!*pair->segw_identity)

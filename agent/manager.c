@@ -86,7 +86,7 @@ static int public_resolver_new(Manager *m) {
 static int private_resolver_new(Manager *m) {
     ResolverConfig config = {.interface = m->config->tunnel_interface, .sources = m->inside.addresses};
 
-    config.n_servers = MIN(m->inside.dns.n, (size_t)RESOLVER_SERVERS_MAX);
+    config.n_servers = MIN(m->inside.dns.n, (size_t)DNS_SERVERS_MAX);
     if (config.n_servers == 0)
         return -EDESTADDRREQ;
     memcpy(config.servers, m->inside.dns.items, config.n_servers * sizeof config.servers[0]);

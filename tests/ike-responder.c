@@ -44,7 +44,7 @@ Blob test_file(const char *name) {
 
 Credential *test_credential(const char *certificate, const char *key) {
     Blob c = test_file(certificate), k = test_file(key);
-    char error[VERDICT_MAX] = "";
+    char error[ERROR_MAX_BYTES] = "";
     Credential *credential;
 
     int r = credential_load(&credential, c.data, c.size, k.data, k.size, error);
@@ -56,7 +56,7 @@ Credential *test_credential(const char *certificate, const char *key) {
 
 TrustStore *test_trust(const char *name) {
     Blob b = test_file(name);
-    char error[VERDICT_MAX] = "";
+    char error[ERROR_MAX_BYTES] = "";
     TrustStore *store;
 
     int r = trust_store_load(&store, b.data, b.size, error);
@@ -382,7 +382,7 @@ static bool peer_verify(Responder *r, const IkePayloads *payloads) {
     const IkePayload *id = ike_payloads_find(payloads, IKE_PAYLOAD_IDI, 0),
                      *auth = ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0), *p;
     uint8_t encoding, mac[PRF_SIZE_MAX], type;
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
     Certificate certificate = {};
     struct iovec octets[3];
     Reader data;
@@ -405,7 +405,7 @@ static bool peer_verify(Responder *r, const IkePayloads *payloads) {
 static void cert_and_auth_write(Responder *r, IkeWriter *m) {
     const Switches *s = &r->switches;
     const char *name = s->id ?: "segw.operator.example";
-    uint8_t id[4 + IDENTITY_MAX] = {s->id_type ?: IKE_ID_FQDN}, mac[PRF_SIZE_MAX], data[AUTH_MAX], method;
+    uint8_t id[4 + HOST_MAX_BYTES] = {s->id_type ?: IKE_ID_FQDN}, mac[PRF_SIZE_MAX], data[AUTH_MAX], method;
     size_t id_size = 4 + (s->id_type ? s->id_data.size : strlen(name)), size, n;
     struct iovec octets[3];
 

@@ -105,7 +105,7 @@ typedef struct Responder {
 
     /* What the initiator said. */
     unsigned requests, cookies_seen, init_contacts;
-    uint8_t peer_id[IDENTITY_MAX];
+    uint8_t peer_id[HOST_MAX_BYTES];
     size_t peer_id_size, peer_certificates;
     bool peer_certreq, peer_authenticated, peer_asked_address;
     uint8_t peer_auth_method;

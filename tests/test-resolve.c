@@ -71,7 +71,7 @@ static const struct {
 };
 
 typedef struct Asked {
-    char name[NAME_MAX_BYTES];
+    char name[HOST_MAX_BYTES];
     uint16_t type;
     Endpoint from;
     bool tcp;
@@ -108,7 +108,7 @@ static void name_read(Reader *r, char *ret) {
     for (uint8_t n; (n = reader_u8(r)) > 0;) {
         if (len > 0)
             ret[len++] = '.';
-        ck_assert_uint_lt(len + n, NAME_MAX_BYTES);
+        ck_assert_uint_lt(len + n, HOST_MAX_BYTES);
         reader_copy(r, ret + len, n);
         len += n;
     }

@@ -32,6 +32,9 @@ typedef struct AddressList {
     Address items[ADDRESSES_MAX];
 } AddressList;
 
+/* Most servers one resolver asks. */
+#define DNS_SERVERS_MAX 8
+
 /* 4 or 16; 0 for none. */
 size_t address_size(int family);
 /* From network-order bytes, address_size(family) of them. */

@@ -50,7 +50,7 @@ struct Record {
 struct Question {
     Question *next;
     Resolver *resolver;
-    char name[NAME_MAX_BYTES];
+    char name[HOST_MAX_BYTES];
     ResolverHandler handler;
     void *userdata;
     Address literal; /* AF_UNSPEC unless *name* is one */
@@ -406,7 +406,7 @@ static int on_deliver(sd_event_source *source, void *userdata) {
 }
 
 static int channel_set_servers(ares_channel channel, const ResolverConfig *config) {
-    struct ares_addr_port_node nodes[RESOLVER_SERVERS_MAX] = {0};
+    struct ares_addr_port_node nodes[DNS_SERVERS_MAX] = {0};
 
     for (size_t i = 0; i < config->n_servers; i++) {
         nodes[i].next = i + 1 < config->n_servers ? &nodes[i + 1] : NULL;
@@ -481,7 +481,7 @@ static int question_start(Question *q) {
 int resolver_resolve(Resolver *resolver, const char *name, ResolverHandler handler, void *userdata) {
     _cleanup_(question_freep) Question *q = NULL;
 
-    if (strlen(name) >= NAME_MAX_BYTES || !*name)
+    if (strlen(name) >= HOST_MAX_BYTES || !*name)
         return -EINVAL;
     q = calloc(1, sizeof *q);
     if (!q)
@@ -503,7 +503,7 @@ int resolver_resolve(Resolver *resolver, const char *name, ResolverHandler handl
 int resolver_new(Resolver **ret, sd_event *event, const ResolverConfig *config) {
     _cleanup_(resolver_freep) Resolver *resolver = NULL;
 
-    assert(config->n_servers <= RESOLVER_SERVERS_MAX);
+    assert(config->n_servers <= DNS_SERVERS_MAX);
     assert(!config->interface || (config->n_servers > 0 && strlen(config->interface) < IFNAMSIZ));
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return -ENOMEM;

@@ -126,11 +126,6 @@ static int schedule_open(Cpe *cpe) {
     return 0;
 }
 
-static void timer_set(sd_event_source *timer, usec_t at) {
-    sd_event_source_set_time(timer, at);
-    sd_event_source_set_enabled(timer, at == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
 static void timers_set(Cpe *cpe) {
     timer_set(cpe->session_timer, cpe->session ? session_deadline(cpe->session) : USEC_NEVER);
     timer_set(cpe->due_timer, cpe->expected ? schedule_deadline(cpe->schedule) : USEC_NEVER);

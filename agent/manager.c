@@ -43,19 +43,11 @@ static void tell(Manager *m, const ProcedureEvent *e) {
 
 /* Names ----------------------------------------------------------------------------------------------- */
 
-/* The inner address of *family*, NULL without one. */
-static const Address *inner_source(const Manager *m, int family) {
-    for (size_t i = 0; i < m->inside.addresses.n; i++)
-        if (m->inside.addresses.items[i].family == family)
-            return &m->inside.addresses.items[i];
-    return NULL;
-}
-
 /* What cannot be reached from inside the tunnel is no address there. */
 static AddressList reachable_inside(const Manager *m, const AddressList *list) {
     AddressList kept = {};
     for (size_t i = 0; i < list->n; i++)
-        if (inner_source(m, list->items[i].family))
+        if (address_list_find(&m->inside.addresses, list->items[i].family))
             kept.items[kept.n++] = list->items[i];
     return kept;
 }
@@ -187,7 +179,7 @@ static void on_cpe(void *userdata, CpeReport report, const char *text) {
 }
 
 static void session_start(Manager *m, const ProcedureAction *action) {
-    const Address *source = inner_source(m, action->address.family);
+    const Address *source = address_list_find(&m->inside.addresses, action->address.family);
     char text[ERROR_MAX_BYTES];
     int r = -EAFNOSUPPORT;
 
@@ -255,9 +247,7 @@ static void manager_run(Manager *m) {
     ProcedureView view = procedure_view(m->procedure);
     cpe_expect(m->cpe, view.waits_for_session && !m->stopping);
     publish(m, &view);
-    usec_t deadline = m->stopping ? USEC_NEVER : procedure_deadline(m->procedure);
-    sd_event_source_set_time(m->timer, deadline);
-    sd_event_source_set_enabled(m->timer, deadline == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    timer_set(m->timer, m->stopping ? USEC_NEVER : procedure_deadline(m->procedure));
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {

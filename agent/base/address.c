@@ -52,6 +52,13 @@ bool address_is_unicast(const Address *a) {
     return !IN6_IS_ADDR_MULTICAST(&a->in6);
 }
 
+const Address *address_list_find(const AddressList *list, int family) {
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].family == family)
+            return &list->items[i];
+    return NULL;
+}
+
 const char *address_format(const Address *a, char buf[static ADDRESS_STR_MAX]) {
     if (a->family == AF_UNSPEC || !inet_ntop(a->family, a->bytes, buf, ADDRESS_STR_MAX))
         buf[0] = 0;

@@ -32,6 +32,9 @@ typedef struct AddressList {
     Address items[ADDRESSES_MAX];
 } AddressList;
 
+/* The first one of *family*; NULL without one. */
+const Address *address_list_find(const AddressList *list, int family);
+
 /* Most servers one resolver asks. */
 #define DNS_SERVERS_MAX 8
 

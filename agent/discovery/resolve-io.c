@@ -221,13 +221,6 @@ static void socket_state(void *userdata, int fd, int readable, int writable) {
         socket_watch(q, fd, events);
 }
 
-static const Address *source_for(const AddressList *sources, int family) {
-    for (size_t i = 0; i < sources->n; i++)
-        if (sources->items[i].family == family)
-            return &sources->items[i];
-    return NULL;
-}
-
 static int socket_bind(const Resolver *resolver, int fd) {
     struct sockaddr_storage ss;
     socklen_t size = sizeof(int);
@@ -237,7 +230,7 @@ static int socket_bind(const Resolver *resolver, int fd) {
                    (socklen_t)strlen(resolver->interface)) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
         return -errno;
-    const Address *source = source_for(&resolver->config.sources, family);
+    const Address *source = address_list_find(&resolver->config.sources, family);
     if (!source)
         return -EAFNOSUPPORT;
     size = endpoint_to_sockaddr(&(Endpoint){.address = *source}, &ss);

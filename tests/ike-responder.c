@@ -5,40 +5,13 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "files.h"
+
 /* Helpers of all IKE tests ------------------------------------------------------------------------------- */
 
-static void random_fill(void *userdata, void *ret, size_t size) {
-    TestRandom *random = userdata;
-    uint8_t *p = ret;
-    for (size_t i = 0; i < size; i++) { /* xorshift64* */
-        random->state ^= random->state >> 12;
-        random->state ^= random->state << 25;
-        random->state ^= random->state >> 27;
-        p[i] = (uint8_t)(random->state * UINT64_C(0x2545f4914f6cdd1d) >> 56);
-    }
-}
-
-Rng test_rng(TestRandom *random, uint64_t seed) {
-    random->state = seed * 2 + 1;
-    return (Rng){random_fill, random};
-}
-
 Blob test_file(const char *name) {
-    char path[512];
-    Blob b = {};
-    long size;
-
-    snprintf(path, sizeof path, "%s/ike/%s", getenv("TEST_DATA") ?: "tests/data", name);
-    FILE *f = fopen(path, "re");
-    ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
-    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
-    ck_assert_int_ge(size = ftell(f), 0);
-    rewind(f);
-    b.data = malloc((size_t)size + 1);
-    b.size = fread(b.data, 1, (size_t)size, f);
-    ck_assert_uint_eq(b.size, (size_t)size);
-    b.data[b.size] = 0;
-    fclose(f);
+    Blob b;
+    b.data = (uint8_t *)data_read("ike", name, &b.size);
     return b;
 }
 

@@ -7,14 +7,7 @@
 #include "ike/auth.h"
 #include "ike/keys.h"
 
-/* A seeded sequence, for Rng. */
-typedef struct TestRandom {
-    uint64_t state;
-} TestRandom;
-
-Rng test_rng(TestRandom *random, uint64_t seed);
-
-/* Reads tests/data/ike/NAME; free *data. Aborts the test when it is not there. */
+/* tests/data/ike/NAME, with a NUL behind it; free *data. */
 Blob test_file(const char *name);
 Credential *test_credential(const char *certificate, const char *key);
 TrustStore *test_trust(const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The clocks, for the files that touch the world. */
+/* The clocks, and timers on them, for the files that touch the world. */
 #pragma once
 
+#include <systemd/sd-event.h>
 #include <time.h>
 
 #include "base/moment.h"
@@ -14,4 +15,10 @@ static inline usec_t clock_read(clockid_t id) {
 
 static inline Moment clock_now(void) {
     return (Moment){.mono = clock_read(CLOCK_BOOTTIME), .real = clock_read(CLOCK_REALTIME)};
+}
+
+/* Has *timer* go off once, at a moment of its own clock; USEC_NEVER: not at all. */
+static inline void timer_set(sd_event_source *timer, usec_t at) {
+    sd_event_source_set_time(timer, at);
+    sd_event_source_set_enabled(timer, at == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }

@@ -10,20 +10,18 @@
 #include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "base/url.h"
 #include "base/utf8.h"
 
-#define HOST_NAME_MAX_BYTES  253 /* RFC 1035 2.3.4: 255 octets on the wire */
-#define HOST_LABEL_MAX_BYTES 63
-#define INTERFACE_ID_MAX     32765 /* see parse_interface_id() */
-#define BYTE_ORDER_MARK      "\xef\xbb\xbf"
-#define HTTP_URL             "http://"
-#define HTTPS_URL            "https://"
+#define INTERFACE_ID_MAX 32765 /* see parse_interface_id() */
+#define BYTE_ORDER_MARK  "\xef\xbb\xbf"
+#define HTTP_URL         "http://"
+#define HTTPS_URL        "https://"
 
 typedef struct ConfigKey ConfigKey;
 
@@ -66,107 +64,28 @@ static const char *parse_oui(Config *config, const ConfigKey *key, const char *v
     return text_store(config, key, value);
 }
 
-/* RFC 1123 2.1. The last label is never all digits, so that a mistyped address does not pass as a name. */
-static bool name_is_valid(const char *name, size_t len) {
-    size_t label = 0, digits = 0;
-
-    if (len == 0 || len > HOST_NAME_MAX_BYTES)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)name[i];
-        if (c == '.') {
-            if (label == 0 || name[i - 1] == '-')
-                return false;
-            label = digits = 0;
-            continue;
-        }
-        if (c >= 0x80 || !(isalnum(c) || (c == '-' && label > 0)) || ++label > HOST_LABEL_MAX_BYTES)
-            return false;
-        digits += isdigit(c) ? 1 : 0;
-    }
-    return label > 0 && name[len - 1] != '-' && digits < label;
-}
-
-static bool address_names_a_host(const char *literal) {
-    Address a;
-
-    if (address_parse(literal, &a) < 0 || address_is_unspecified(&a))
-        return false;
-    return a.family == AF_INET ? !IN_MULTICAST(ntohl(a.in.s_addr)) : !IN6_IS_ADDR_MULTICAST(&a.in6);
-}
-
 static const char *parse_host(Config *config, const ConfigKey *key, const char *value) {
-    if (!address_names_a_host(value) && !name_is_valid(value, strlen(value)))
+    if (!host_is_valid(value))
         return "not a host name or address";
     return text_store(config, key, value);
-}
-
-static const char *port_check(const char *port) {
-    size_t len = strlen(port);
-    long n = len > 0 && len <= 5 && strspn(port, "0123456789") == len ? strtol(port, NULL, 10) : 0;
-
-    return n >= 1 && n <= UINT16_MAX ? NULL : "the port of the URL is not a number from 1 to 65535";
-}
-
-/* host, host:port, [IPv6] or [IPv6]:port. */
-static const char *authority_check(char *authority) {
-    char *host = authority, *port;
-
-    if (strchr(authority, '@'))
-        return "a user name or password in the URL";
-    if (*host == '[') {
-        char *end = strchr(++host, ']');
-        if (!end || !strchr(host, ':'))
-            return "the host of the URL is not a name or address";
-        *end = 0;
-        port = end + 1;
-        if (*port && *port != ':')
-            return "the host of the URL is not a name or address";
-    } else
-        port = host + strcspn(host, ":");
-    if (*port) {
-        *port++ = 0;
-        const char *wrong = port_check(port);
-        if (wrong)
-            return wrong;
-    }
-    if (!address_names_a_host(host) && !name_is_valid(host, strlen(host)))
-        return "the host of the URL is not a name or address";
-    return NULL;
 }
 
 static bool is_url(const char *value) {
     return strstr(value, "://");
 }
 
-static bool has_scheme(const char *url, const char *scheme) {
-    return strncasecmp(url, scheme, strlen(scheme)) == 0;
-}
-
-/* RFC 9110 4.2 without userinfo and fragment. *ret* gets the scheme in lower case and at least "/" as path.
- */
+/* *ret* gets the scheme in lower case and at least "/" as path. */
 static const char *url_normalize(const char *value, char ret[static URL_MAX_BYTES]) {
-    const char *scheme = has_scheme(value, HTTP_URL)    ? HTTP_URL
-                         : has_scheme(value, HTTPS_URL) ? HTTPS_URL
-                                                        : NULL;
-    char authority[NAME_MAX_BYTES + 16];
+    const char *wrong;
+    Url url;
 
-    if (!scheme)
-        return "a URL that is neither http: nor https:";
-    for (const char *p = value; *p; p++)
-        if (*p <= ' ' || *p == 0x7f || strchr("\"<>\\^`{|}#", *p))
-            return "the URL holds a character that has no place in one";
-    const char *rest = value + strlen(scheme), *path = rest + strcspn(rest, "/?");
-    if (*path == '?')
+    if (url_parse(value, &url, &wrong) < 0)
+        return wrong;
+    if (*url.path == '?')
         return "the URL has no path before \"?\"";
-    if ((size_t)(path - rest) >= sizeof authority)
-        return "the host of the URL is not a name or address";
-    memcpy(authority, rest, (size_t)(path - rest));
-    authority[path - rest] = 0;
-    int n = snprintf(ret, URL_MAX_BYTES, "%s%s%s", scheme, authority, *path ? path : "/");
-    if (n >= URL_MAX_BYTES)
-        return "too long";
-    return authority_check(authority);
+    int n = snprintf(ret, URL_MAX_BYTES, "%s%.*s%s", url.tls ? HTTPS_URL : HTTP_URL,
+                     (int)(url.path - url.authority), url.authority, *url.path ? url.path : "/");
+    return n < URL_MAX_BYTES ? NULL : "too long";
 }
 
 /* A name or address is left as it is: pair_complete() makes a URL of it when it is known whether there is a
@@ -174,7 +93,7 @@ static const char *url_normalize(const char *value, char ret[static URL_MAX_BYTE
 static const char *parse_hems(Config *config, const ConfigKey *key, const char *value) {
     if (is_url(value))
         return url_normalize(value, key_field(config, key));
-    if (!address_names_a_host(value) && !name_is_valid(value, strlen(value)))
+    if (!host_is_valid(value))
         return "not a URL, host name or address";
     return text_store(config, key, value);
 }
@@ -193,9 +112,9 @@ static const char *parse_public_dns(Config *config, const ConfigKey *key, const 
         return "too long";
     strcpy(copy, value);
     for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
-        if (n == PUBLIC_DNS_MAX)
+        if (n == DNS_SERVERS_MAX)
             return "more servers than 8";
-        if (!address_names_a_host(word) || address_parse(word, &config->public_dns[n]) < 0)
+        if (address_parse(word, &config->public_dns[n]) < 0 || !address_is_unicast(&config->public_dns[n]))
             return "not a list of addresses with spaces between them";
         n++;
     }
@@ -270,7 +189,7 @@ static const ConfigKey keys[] = {
 };
 static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "origins of all keys");
 static_assert(INTERFACE_ID_DEFAULT == 32593, "the default in the table above");
-static_assert(PUBLIC_DNS_MAX == 8, "the number in parse_public_dns()'s text");
+static_assert(DNS_SERVERS_MAX == 8, "the number in parse_public_dns()'s text");
 
 /* Where a key was last set. */
 typedef struct Origin {
@@ -501,7 +420,8 @@ static int key_fail(Loader *l, int error, const char *section, const char *name,
 /* Makes a URL of a bare HeMS name or address, and the SeGW's name its identity. */
 static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
     const bool tunnel = *pair->segw;
-    char bare[NAME_MAX_BYTES];
+    char bare[HOST_MAX_BYTES];
+    Url url;
 
     if (!*pair->segw_identity)
         strcpy(pair->segw_identity, pair->segw);
@@ -516,9 +436,11 @@ static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
         else
             snprintf(pair->hems, sizeof pair->hems, v6 ? HTTPS_URL "[%s]/" : HTTPS_URL "%s/", bare);
     }
-    if (!tunnel && has_scheme(pair->hems, HTTP_URL))
+    int r = url_parse(pair->hems, &url, NULL);
+    assert(r == 0);
+    if (!tunnel && !url.tls)
         return key_fail(l, -EINVAL, section, "HeMS", "http: without a SeGW in front of it; https: is needed");
-    if (tunnel && has_scheme(pair->hems, HTTPS_URL))
+    if (tunnel && url.tls)
         return key_fail(l, -EINVAL, section, "HeMS",
                         "https: behind a SeGW is not built yet; TLS comes with stage 2");
     return 0;

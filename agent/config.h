@@ -2,24 +2,24 @@
 /* agent.conf and its drop-ins: one table of keys {section, key, parser, offset} into struct Config. */
 #pragma once
 
+#include <limits.h>
 #include <net/if.h>
 
 #include "base/address.h"
 #include "status.h"
 
 #define CONFIG_FILE_DEFAULT  "/etc/henb-agent/agent.conf"
-#define PUBLIC_DNS_MAX       8
 #define INTERFACE_ID_DEFAULT 32593
 #define HEMS_PORT_INSIDE     7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
-#define IDENTITY_MAX_BYTES   65   /* TR-069 DeviceIdStruct: strings of 64 */
+#define IDENTITY_MAX_BYTES   65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
 #define CONFIG_KEYS_MAX      24
 #define ORIGIN_MAX_BYTES     256 /* "FILE:LINE: [SECTION] KEY=", with its NUL */
 
 /* A pair of gateway and management system; empty strings when not configured. */
 typedef struct ConfigPair {
-    char segw[NAME_MAX_BYTES];
+    char segw[HOST_MAX_BYTES];
     char hems[URL_MAX_BYTES]; /* always a URL after config_load(): a bare name or address was completed */
-    char segw_identity[NAME_MAX_BYTES]; /* what the certificate must carry; SeGW's own name or address if
+    char segw_identity[HOST_MAX_BYTES]; /* what the certificate must carry; SeGW's own name or address if
                                            unset */
 } ConfigPair;
 
@@ -30,11 +30,11 @@ typedef struct Config {
     char serial_number[IDENTITY_MAX_BYTES];
     char hardware_version[IDENTITY_MAX_BYTES];
     char software_version[IDENTITY_MAX_BYTES];
-    char operator_name[NAME_MAX_BYTES];
+    char operator_name[IDENTITY_MAX_BYTES];
     ConfigPair initial, serving;
-    char ca[4096], certificate[4096], key[4096]; /* paths, absolute */
+    char ca[PATH_MAX], certificate[PATH_MAX], key[PATH_MAX]; /* paths, absolute */
     size_t n_public_dns;
-    Address public_dns[PUBLIC_DNS_MAX];
+    Address public_dns[DNS_SERVERS_MAX];
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;
     int log_level;

@@ -53,7 +53,7 @@ static void report(Cpe *cpe, CpeReport r) {
 /* The same place, however it is spelt: case of the host, port left out, no path. */
 static bool url_means(const char *a, const char *b) {
     Url x, y;
-    if (url_parse(a, &x) < 0 || url_parse(b, &y) < 0)
+    if (url_parse(a, &x, NULL) < 0 || url_parse(b, &y, NULL) < 0)
         return false;
     const char *path_a = strchr(strstr(a, "//") + 2, '/'), *path_b = strchr(strstr(b, "//") + 2, '/');
     return x.tls == y.tls && x.port == y.port && strcasecmp(x.host, y.host) == 0 &&
@@ -148,11 +148,6 @@ static int schedule_open(Cpe *cpe) {
         return r;
     schedule_boot(cpe->schedule, cpe->config.factory->serving.hems, clock_now());
     return 0;
-}
-
-static void timer_set(sd_event_source *timer, usec_t at) {
-    sd_event_source_set_time(timer, at);
-    sd_event_source_set_enabled(timer, at == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
 static void timers_set(Cpe *cpe) {

@@ -101,7 +101,7 @@ static int file_read(const Config *config, const char *key, const char *path, ui
 
 static int trust_read(const Config *config, TrustStore **ret) {
     _cleanup_free_ uint8_t *pem = NULL;
-    char error[VERDICT_MAX];
+    char error[ERROR_MAX_BYTES];
     size_t size;
 
     int r = file_read(config, "CA", config->ca, &pem, &size);
@@ -116,7 +116,7 @@ static int trust_read(const Config *config, TrustStore **ret) {
 static int credential_read(const Config *config, Credential **ret) {
     _cleanup_free_ uint8_t *certificate = NULL, *key = NULL;
     size_t certificate_size, key_size;
-    char error[VERDICT_MAX];
+    char error[ERROR_MAX_BYTES];
 
     int r = file_read(config, "Certificate", config->certificate, &certificate, &certificate_size);
     if (r < 0)
@@ -149,9 +149,9 @@ static int signals_add(sd_event *event, Manager *manager) {
     return r;
 }
 
-static const char *store_path(char buf[static 4096]) {
+static const char *store_path(char buf[static PATH_MAX]) {
     const char *directory = getenv("STATE_DIRECTORY");
-    snprintf(buf, 4096, "%s/state.db", directory && directory[0] ? directory : STATE_DIRECTORY_DEFAULT);
+    snprintf(buf, PATH_MAX, "%s/state.db", directory && directory[0] ? directory : STATE_DIRECTORY_DEFAULT);
     return buf;
 }
 
@@ -185,7 +185,7 @@ static int run(const Config *config, const TrustStore *trust, const Credential *
         log_error("event loop: %s", strerror(-r));
         return EXIT_FAILURE;
     }
-    r = manager_new(&manager, event, config, trust, credential, store_path((char[4096]){0}));
+    r = manager_new(&manager, event, config, trust, credential, store_path((char[PATH_MAX]){0}));
     if (r < 0)
         return start_failed(config, r);
     r = signals_add(event, manager);

@@ -43,19 +43,11 @@ static void tell(Manager *m, const ProcedureEvent *e) {
 
 /* Names ----------------------------------------------------------------------------------------------- */
 
-/* The inner address of *family*, NULL without one. */
-static const Address *inner_source(const Manager *m, int family) {
-    for (size_t i = 0; i < m->inside.addresses.n; i++)
-        if (m->inside.addresses.items[i].family == family)
-            return &m->inside.addresses.items[i];
-    return NULL;
-}
-
 /* What cannot be reached from inside the tunnel is no address there. */
 static AddressList reachable_inside(const Manager *m, const AddressList *list) {
     AddressList kept = {};
     for (size_t i = 0; i < list->n; i++)
-        if (inner_source(m, list->items[i].family))
+        if (address_list_find(&m->inside.addresses, list->items[i].family))
             kept.items[kept.n++] = list->items[i];
     return kept;
 }
@@ -86,7 +78,7 @@ static int public_resolver_new(Manager *m) {
 static int private_resolver_new(Manager *m) {
     ResolverConfig config = {.interface = m->config->tunnel_interface, .sources = m->inside.addresses};
 
-    config.n_servers = MIN(m->inside.dns.n, (size_t)RESOLVER_SERVERS_MAX);
+    config.n_servers = MIN(m->inside.dns.n, (size_t)DNS_SERVERS_MAX);
     if (config.n_servers == 0)
         return -EDESTADDRREQ;
     memcpy(config.servers, m->inside.dns.items, config.n_servers * sizeof config.servers[0]);
@@ -186,7 +178,7 @@ static void on_cpe(void *userdata, const CpeReport *report) {
 }
 
 static void session_start(Manager *m, const ProcedureAction *action) {
-    const Address *source = inner_source(m, action->address.family);
+    const Address *source = address_list_find(&m->inside.addresses, action->address.family);
     char text[ERROR_MAX_BYTES];
     int r = -EAFNOSUPPORT;
 
@@ -254,9 +246,7 @@ static void manager_run(Manager *m) {
     ProcedureView view = procedure_view(m->procedure);
     cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
-    usec_t deadline = procedure_deadline(m->procedure);
-    sd_event_source_set_time(m->timer, deadline);
-    sd_event_source_set_enabled(m->timer, deadline == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    timer_set(m->timer, procedure_deadline(m->procedure));
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -300,7 +290,7 @@ static int procedure_start(Manager *m) {
     ProcedureConfig config = {.built = BUILT * USEC_PER_SEC};
     Url url;
 
-    int r = url_parse(m->config->serving.hems, &url);
+    int r = url_parse(m->config->serving.hems, &url, NULL);
     if (r < 0)
         return r;
     cpe_s1(m->cpe, &config.s1);

@@ -2,7 +2,11 @@
 /* What the agent tells the other daemons of the box: plain data, published by dbus/bus.c. */
 #pragma once
 
+#include <net/if.h>
+
 #include "base/address.h"
+#include "base/log.h"
+#include "base/url.h"
 
 /* The published states. dbus/API.md says what each means for an S1 stack. */
 typedef enum AgentState {
@@ -21,15 +25,12 @@ typedef enum AgentState {
 /* "waiting-network" and so on, the words on the bus. */
 const char *agent_state_to_string(AgentState state);
 
-#define NAME_MAX_BYTES  256  /* a host name or literal address, with its NUL */
-#define URL_MAX_BYTES   1024 /* a URL, with its NUL */
-#define ERROR_MAX_BYTES 512  /* one line of explanation, with its NUL */
 /* S1SigLinkServerList has 256 characters in FAPService:2, which is room for more short entries than this: a
  * longer list is refused. */
 #define MME_MAX 16
 
 typedef struct Mme {
-    char entry[NAME_MAX_BYTES]; /* as the HeMS configured it: a name or an address */
+    char entry[HOST_MAX_BYTES]; /* as the HeMS configured it: a name or an address */
     AddressList addresses;      /* in the order to try */
     uint16_t port;              /* SCTP */
 } Mme;
@@ -52,8 +53,8 @@ typedef struct Status {
     char s1_connection_mode[8];       /* "One" or "All" */
     bool admin_state;                 /* FAPControl.LTE.AdminState */
     AddressList inner_addresses;      /* the box's addresses inside the tunnel; empty without a tunnel */
-    char tunnel_interface[16];        /* "henb0" */
-    char segw[NAME_MAX_BYTES];        /* the SeGW in use or being tried, as configured */
+    char tunnel_interface[IFNAMSIZ];  /* "henb0" */
+    char segw[HOST_MAX_BYTES];        /* the SeGW in use or being tried, as configured */
     Address segw_address;             /* the address of it in use or being tried */
     char hems[URL_MAX_BYTES];         /* the HeMS's URL */
     char step[64];                    /* what the procedure does now, in words */

@@ -182,8 +182,7 @@ static void tunnel_run(Tunnel *t) {
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
         if (each[i]->sa)
             deadline = MIN(deadline, ike_sa_deadline(each[i]->sa));
-    sd_event_source_set_time(t->timer, deadline);
-    sd_event_source_set_enabled(t->timer, deadline == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    timer_set(t->timer, deadline);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {

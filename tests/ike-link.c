@@ -21,20 +21,20 @@ Link *link_new(const Switches *switches, const LinkFiles *files, uint64_t seed) 
 
     files = files ?: &usual;
     l->now = (Moment){.mono = 1000 * USEC_PER_SEC, .real = LINK_START};
-    l->rng = test_rng(&l->random[2], seed ^ 0x1111);
+    l->rng = seeded_rng(&l->random[2], seed ^ 0x1111);
     l->trust = test_trust(files->trust ?: usual.trust);
     l->device = test_credential(files->device ?: usual.device, files->device_key ?: usual.device_key);
     l->gateway = test_credential(files->gateway ?: usual.gateway, files->gateway_key ?: usual.gateway_key);
     l->config = (IkeConfig){.identity = "segw.operator.example",
                             .trust = l->trust,
                             .credential = l->device,
-                            .rng = test_rng(&l->random[0], seed)};
+                            .rng = seeded_rng(&l->random[0], seed)};
     ck_assert_int_eq(address_parse("198.51.100.7", &l->config.local), 0);
     ck_assert_int_eq(address_parse("203.0.113.1", &l->config.remote), 0);
     if (!s.credential)
         s.credential = l->gateway;
     gateway.address = l->config.remote;
-    Rng rng = test_rng(&l->random[1], seed ^ 0x2222);
+    Rng rng = seeded_rng(&l->random[1], seed ^ 0x2222);
     responder_init(&l->responder, &s, &rng, &gateway);
     return l;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ike-responder.h"
+#include "seeded.h"
 #include "ike/ike-sa.h"
 
 #define LINK_FLIGHTS_MAX 64
@@ -36,8 +37,8 @@ typedef struct Sent {
 typedef struct Link Link;
 struct Link {
     Moment now;
-    TestRandom random[3]; /* engine, responder, network */
-    Rng rng;              /* of the network */
+    uint64_t random[3]; /* engine, responder, network */
+    Rng rng;            /* of the network */
     IkeConfig config;
     TrustStore *trust;
     Credential *device, *gateway;

@@ -5,40 +5,13 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "files.h"
+
 /* Helpers of all IKE tests ------------------------------------------------------------------------------- */
 
-static void random_fill(void *userdata, void *ret, size_t size) {
-    TestRandom *random = userdata;
-    uint8_t *p = ret;
-    for (size_t i = 0; i < size; i++) { /* xorshift64* */
-        random->state ^= random->state >> 12;
-        random->state ^= random->state << 25;
-        random->state ^= random->state >> 27;
-        p[i] = (uint8_t)(random->state * UINT64_C(0x2545f4914f6cdd1d) >> 56);
-    }
-}
-
-Rng test_rng(TestRandom *random, uint64_t seed) {
-    random->state = seed * 2 + 1;
-    return (Rng){random_fill, random};
-}
-
 Blob test_file(const char *name) {
-    char path[512];
-    Blob b = {};
-    long size;
-
-    snprintf(path, sizeof path, "%s/ike/%s", getenv("TEST_DATA") ?: "tests/data", name);
-    FILE *f = fopen(path, "re");
-    ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
-    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
-    ck_assert_int_ge(size = ftell(f), 0);
-    rewind(f);
-    b.data = malloc((size_t)size + 1);
-    b.size = fread(b.data, 1, (size_t)size, f);
-    ck_assert_uint_eq(b.size, (size_t)size);
-    b.data[b.size] = 0;
-    fclose(f);
+    Blob b;
+    b.data = (uint8_t *)data_read("ike", name, &b.size);
     return b;
 }
 
@@ -52,7 +25,7 @@ Blob test_unhex(const char *p) {
 
 Credential *test_credential(const char *certificate, const char *key) {
     Blob c = test_file(certificate), k = test_file(key);
-    char error[VERDICT_MAX] = "";
+    char error[ERROR_MAX_BYTES] = "";
     Credential *credential;
 
     int r = credential_load(&credential, c.data, c.size, k.data, k.size, error);
@@ -64,7 +37,7 @@ Credential *test_credential(const char *certificate, const char *key) {
 
 TrustStore *test_trust(const char *name) {
     Blob b = test_file(name);
-    char error[VERDICT_MAX] = "";
+    char error[ERROR_MAX_BYTES] = "";
     TrustStore *store;
 
     int r = trust_store_load(&store, b.data, b.size, error);
@@ -390,7 +363,7 @@ static bool peer_verify(Responder *r, const IkePayloads *payloads) {
     const IkePayload *id = ike_payloads_find(payloads, IKE_PAYLOAD_IDI, 0),
                      *auth = ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0), *p;
     uint8_t encoding, mac[PRF_SIZE_MAX], type;
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
     Certificate certificate = {};
     struct iovec octets[3];
     Reader data;
@@ -413,7 +386,7 @@ static bool peer_verify(Responder *r, const IkePayloads *payloads) {
 static void cert_and_auth_write(Responder *r, IkeWriter *m) {
     const Switches *s = &r->switches;
     const char *name = s->id ?: "segw.operator.example";
-    uint8_t id[4 + IDENTITY_MAX] = {s->id_type ?: IKE_ID_FQDN}, mac[PRF_SIZE_MAX], data[AUTH_MAX], method;
+    uint8_t id[4 + HOST_MAX_BYTES] = {s->id_type ?: IKE_ID_FQDN}, mac[PRF_SIZE_MAX], data[AUTH_MAX], method;
     size_t id_size = 4 + (s->id_type ? s->id_data.size : strlen(name)), size, n;
     struct iovec octets[3];
 

@@ -7,14 +7,7 @@
 #include "ike/auth.h"
 #include "ike/keys.h"
 
-/* A seeded sequence, for Rng. */
-typedef struct TestRandom {
-    uint64_t state;
-} TestRandom;
-
-Rng test_rng(TestRandom *random, uint64_t seed);
-
-/* Reads tests/data/ike/NAME; free *data. Aborts the test when it is not there. */
+/* tests/data/ike/NAME, with a NUL behind it; free *data. */
 Blob test_file(const char *name);
 Blob test_unhex(const char *hex); /* free *data */
 Credential *test_credential(const char *certificate, const char *key);
@@ -106,7 +99,7 @@ typedef struct Responder {
 
     /* What the initiator said. */
     unsigned requests, cookies_seen, init_contacts;
-    uint8_t peer_id[IDENTITY_MAX];
+    uint8_t peer_id[HOST_MAX_BYTES];
     size_t peer_id_size, peer_certificates;
     bool peer_certreq, peer_authenticated, peer_asked_address;
     uint8_t peer_auth_method;

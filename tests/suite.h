@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* SUITE("title", test, ...) makes main() of a libcheck test program out of its START_TEST functions. */
+/* SUITE("title", test, ...) makes main() of a libcheck test program out of its START_TEST functions. And what
+ * many tests say: address("192.0.2.1"). */
 #pragma once
 
 #include <check.h>
@@ -7,6 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/address.h"
+
+static inline Address address(const char *literal) {
+    Address a;
+    ck_assert_msg(address_parse(literal, &a) == 0, "%s", literal);
+    return a;
+}
 
 static inline int suite_run(const char *title, const TTest *const tests[], size_t n) {
     Suite *suite = suite_create(title);

@@ -11,6 +11,7 @@
 
 #include "base/macro.h"
 #include "dbus/bus.h"
+#include "files.h"
 #include "private-bus.h"
 #include "suite.h"
 
@@ -33,12 +34,6 @@ static const Status initial = {
     .segw = "segw.operator.example",
     .hems = "http://hems.operator.example:7547/",
 };
-
-static Address address(const char *text) {
-    Address a;
-    ck_assert_int_eq(address_parse(text, &a), 0);
-    return a;
-}
 
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     const char *interface, *name;
@@ -173,14 +168,11 @@ static void members_list(const char *xml, char *ret, size_t size) {
 }
 
 START_TEST(introspection_is_the_xml_file) {
-    char file[16384], documented[4096], live[4096];
+    char documented[4096], live[4096];
     const char *xml;
 
     bus_setup();
-    FILE *f = fopen(getenv("INTERFACE_XML"), "re");
-    ck_assert_ptr_nonnull(f);
-    file[fread(file, 1, sizeof file - 1, f)] = 0;
-    fclose(f);
+    _cleanup_free_ char *file = file_read(getenv("INTERFACE_XML"), NULL);
     sd_bus_message *m = call("org.freedesktop.DBus.Introspectable", "Introspect", NULL, NULL);
     ck_assert_int_ge(sd_bus_message_read(m, "s", &xml), 0);
     members_list(file, documented, sizeof documented);
@@ -372,11 +364,8 @@ END_TEST
 
 /* The installed policy, with the user who runs this test in the place of henb: what an other user gets. */
 static void policy_read(char *ret, size_t size) {
-    char text[8192], user[32];
-    FILE *f = fopen(getenv("BUS_POLICY"), "re");
-    ck_assert_ptr_nonnull(f);
-    text[fread(text, 1, sizeof text - 1, f)] = 0;
-    fclose(f);
+    _cleanup_free_ char *text = file_read(getenv("BUS_POLICY"), NULL);
+    char user[32];
     snprintf(user, sizeof user, "%u", getuid());
     char *from = strstr(text, "<busconfig>") + strlen("<busconfig>"), *end = strstr(text, "</busconfig>"),
          *at;

@@ -80,7 +80,7 @@ START_TEST(verdicts) {
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Certificate certificate;
-        char verdict[VERDICT_MAX];
+        char verdict[ERROR_MAX_BYTES];
         int r = verify(cases[i].trust, cases[i].chain, cases[i].identity, NOW, &certificate, verdict);
         bool good = cases[i].text
                         ? r == IKE_NOTIFY_AUTHENTICATION_FAILED && strstr(verdict, cases[i].text) &&
@@ -97,7 +97,7 @@ END_TEST
 /* The verdict names what the certificate carries, the field's words first. */
 START_TEST(both_identities) {
     Certificate certificate;
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
 
     verify("ca.pem", (const char *[]){"gateway-other.pem", ""}, SEGW, NOW, &certificate, verdict);
     ck_assert_str_eq(verdict,
@@ -112,7 +112,7 @@ END_TEST
 /* A stranger's names go into a log line: nothing in them may end the line or fake another. */
 START_TEST(hostile_names) {
     Certificate certificate;
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
 
     verify("rsa-ca.pem", (const char *[]){"gateway-control.pem", ""}, SEGW, NOW, &certificate, verdict);
     for (const char *p = verdict; *p; p++)
@@ -125,7 +125,7 @@ START_TEST(chain_in_any_order_among_rubbish) {
     static const char *others[] = {"intermediate.pem", "unknown-ca.pem", "gateway-expired.pem", "not-ca.pem",
                                    "gateway-sha1.pem"};
     Certificate certificate;
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
 
     for (size_t turn = 0; turn < ARRAY_SIZE(others); turn++) {
         const char *chain[8] = {"gateway-intermediate.pem"};
@@ -142,7 +142,7 @@ START_TEST(unreadable_certificates) {
     _cleanup_(trust_store_freep) TrustStore *store = test_trust("ca.pem");
     TestChain chain =
         test_chain((const char *[]){"gateway.pem", "gateway-intermediate.pem", "intermediate.pem", ""});
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
     Certificate certificate, x;
 
     /* Every truncation, and every byte changed: never trusted, never read past the end. */
@@ -174,7 +174,7 @@ END_TEST
 START_TEST(expired_root_beside_a_good_one) {
     Blob good = test_file("ca.pem"), expired = test_file("expired-ca.pem"), both = {};
     TestChain chain = test_chain((const char *[]){"gateway.pem", "gateway-unknown.pem", ""});
-    char verdict[VERDICT_MAX] = "";
+    char verdict[ERROR_MAX_BYTES] = "";
     Certificate certificate;
     TrustStore *store;
 
@@ -209,7 +209,7 @@ START_TEST(clock) {
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Certificate certificate;
-        char verdict[VERDICT_MAX];
+        char verdict[ERROR_MAX_BYTES];
         int r = verify("ca.pem", (const char *[]){"gateway.pem", ""}, SEGW, cases[i].now * USEC_PER_SEC,
                        &certificate, verdict);
         ck_assert_msg(cases[i].text ? r != 0 && strstr(verdict, cases[i].text) : r == 0, "case %zu: %d %s", i,
@@ -270,7 +270,7 @@ START_TEST(credentials) {
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Blob certificate = test_file(cases[i].certificate), key = test_file(cases[i].key);
-        char error[VERDICT_MAX] = "";
+        char error[ERROR_MAX_BYTES] = "";
         Credential *credential = NULL;
         int r = credential_load(&credential, certificate.data, certificate.size, key.data, key.size, error);
         ck_assert_msg(r == cases[i].error && strstr(error, strempty(cases[i].text)), "%s, %s: %d \"%s\"",
@@ -294,7 +294,7 @@ START_TEST(trust_stores) {
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Blob b = test_file(cases[i].file);
-        char error[VERDICT_MAX] = "";
+        char error[ERROR_MAX_BYTES] = "";
         TrustStore *store = NULL;
         int r = trust_store_load(&store, b.data, b.size, error);
         ck_assert_msg(cases[i].text ? r == -EINVAL && strstr(error, cases[i].text) : r == 0, "%s: %d \"%s\"",

@@ -10,6 +10,7 @@
 #include "base/macro.h"
 #include "base/utf8.h"
 #include "config.h"
+#include "files.h"
 #include "suite.h"
 
 #define IDENTITY "[Identity]\nManufacturer=Example\nOUI=00A0BC\nProductClass=HeNB\nSerialNumber=000001\n"
@@ -21,13 +22,6 @@ static char dir[] = "/tmp/henb-config-XXXXXX";
 static char path[64];
 static Config config;
 static char error[ERROR_MAX_BYTES];
-
-static void file_write(const char *file, const char *text, size_t size) {
-    FILE *f = fopen(file, "we");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_uint_eq(fwrite(text, 1, size, f), size);
-    ck_assert_int_eq(fclose(f), 0);
-}
 
 static void directory_make(void) {
     if (*path)
@@ -44,7 +38,7 @@ static void directory_remove(void) {
 
 static int load(const char *text) {
     directory_make();
-    file_write(path, text, strlen(text));
+    file_write_text(path, text);
     memset(error, 0, sizeof error);
     return config_load(&config, path, error);
 }
@@ -55,7 +49,7 @@ static void dropin_write(const char *name, const char *text) {
     snprintf(file, sizeof file, "%s.d", path);
     mkdir(file, 0755);
     snprintf(file, sizeof file, "%s.d/%s", path, name);
-    file_write(file, text, strlen(text));
+    file_write_text(file, text);
 }
 
 /* *error* must be the configuration's path, then *rest*. */
@@ -352,11 +346,9 @@ END_TEST
 
 /* The example that is installed must be one: the defaults it shows in comments are those of the program. */
 START_TEST(example_is_right) {
-    char text[8192], commented[8192], *to = commented;
-    FILE *f = fopen(getenv("EXAMPLE_CONF"), "re");
-    ck_assert_ptr_nonnull(f);
-    text[fread(text, 1, sizeof text - 1, f)] = 0;
-    fclose(f);
+    _cleanup_free_ char *text = file_read(getenv("EXAMPLE_CONF"), NULL);
+    _cleanup_free_ char *commented = strdup(text);
+    char *to = commented;
     ck_assert_int_eq(load(text), -ENOENT);
     ck_assert_ptr_nonnull(strstr(error, "[Trust] CA=: cannot read \"/etc/henb-agent/ca.pem\""));
     const Config plain = config;

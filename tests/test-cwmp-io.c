@@ -367,12 +367,12 @@ START_TEST(a_socket_that_cannot_be_bound_does_not_connect) {
                   got.text);
 
     target.interface = NULL;
-    ck_assert_int_eq(address_parse("192.0.2.77", &target.source), 0);
+    target.source = address("192.0.2.77");
     ck_assert_int_eq(cwmp_io_open(io, &target), 0);
     post("x");
     ck_assert_int_lt(got.error, 0);
     ck_assert_msg(strstr(got.text, "cannot bind to 192.0.2.77: ") != NULL, "%s", got.text);
-    ck_assert_int_eq(address_parse("::1", &target.source), 0); /* of the other family */
+    target.source = address("::1"); /* of the other family */
     ck_assert_int_eq(cwmp_io_open(io, &target), 0);
     post("x");
     ck_assert_int_lt(got.error, 0);
@@ -391,7 +391,7 @@ START_TEST(a_bound_socket_shows_its_address) {
     Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
     CwmpIoTarget target = target_of(s, "hems.invalid", "127.0.0.1");
     target.interface = "lo";
-    ck_assert_int_eq(address_parse("127.0.0.2", &target.source), 0);
+    target.source = address("127.0.0.2");
     ck_assert_int_eq(cwmp_io_open(io, &target), 0);
     post("x");
     ck_assert_msg(got.error == 0, "%s", got.text);
@@ -456,7 +456,7 @@ START_TEST(targets_that_are_refused) {
     start();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         CwmpIoTarget target = {.url = cases[i].url};
-        ck_assert_int_eq(address_parse(cases[i].address, &target.address), 0);
+        target.address = address(cases[i].address);
         int r = cwmp_io_open(io, &target);
         ck_assert_msg(r == cases[i].error, "%s: %d", cases[i].url, r);
     }

@@ -374,10 +374,10 @@ START_TEST(random_bytes_sealed) {
                                                 payload_rekey_child,
                                                 payload_critical,
                                                 payload_unknown_notify};
-    TestRandom random;
+    uint64_t random;
 
     for (unsigned seed = 0; seed < 200; seed++) {
-        Madness madness = {test_rng(&random, seed), seed % 2};
+        Madness madness = {seeded_rng(&random, seed), seed % 2};
         Switches s = {.proposal = (uint8_t)(1 + seed % 2),
                       .unknown_payloads = seed % 3 == 0,
                       .mangle_inner = mutate_inner,

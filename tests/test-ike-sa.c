@@ -120,8 +120,8 @@ START_TEST(ipv6_outside_and_inside) {
     TestChain chain = test_chain((const char *[]){"gateway-address.pem", ""});
     _cleanup_(link_freep) Link *l = link_new(&s, NULL, 1);
 
-    ck_assert_int_eq(address_parse("2001:db8:2::9", &l->config.local), 0);
-    ck_assert_int_eq(address_parse("2001:db8::1", &l->config.remote), 0);
+    l->config.local = address("2001:db8:2::9");
+    l->config.remote = address("2001:db8::1");
     l->responder.local.address = l->config.remote;
     strcpy(l->config.identity, "2001:db8::1");
     l->responder.switches.chain = &chain;

@@ -130,7 +130,10 @@ START_TEST(values_of_each_type) {
         {MODEL_HOST, 0, 64, NULL, " segw.operator.example\n", "segw.operator.example"},
         {MODEL_HOST, 0, 64, NULL, "2001:db8::1", "2001:db8::1"},
         {MODEL_HOST, 0, 64, NULL, "", ""},
-        {MODEL_HOST, 0, 64, NULL, "segw_1-a.example.", "segw_1-a.example."},
+        {MODEL_HOST, 0, 64, NULL, "segw1-a.example", "segw1-a.example"},
+        {MODEL_HOST, 0, 64, NULL, "segw_1.example", NULL}, /* url.h says why */
+        {MODEL_HOST, 0, 64, NULL, "segw.example.", NULL},
+        {MODEL_HOST, 0, 64, NULL, "0.0.0.0", NULL},
         {MODEL_HOST, 0, 64, NULL, "192.0.2.300", NULL}, /* meant to be an address */
         {MODEL_HOST, 0, 64, NULL, "192.0.2", NULL},
         {MODEL_HOST, 0, 64, NULL, "a..b", NULL},
@@ -140,7 +143,7 @@ START_TEST(values_of_each_type) {
         {MODEL_HOST, 0, 64, NULL, "a b", NULL},
         {MODEL_HOST, 0, 64, NULL, "[2001:db8::1]", NULL},
         {MODEL_HOST, 0, 64, NULL, "host:36412", NULL},
-        {MODEL_HOST, 0, 9, NULL, "a.example.", NULL},
+        {MODEL_HOST, 0, 9, NULL, "ab.example", NULL},
         {MODEL_HOST_LIST, 0, 256, NULL, " mme1.example ,\n198.51.100.7,2001:db8::7",
          "mme1.example,198.51.100.7,2001:db8::7"},
         {MODEL_HOST_LIST, 0, 256, NULL, "", ""},
@@ -169,6 +172,7 @@ START_TEST(values_of_each_type) {
         {MODEL_URL, 1, 99, NULL, "http://[192.0.2.1]/", NULL},
         {MODEL_URL, 1, 99, NULL, "http://[2001:db8::1/", NULL},
         {MODEL_URL, 1, 99, NULL, "http://hems.example/a b", NULL},
+        {MODEL_URL, 1, 99, NULL, "http://hems.example/a#b", NULL},
         {MODEL_URL, 1, 20, NULL, "http://hems.example:7547/", NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -367,7 +371,7 @@ START_TEST(one_bad_wish_among_many_changes_nothing) {
         {PORT, FAULT_INVALID_VALUE, "out of range (0..65535)"},
         {LTE "OpState", FAULT_NOT_WRITABLE, "Attempt to set a non-writable parameter"},
         {"Device.Absent", FAULT_INVALID_NAME, "Invalid parameter name"},
-        {MS "URL", FAULT_INVALID_VALUE, "not an http or https URL"},
+        {MS "URL", FAULT_INVALID_VALUE, "a URL that is neither http: nor https:"},
         {LIST, FAULT_INVALID_ARGUMENTS, "named twice"},
         {LTE "AdminState", FAULT_INVALID_VALUE, "not a boolean"},
     };

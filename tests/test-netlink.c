@@ -34,12 +34,6 @@ static void namespace_enter(void) {
     } while (0)
 #define SILENT(command) ck_assert_str_eq(netns_output("%s", command), "")
 
-static Address address(const char *text) {
-    Address a;
-    ck_assert_int_eq(address_parse(text, &a), 0);
-    return a;
-}
-
 static Sad *sad_open(void) {
     Sad *sad;
     ck_assert_int_eq(sad_new(&sad, ID), 0);

@@ -6,20 +6,14 @@
 
 #include "base/macro.h"
 #include "discovery/procedure.h"
+#include "seeded.h"
 #include "suite.h"
 
 #define BUILD_DAY (1000 * USEC_PER_SEC)
 
 static uint64_t seed;
 
-static void fill(void *userdata, void *ret, size_t size) {
-    for (uint8_t *p = ret; size-- > 0;) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        *p++ = (uint8_t)(seed >> 33);
-    }
-}
-
-static const Rng rng = {.fill = fill};
+static const Rng rng = {.fill = seeded_fill, .userdata = &seed};
 static Moment now;
 static Procedure *p;
 

@@ -8,6 +8,7 @@
 #include "base/wire.h"
 #include "discovery/resolve-io.h"
 #include "status.h"
+#include "files.h"
 #include "suite.h"
 
 #define SHORT_TIMEOUT (50 * USEC_PER_MSEC)
@@ -71,7 +72,7 @@ static const struct {
 };
 
 typedef struct Asked {
-    char name[NAME_MAX_BYTES];
+    char name[HOST_MAX_BYTES];
     uint16_t type;
     Endpoint from;
     bool tcp;
@@ -108,7 +109,7 @@ static void name_read(Reader *r, char *ret) {
     for (uint8_t n; (n = reader_u8(r)) > 0;) {
         if (len > 0)
             ret[len++] = '.';
-        ck_assert_uint_lt(len + n, NAME_MAX_BYTES);
+        ck_assert_uint_lt(len + n, HOST_MAX_BYTES);
         reader_copy(r, ret + len, n);
         len += n;
     }
@@ -137,7 +138,7 @@ static void record_write(Writer *w, const char *owner, uint16_t type, uint32_t t
     if (type == TYPE_CNAME)
         name_write(w, value);
     else {
-        ck_assert_int_eq(address_parse(value, &a), 0);
+        a = address(value);
         writer_bytes(w, a.bytes, address_size(a.family));
     }
     writer_patch_u16(w, at, (uint16_t)(w->len - at - 2));
@@ -350,7 +351,7 @@ static ResolverConfig config_for(const char *server) {
         .port = port, .timeout = SHORT_TIMEOUT, .budget = SHORT_BUDGET, .grace = SHORT_TIMEOUT};
     if (server) {
         config.n_servers = 1;
-        ck_assert_int_eq(address_parse(server, &config.servers[0]), 0);
+        config.servers[0] = address(server);
     }
     return config;
 }
@@ -504,7 +505,7 @@ START_TEST(next_server_is_asked) {
     server_start();
     ResolverConfig config = config_for("127.0.0.3"); /* nothing listens there */
     config.n_servers = 2;
-    ck_assert_int_eq(address_parse("127.0.0.1", &config.servers[1]), 0);
+    config.servers[1] = address("127.0.0.1");
     ask_with(&config, "v4.example");
     check_addresses("192.0.2.1 192.0.2.2");
     config.n_servers = 1;
@@ -513,13 +514,6 @@ START_TEST(next_server_is_asked) {
     server_stop();
 }
 END_TEST
-
-static void file_write(const char *path, const char *text) {
-    FILE *f = fopen(path, "we");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_ge(fputs(text, f), 0);
-    ck_assert_int_eq(fclose(f), 0);
-}
 
 /* The public side without servers of its own: those of resolv.conf and nothing else of it, nothing of the
  * environment, nothing of the hosts file, and the file as it is when the question is asked. */
@@ -532,11 +526,11 @@ START_TEST(resolv_conf) {
     ResolverConfig config = config_for(NULL);
     config.resolv_conf = path;
     ck_assert_int_eq(resolver_new(&resolver, event, &config), 0);
-    file_write(path, "nameserver 127.0.0.3\n");
+    file_write_text(path, "nameserver 127.0.0.3\n");
     ask_resolver(resolver, "v4.example");
     check_failure(-ETIMEDOUT, "v4.example: no server answered; asked public DNS 127.0.0.3");
 
-    file_write(path, "nameserver 127.0.0.1\nsearch search.example\noptions ndots:5\n");
+    file_write_text(path, "nameserver 127.0.0.1\nsearch search.example\noptions ndots:5\n");
     ck_assert_int_eq(setenv("LOCALDOMAIN", "search.example", 1), 0);
     ck_assert_int_eq(setenv("RES_OPTIONS", "ndots:5", 1), 0);
     ask_resolver(resolver, "v4.example");
@@ -548,10 +542,10 @@ START_TEST(resolv_conf) {
     ask_resolver(resolver, "localhost");
     check_addresses("192.0.2.77");
 
-    file_write(path, "nameserver 127.0.0.1\n");
+    file_write_text(path, "nameserver 127.0.0.1\n");
     char aliases[] = "/tmp/henb-aliases-XXXXXX";
     close(mkstemp(aliases));
-    file_write(aliases, "segw segw.search.example\n");
+    file_write_text(aliases, "segw segw.search.example\n");
     ck_assert_int_eq(setenv("HOSTALIASES", aliases, 1), 0);
     ask_resolver(resolver, "segw");
     check_failure(-ENXIO, "segw: the name does not exist (NXDOMAIN); asked public DNS 127.0.0.1");
@@ -566,7 +560,7 @@ static ResolverConfig tunnel_config(const char *interface, const char *source) {
     config.interface = interface;
     if (source) {
         config.sources.n = 1;
-        ck_assert_int_eq(address_parse(source, &config.sources.items[0]), 0);
+        config.sources.items[0] = address(source);
     }
     return config;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <check.h>
 
-#include "cwmp-data.h"
+#include "base/macro.h"
 #include "cwmp/fault.h"
 #include "cwmp/rpc.h"
 #include "status.h"
+#include "files.h"
 #include "suite.h"
 
 static Model *model;
@@ -31,7 +32,7 @@ static SoapMessage answer_bytes(const char *data, size_t size, RpcEffect *effect
 
 static SoapMessage answer_file(const char *name, RpcEffect *effect, char **ret_text) {
     size_t size;
-    _cleanup_free_ char *data = data_read(name, &size);
+    _cleanup_free_ char *data = data_read("cwmp", name, &size);
     return answer_bytes(data, size, effect, ret_text);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <check.h>
 
-#include "cwmp-data.h"
+#include "base/macro.h"
 #include "cwmp/schedule.h"
+#include "seeded.h"
 #include "suite.h"
 
 #define URL_A "http://a.example/"

@@ -2,9 +2,11 @@
 /* The session engine against a scripted HeMS, on a clock of the test's. */
 #include <check.h>
 
-#include "cwmp-data.h"
+#include "base/macro.h"
 #include "cwmp/session.h"
 #include "status.h"
+#include "files.h"
+#include "seeded.h"
 #include "suite.h"
 
 #define URL "http://hems.example:7547/"
@@ -100,7 +102,7 @@ static void bench_text(Bench *b, unsigned status, const char *body) {
 
 static void bench_file(Bench *b, const char *name) {
     size_t size;
-    _cleanup_free_ char *data = data_read(name, &size);
+    _cleanup_free_ char *data = data_read("cwmp", name, &size);
     bench_answer(b, 200, "text/xml; charset=\"utf-8\"", data, size);
 }
 
@@ -456,7 +458,7 @@ START_TEST(random_answers_do_no_harm) {
         bench_file(&b, "informresponse-pretty.xml");
         for (size_t i = 0; i < 10 && b.end.kind != SESSION_ENDED; i++) {
             size_t size;
-            _cleanup_free_ char *data = data_read(files[rng_below(&rng, ARRAY_SIZE(files))], &size);
+            _cleanup_free_ char *data = data_read("cwmp", files[rng_below(&rng, ARRAY_SIZE(files))], &size);
             if (rng_below(&rng, 2))
                 data[rng_below(&rng, size)] = (char)rng_below(&rng, 256);
             bench_answer(&b, 200, "", data, size);

@@ -10,6 +10,7 @@
 
 #include "base/macro.h"
 #include "store/store.h"
+#include "files.h"
 #include "suite.h"
 
 static char directory[] = "/tmp/henb-test-store-XXXXXX";
@@ -153,20 +154,13 @@ START_TEST(a_killed_writer_leaves_a_whole_commit) {
 }
 END_TEST
 
-static void write_file(const char *data, size_t size) {
-    FILE *f = fopen(path, "we");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_uint_eq(fwrite(data, 1, size, f), size);
-    fclose(f);
-}
-
 START_TEST(files_that_are_no_store_are_refused_and_left_alone) {
     static const char garbage[8192] = "this is not a database, whatever its name says";
     Store *store;
     sqlite3 *db;
     char back[64];
     start();
-    write_file(garbage, sizeof garbage);
+    file_write(path, garbage, sizeof garbage);
     LOG_OF(ck_assert_int_eq(store_open(&store, path), -EBADMSG), path);
     LOG_OF(ck_assert_int_eq(store_open(&store, path), -EBADMSG), "move the file away");
     FILE *f = fopen(path, "re");

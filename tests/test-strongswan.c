@@ -181,7 +181,7 @@ static void auth_verifies(Capture *c, size_t i, const IkePayloads *payloads, con
     const IkePayload *id = need(payloads, i == 2 ? IKE_PAYLOAD_IDI : IKE_PAYLOAD_IDR);
     _cleanup_(trust_store_freep) TrustStore *trust = test_trust("ca.pem");
     uint8_t mac[PRF_SIZE_MAX], encoding, id_type, auth_method;
-    char verdict[VERDICT_MAX] = "";
+    char verdict[ERROR_MAX_BYTES] = "";
     Certificate certificate;
     Reader data, chain, name;
 

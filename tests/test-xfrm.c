@@ -19,12 +19,6 @@ typedef struct Bytes {
     uint8_t data[XFRM_MESSAGE_MAX];
 } Bytes;
 
-static Address address(const char *text) {
-    Address a;
-    ck_assert_int_eq(address_parse(text, &a), 0);
-    return a;
-}
-
 static TrafficSelector ts(const char *text, uint8_t prefix) {
     return (TrafficSelector){.address = address(text), .prefix = prefix, .port_max = 65535};
 }

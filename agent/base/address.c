@@ -44,6 +44,21 @@ bool address_is_unspecified(const Address *a) {
     return memcmp(a->bytes, zero, address_size(a->family)) == 0;
 }
 
+bool address_is_unicast(const Address *a) {
+    if (address_is_unspecified(a))
+        return false;
+    if (a->family == AF_INET)
+        return !IN_MULTICAST(ntohl(a->in.s_addr)) && a->in.s_addr != htonl(INADDR_BROADCAST);
+    return !IN6_IS_ADDR_MULTICAST(&a->in6);
+}
+
+const Address *address_list_find(const AddressList *list, int family) {
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].family == family)
+            return &list->items[i];
+    return NULL;
+}
+
 const char *address_format(const Address *a, char buf[static ADDRESS_STR_MAX]) {
     if (a->family == AF_UNSPEC || !inet_ntop(a->family, a->bytes, buf, ADDRESS_STR_MAX))
         buf[0] = 0;

@@ -32,6 +32,12 @@ typedef struct AddressList {
     Address items[ADDRESSES_MAX];
 } AddressList;
 
+/* The first one of *family*; NULL without one. */
+const Address *address_list_find(const AddressList *list, int family);
+
+/* Most servers one resolver asks. */
+#define DNS_SERVERS_MAX 8
+
 /* 4 or 16; 0 for none. */
 size_t address_size(int family);
 /* From network-order bytes, address_size(family) of them. */
@@ -41,6 +47,8 @@ int address_parse(const char *s, Address *ret);
 bool address_is_literal(const char *s);
 bool address_equal(const Address *a, const Address *b);
 bool address_is_unspecified(const Address *a);
+/* One host can have it: not unspecified, multicast, or 255.255.255.255. */
+bool address_is_unicast(const Address *a);
 /* Writes the literal to *buf* (ADDRESS_STR_MAX bytes) and returns it; "" for none. */
 const char *address_format(const Address *a, char buf[static ADDRESS_STR_MAX]);
 /* "192.0.2.1:500", "[2001:db8::1]:500"; *buf* has ENDPOINT_STR_MAX bytes. */

@@ -7,6 +7,8 @@
 
 #include "base/macro.h"
 
+#define ERROR_MAX_BYTES 512 /* one line that explains a failure, with its NUL */
+
 /* Lines less important than *level* (LOG_ERR .. LOG_DEBUG) are dropped. Default LOG_INFO. */
 void log_set_level(int level);
 int log_get_level(void);

@@ -2,110 +2,121 @@
 /* See url.h. */
 #include "base/url.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <strings.h>
 
 #include "base/address.h"
 #include "base/macro.h"
 
-#define LABEL_MAX       63
-#define NAME_MAX_LENGTH 253
+#define NAME_LENGTH_MAX  253 /* RFC 1035 2.3.4: 255 octets on the wire */
+#define LABEL_LENGTH_MAX 63
 
-bool host_name_is_valid(const char *name) {
-    size_t length = strlen(name), label = 0;
-    bool letters = false;
+static const struct {
+    const char *prefix;
+    bool tls;
+    uint16_t port;
+} schemes[] = {{"http://", false, 80}, {"https://", true, 443}};
 
-    if (length > 0 && name[length - 1] == '.')
-        length--;
-    if (length == 0 || length > NAME_MAX_LENGTH)
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool name_is_valid(const char *name) {
+    const size_t length = strlen(name);
+    size_t label = 0, digits = 0;
+
+    if (length == 0 || length > NAME_LENGTH_MAX)
         return false;
-    for (size_t i = 0; i <= length; i++) {
-        bool end = i == length || name[i] == '.';
-        if (end && (label == 0 || label > LABEL_MAX || name[i - 1] == '-'))
-            return false;
-        if (end) {
-            label = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] == '.') {
+            if (label == 0 || name[i - 1] == '-')
+                return false;
+            label = digits = 0;
             continue;
         }
-        if (!isascii(name[i]) || (!isalnum(name[i]) && name[i] != '-' && name[i] != '_') ||
-            (name[i] == '-' && label == 0))
+        if (!is_letter(name[i]) && !is_digit(name[i]) && !(name[i] == '-' && label > 0))
             return false;
-        letters |= !isdigit(name[i]);
-        label++;
+        if (++label > LABEL_LENGTH_MAX)
+            return false;
+        digits += is_digit(name[i]);
     }
-    return letters; /* digits and dots alone are a broken address */
+    return label > 0 && name[length - 1] != '-' && digits < label;
 }
 
-/* The port after a colon, or the default for "". -EINVAL. */
-static int port_parse(const char *s, size_t length, uint16_t otherwise, uint16_t *ret) {
-    unsigned long port = 0;
+bool host_is_valid(const char *host) {
+    Address address;
 
-    if (length == 0) {
-        *ret = otherwise;
-        return 0;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (!isascii(s[i]) || !isdigit(s[i]) || port > UINT16_MAX)
-            return -EINVAL;
-        port = port * 10 + (unsigned long)(s[i] - '0');
-    }
-    if (port == 0 || port > UINT16_MAX)
-        return -EINVAL;
-    *ret = (uint16_t)port;
-    return 0;
+    return address_parse(host, &address) == 0 ? address_is_unicast(&address) : name_is_valid(host);
 }
 
-int url_parse(const char *url, Url *ret) {
-    static const struct {
-        const char *scheme;
-        bool tls;
-        uint16_t port;
-    } schemes[] = {{"http://", false, 80}, {"https://", true, 443}};
-    const char *p = NULL;
+/* The port to the end of the authority; 0 if it is none. */
+static uint16_t port_parse(const char *s, const char *end) {
+    unsigned port = 0;
+
+    for (; s < end; s++) {
+        if (!is_digit(*s) || port > UINT16_MAX)
+            return 0;
+        port = port * 10 + (unsigned)(*s - '0');
+    }
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+/* RFC 3986 3.2 without userinfo. NULL, or what is wrong. */
+static const char *authority_parse(Url *u) {
+    static const char bad_host[] = "the host of the URL is not a name or address";
+    const char *host = u->authority, *end = NULL;
+    const bool brackets = *host == '[';
+
+    if (memchr(host, '@', (size_t)(u->path - host)))
+        return "a user name or password in the URL";
+    if (brackets)
+        host++;
+    end = memchr(host, brackets ? ']' : ':', (size_t)(u->path - host));
+    if (!end && !brackets)
+        end = u->path;
+    if (!end || (size_t)(end - host) >= sizeof u->host)
+        return bad_host;
+    memcpy(u->host, host, (size_t)(end - host));
+
+    const char *rest = end + brackets;
+    if (rest < u->path) {
+        if (*rest != ':')
+            return bad_host;
+        u->port = port_parse(rest + 1, u->path);
+        if (u->port == 0)
+            return "the port of the URL is not a number from 1 to 65535";
+    }
+    return host_is_valid(u->host) && brackets == !!strchr(u->host, ':') ? NULL : bad_host;
+}
+
+static int refuse(const char **why, const char *words, int error) {
+    if (why)
+        *why = words;
+    return error;
+}
+
+int url_parse(const char *url, Url *ret, const char **why) {
     Url u = {};
 
-    for (size_t i = 0; i < ARRAY_SIZE(schemes) && !p; i++)
-        if (strncasecmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) == 0) {
-            u.tls = schemes[i].tls;
-            u.port = schemes[i].port;
-            p = url + strlen(schemes[i].scheme);
-        }
-    if (!p)
-        return -EPROTONOSUPPORT;
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+        if (strncasecmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            u = (Url){
+                .tls = schemes[i].tls, .port = schemes[i].port, .authority = url + strlen(schemes[i].prefix)};
+    if (!u.authority)
+        return strstr(url, "://") ? refuse(why, "a URL that is neither http: nor https:", -EPROTONOSUPPORT)
+                                  : refuse(why, "not a URL", -EINVAL);
+    if (strlen(url) >= URL_MAX_BYTES)
+        return refuse(why, "too long", -EINVAL);
     for (const char *c = url; *c; c++)
-        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f || strchr("\"<>\\^`{|}", *c))
-            return -EINVAL;
-
-    size_t authority = strcspn(p, "/?#"), host;
-    if (memchr(p, '@', authority))
-        return -EINVAL;
-    bool bracketed = p[0] == '[';
-    if (bracketed) {
-        const char *close = memchr(p, ']', authority);
-        if (!close)
-            return -EINVAL;
-        host = (size_t)(close - ++p);
-        authority--;
-    } else {
-        const char *colon = memchr(p, ':', authority);
-        host = colon ? (size_t)(colon - p) : authority;
-    }
-    if (host == 0 || host >= sizeof u.host)
-        return -EINVAL;
-    memcpy(u.host, p, host);
-    Address address;
-    bool literal = address_parse(u.host, &address) == 0;
-    if (bracketed ? !literal || address.family != AF_INET6 : !literal && !host_name_is_valid(u.host))
-        return -EINVAL;
-
-    const char *rest = p + host + bracketed, *end = p + authority;
-    if (rest < end) {
-        if (*rest != ':')
-            return -EINVAL;
-        if (port_parse(rest + 1, (size_t)(end - rest - 1), u.port, &u.port) < 0)
-            return -EINVAL;
-    }
+        if (*c <= ' ' || *c >= 0x7f || strchr("\"#<>\\^`{|}", *c))
+            return refuse(why, "the URL holds a character that has no place in one", -EINVAL);
+    u.path = u.authority + strcspn(u.authority, "/?");
+    const char *wrong = authority_parse(&u);
+    if (wrong)
+        return refuse(why, wrong, -EINVAL);
     *ret = u;
     return 0;
 }

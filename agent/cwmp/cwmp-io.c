@@ -7,10 +7,10 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "base/url.h"
 
 struct CwmpIo {
     sd_event *event;
@@ -283,34 +283,17 @@ void cwmp_io_close(CwmpIo *io) {
     forget_answer(io);
 }
 
-/* What the URL says about itself; *address* must be its host if that is one. */
-static int check_url(const char *url, const Address *address) {
-    CURLU *parsed = curl_url();
-    char *scheme = NULL, *host = NULL, *user = NULL;
+/* A URL whose host is an address must not go elsewhere than it says. */
+static int check_url(const char *text, const Address *address) {
     Address literal;
-    int r = 0;
+    Url url;
 
-    if (!parsed)
-        return -ENOMEM;
-    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
-        curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-        r = -EINVAL;
-    else if (strcasecmp(scheme, "http") != 0)
-        r = -EPROTONOSUPPORT;
-    else if (curl_url_get(parsed, CURLUPART_USER, &user, 0) == CURLUE_OK)
-        r = -EINVAL;
-    if (r == 0) {
-        char *name = host[0] == '[' ? host + 1 : host;
-        name[strcspn(name, "]")] = 0;
-        if (address_parse(name, &literal) == 0 && !address_equal(&literal, address))
-            r = -EINVAL;
-    }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(user);
-    curl_url_cleanup(parsed);
-    return r;
+    int r = url_parse(text, &url, NULL);
+    if (r < 0)
+        return r;
+    if (url.tls)
+        return -EPROTONOSUPPORT;
+    return address_parse(url.host, &literal) == 0 && !address_equal(&literal, address) ? -EINVAL : 0;
 }
 
 /* Every transfer goes to *address*, whatever the URL's host: no resolver is ever asked. */

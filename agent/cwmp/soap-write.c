@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/macro.h"
+#include "base/utf8.h"
 #include "cwmp/soap.h"
 
 typedef struct Text {
@@ -44,43 +45,27 @@ static void text_format(Text *t, const char *format, ...) {
     text_add(t, buf, (size_t)n);
 }
 
-/* The bytes of the well-formed UTF-8 character at *s* (RFC 3629 4) if XML 1.0 (2.2) can carry it, else 0. */
-static size_t xml_character(const unsigned char *s) {
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t min;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+/* The bytes of the character at *s* if XML 1.0 (2.2) can carry it, else 0. */
+static size_t xml_character(const char *s) {
+    size_t size = utf8_sequence(s);
 
-    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        if ((s[0] & forms[i].mask) != forms[i].lead)
-            continue;
-        uint32_t c = s[0] & (unsigned char)~forms[i].mask;
-        for (size_t k = 1; k <= i; k++) {
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-            c = c << 6 | (s[k] & 0x3f);
-        }
-        bool carried = c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xd800) ||
-                       (c >= 0xe000 && c < 0xfffe) || (c >= 0x10000 && c < 0x110000);
-        return carried && c >= forms[i].min ? i + 1 : 0;
-    }
-    return 0;
+    if (size == 1 && (unsigned char)*s < ' ' && !strchr("\t\n\r", *s))
+        return 0;
+    return strncmp(s, "\xef\xbf\xbe", 3) == 0 || strncmp(s, "\xef\xbf\xbf", 3) == 0 ? 0 : size;
 }
 
 static void text_escaped(Text *t, const char *s) {
     /* A bare carriage return would be read as a line feed (XML 1.0 2.11). */
     static const char *const references[128] = {
         ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\r'] = "&#13;"};
-    const unsigned char *p = (const unsigned char *)strempty(s);
-
-    while (*p) {
-        size_t size = xml_character(p);
-        const char *reference = *p < 128 ? references[*p] : NULL;
+    for (s = strempty(s); *s;) {
+        size_t size = xml_character(s);
+        const char *reference = size == 1 ? references[(unsigned char)*s] : NULL;
         if (reference)
             text_add(t, reference, strlen(reference));
         else
-            text_add(t, (const char *)p, size);
-        p += MAX(size, (size_t)1);
+            text_add(t, s, size);
+        s += MAX(size, (size_t)1);
     }
 }
 

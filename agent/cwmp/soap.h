@@ -145,7 +145,7 @@ int soap_add_parameter_fault(SoapMessage *message, const SoapParameterFault *fau
 
 /* Reads one envelope into *ret*, which the caller clears after success. By namespace URI; any prefix, CDATA
  * and comments; no DTD, no entities but XML's five. 0; -EBADMSG: not XML, not SOAP or not CWMP; -E2BIG: a
- * limit above; -ENOMEM. On error writes one line for a person to *error* (ERROR_MAX_BYTES of status.h). A
+ * limit above; -ENOMEM. On error writes one line for a person to *error* (ERROR_MAX_BYTES). A
  * request that can be answered, though its arguments are wrong, is no error: see bad_arguments. */
 int soap_decode(const void *data, size_t size, SoapMessage *ret, char *error);
 

@@ -7,10 +7,8 @@
 #include <strings.h>
 
 #include "base/macro.h"
+#include "base/url.h"
 #include "cwmp/fault.h"
-
-#define HOST_NAME_MAX_BYTES 253 /* RFC 1035 2.3.4, without the final dot */
-#define LABEL_MAX_BYTES     63
 
 typedef struct Slice {
     const char *s;
@@ -116,43 +114,12 @@ static const char *check_enumeration(const ModelParameter *p, Slice text, char *
     return NULL;
 }
 
-static bool is_host_name(Slice text) {
-    size_t label = 0;
-    bool numeric = true; /* the last label: then it was meant to be an address */
-
-    if (text.n > 1 && text.s[text.n - 1] == '.')
-        text.n--;
-    if (text.n == 0 || text.n > HOST_NAME_MAX_BYTES)
-        return false;
-    for (size_t i = 0; i <= text.n; i++) {
-        char c = i < text.n ? text.s[i] : '.';
-        if (c == '.') {
-            if (label == 0 || label > LABEL_MAX_BYTES || text.s[i - 1] == '-')
-                return false;
-            label = 0;
-            continue;
-        }
-        if (label == 0)
-            numeric = true;
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        if (!letter && !is_digit(c) && !(c == '-' && label > 0))
-            return false;
-        numeric = numeric && is_digit(c);
-        label++;
-    }
-    return !numeric;
-}
-
-static bool is_address(Slice text) {
-    char literal[ADDRESS_STR_MAX] = "";
-    if (text.n >= sizeof literal)
-        return false;
-    memcpy(literal, text.s, text.n);
-    return address_is_literal(literal);
-}
-
 static bool is_host(Slice text) {
-    return is_address(text) || is_host_name(text);
+    char host[HOST_MAX_BYTES] = "";
+    if (text.n >= sizeof host)
+        return false;
+    memcpy(host, text.s, text.n);
+    return host_is_valid(host);
 }
 
 static const char *check_host(const ModelParameter *p, Slice text, char *out) {
@@ -184,50 +151,13 @@ static const char *check_items(const ModelParameter *p, Slice text, char *out) {
                                                                                                   : NULL;
 }
 
-static bool is_port(Slice text) {
-    unsigned v = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (!is_digit(text.s[i]) || v > UINT16_MAX)
-            return false;
-        v = v * 10 + (unsigned)(text.s[i] - '0');
-    }
-    return v > 0 && v <= UINT16_MAX;
-}
-
-/* RFC 3986 3.2 without userinfo: a password in a URL would end up in logs. */
-static bool is_authority(Slice text) {
-    bool bracket = text.n > 0 && text.s[0] == '[';
-    const char *end = bracket ? memchr(text.s, ']', text.n) : NULL;
-    Slice host = bracket ? (Slice){text.s + 1, end ? (size_t)(end - text.s - 1) : 0} : text;
-    Slice rest = end ? (Slice){end + 1, (size_t)(text.s + text.n - end - 1)} : (Slice){0};
-
-    if (!bracket) {
-        const char *colon = memchr(text.s, ':', text.n);
-        host.n = colon ? (size_t)(colon - text.s) : text.n;
-        rest = (Slice){text.s + host.n, text.n - host.n};
-    }
-    if (rest.n > 0 && (rest.s[0] != ':' || !is_port((Slice){rest.s + 1, rest.n - 1})))
-        return false;
-    return bracket ? is_address(host) && memchr(host.s, ':', host.n) : is_host(host);
-}
-
 static const char *check_url(const ModelParameter *p, Slice text, char *out) {
-    static const char *const schemes[] = {"http://", "https://"};
+    const char *wrong = check_string(p, text, out);
+    Url url;
 
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.s[i] <= 0x20 || text.s[i] == 0x7f)
-            return "not a URL";
-    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
-        size_t n = strlen(schemes[i]);
-        if (text.n <= n || strncasecmp(text.s, schemes[i], n) != 0)
-            continue;
-        Slice rest = {text.s + n, text.n - n};
-        size_t end = 0;
-        while (end < rest.n && !memchr("/?#", rest.s[end], 3))
-            end++;
-        return is_authority((Slice){rest.s, end}) ? check_string(p, text, out) : "not a URL with a host";
-    }
-    return text.n == 0 ? check_string(p, text, out) : "not an http or https URL";
+    if (!wrong && text.n > 0)
+        url_parse(out, &url, &wrong);
+    return wrong;
 }
 
 /* White space around a value means something in a string only (XML Schema part 2, 4.3.6). */

@@ -45,9 +45,9 @@ typedef enum ResolverSide {
 
 /* The way in of clause 5.1.2.2. */
 typedef struct ProcedureConfig {
-    char segw[NAME_MAX_BYTES];      /* Serving SeGW, name or address */
+    char segw[HOST_MAX_BYTES];      /* Serving SeGW, name or address */
     char hems_url[URL_MAX_BYTES];   /* Serving HeMS */
-    char hems_host[NAME_MAX_BYTES]; /* its host, name or address */
+    char hems_host[HOST_MAX_BYTES]; /* its host, name or address */
     usec_t built;                   /* Moment.real before this is not believed */
     S1Config s1;                    /* as stored: mode and AdminState until the HeMS says otherwise */
 } ProcedureConfig;

@@ -50,7 +50,7 @@ struct Record {
 struct Question {
     Question *next;
     Resolver *resolver;
-    char name[NAME_MAX_BYTES];
+    char name[HOST_MAX_BYTES];
     ResolverHandler handler;
     void *userdata;
     Address literal; /* AF_UNSPEC unless *name* is one */
@@ -75,10 +75,8 @@ struct Resolver {
 /* An address nobody can be reached at is no address of the name. */
 static void record_add(Record *record, const void *bytes, int ttl) {
     const Address a = address_from_bytes(record->type->family, bytes);
-    const bool multicast =
-        a.family == AF_INET ? IN_MULTICAST(ntohl(a.in.s_addr)) : IN6_IS_ADDR_MULTICAST(&a.in6);
 
-    if (address_is_unspecified(&a) || multicast || record->addresses.n == ADDRESSES_MAX)
+    if (!address_is_unicast(&a) || record->addresses.n == ADDRESSES_MAX)
         return;
     record->addresses.items[record->addresses.n++] = a;
     /* RFC 2181 8: a TTL with the top bit set is taken for zero. */
@@ -223,13 +221,6 @@ static void socket_state(void *userdata, int fd, int readable, int writable) {
         socket_watch(q, fd, events);
 }
 
-static const Address *source_for(const AddressList *sources, int family) {
-    for (size_t i = 0; i < sources->n; i++)
-        if (sources->items[i].family == family)
-            return &sources->items[i];
-    return NULL;
-}
-
 static int socket_bind(const Resolver *resolver, int fd) {
     struct sockaddr_storage ss;
     socklen_t size = sizeof(int);
@@ -239,7 +230,7 @@ static int socket_bind(const Resolver *resolver, int fd) {
                    (socklen_t)strlen(resolver->interface)) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
         return -errno;
-    const Address *source = source_for(&resolver->config.sources, family);
+    const Address *source = address_list_find(&resolver->config.sources, family);
     if (!source)
         return -EAFNOSUPPORT;
     size = endpoint_to_sockaddr(&(Endpoint){.address = *source}, &ss);
@@ -408,7 +399,7 @@ static int on_deliver(sd_event_source *source, void *userdata) {
 }
 
 static int channel_set_servers(ares_channel channel, const ResolverConfig *config) {
-    struct ares_addr_port_node nodes[RESOLVER_SERVERS_MAX] = {0};
+    struct ares_addr_port_node nodes[DNS_SERVERS_MAX] = {0};
 
     for (size_t i = 0; i < config->n_servers; i++) {
         nodes[i].next = i + 1 < config->n_servers ? &nodes[i + 1] : NULL;
@@ -483,7 +474,7 @@ static int question_start(Question *q) {
 int resolver_resolve(Resolver *resolver, const char *name, ResolverHandler handler, void *userdata) {
     _cleanup_(question_freep) Question *q = NULL;
 
-    if (strlen(name) >= NAME_MAX_BYTES || !*name)
+    if (strlen(name) >= HOST_MAX_BYTES || !*name)
         return -EINVAL;
     q = calloc(1, sizeof *q);
     if (!q)
@@ -505,7 +496,7 @@ int resolver_resolve(Resolver *resolver, const char *name, ResolverHandler handl
 int resolver_new(Resolver **ret, sd_event *event, const ResolverConfig *config) {
     _cleanup_(resolver_freep) Resolver *resolver = NULL;
 
-    assert(config->n_servers <= RESOLVER_SERVERS_MAX);
+    assert(config->n_servers <= DNS_SERVERS_MAX);
     assert(!config->interface || (config->n_servers > 0 && strlen(config->interface) < IFNAMSIZ));
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return -ENOMEM;

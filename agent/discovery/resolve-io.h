@@ -12,7 +12,6 @@
 
 typedef struct Resolver Resolver;
 
-#define RESOLVER_SERVERS_MAX 8
 /* Wait for a server's first answer; it doubles each time all servers have been asked. */
 #define RESOLVER_TIMEOUT (1 * USEC_PER_SEC)
 /* How often each server is asked. */
@@ -27,7 +26,7 @@ typedef struct ResolverConfig {
     /* Servers to ask, in order. None: those of /etc/resolv.conf, read anew for each question. Never none
      * together with an interface. */
     size_t n_servers;
-    Address servers[RESOLVER_SERVERS_MAX];
+    Address servers[DNS_SERVERS_MAX];
     /* Tunnel side: every socket is bound to this interface and to the address of the server's family in
      * *sources*; a bind that fails is a failed question. Public side: NULL. */
     const char *interface;

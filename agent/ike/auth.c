@@ -118,7 +118,7 @@ int auth_sign(const PrivateKey *key, HashSet peer_hashes, const struct iovec *oc
 }
 
 static int refuse(char *verdict, const char *text) {
-    snprintf(verdict, VERDICT_MAX, "%s", text);
+    snprintf(verdict, ERROR_MAX_BYTES, "%s", text);
     return IKE_NOTIFY_AUTHENTICATION_FAILED;
 }
 
@@ -153,6 +153,6 @@ int auth_verify(const Certificate *certificate, uint8_t method, Reader data, con
         return refuse(verdict, "AUTH uses a signature algorithm that is not accepted");
     }
     }
-    snprintf(verdict, VERDICT_MAX, "AUTH uses method %u, which is not accepted", method);
+    snprintf(verdict, ERROR_MAX_BYTES, "AUTH uses method %u, which is not accepted", method);
     return IKE_NOTIFY_AUTHENTICATION_FAILED;
 }

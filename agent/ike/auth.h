@@ -18,6 +18,6 @@ HashSet auth_hashes_decode(const uint8_t *data, size_t size);
  * after the method. 0; -ENOTSUP when this key can sign in no way the peer takes; -EIO. */
 int auth_sign(const PrivateKey *key, HashSet peer_hashes, const struct iovec *octets, size_t n,
               const Rng *rng, uint8_t *ret_method, uint8_t *ret, size_t *ret_size);
-/* Verifies the peer's. 0 or IKE_NOTIFY_AUTHENTICATION_FAILED with a line in *verdict* (VERDICT_MAX bytes). */
+/* Verifies the peer's. 0 or IKE_NOTIFY_AUTHENTICATION_FAILED with a line in *verdict* (ERROR_MAX_BYTES). */
 int auth_verify(const Certificate *certificate, uint8_t method, Reader data, const struct iovec *octets,
                 size_t n, char *verdict);

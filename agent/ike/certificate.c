@@ -18,7 +18,7 @@ static int fail(char *error, const char *format, ...) _printf_(2, 3);
 static int fail(char *error, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(error, VERDICT_MAX, format, ap);
+    vsnprintf(error, ERROR_MAX_BYTES, format, ap);
     va_end(ap);
     return -EINVAL;
 }
@@ -165,7 +165,7 @@ typedef struct Chain {
 } Chain;
 
 static int refuse(char *verdict, const Certificate *x, const char *what, const char *identity) {
-    snprintf(verdict, VERDICT_MAX, "certificate of %s: %s (expected identity: %s)",
+    snprintf(verdict, ERROR_MAX_BYTES, "certificate of %s: %s (expected identity: %s)",
              x509_format_names(x, (char[256]){0}, 256), what, identity);
     return IKE_NOTIFY_AUTHENTICATION_FAILED;
 }
@@ -255,7 +255,7 @@ static int chain_parse(const Reader *chain, size_t n, Chain *ret) {
 static int manager_verify(WOLFSSL_CERT_MANAGER *manager, const TrustStore *store, Chain *chain,
                           const char *identity, char *verdict) {
     const Certificate *leaf = &chain->certificates[0];
-    char why[VERDICT_MAX] = "";
+    char why[ERROR_MAX_BYTES] = "";
 
     for (size_t i = 0; i < store->n; i++)
         if (wolfSSL_CertManagerLoadCABuffer(manager, store->anchors[i].data, (long)store->anchors[i].size,
@@ -267,7 +267,7 @@ static int manager_verify(WOLFSSL_CERT_MANAGER *manager, const TrustStore *store
 
     r = wolfSSL_CertManagerVerifyBuffer(manager, leaf->der, (long)leaf->der_size, WOLFSSL_FILETYPE_ASN1);
     if (r == ASN_NO_SIGNER_E && why[0]) { /* the reason lies higher up */
-        memcpy(verdict, why, VERDICT_MAX);
+        memcpy(verdict, why, ERROR_MAX_BYTES);
         return IKE_NOTIFY_AUTHENTICATION_FAILED;
     }
     if (r != WOLFSSL_SUCCESS) {
@@ -293,7 +293,7 @@ int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, c
     if (!parsed)
         return -ENOMEM;
     if (chain_parse(chain, n, parsed) < 0) {
-        snprintf(verdict, VERDICT_MAX, "the gateway sent no readable certificate (expected identity: %s)",
+        snprintf(verdict, ERROR_MAX_BYTES, "the gateway sent no readable certificate (expected identity: %s)",
                  identity);
         return IKE_NOTIFY_AUTHENTICATION_FAILED;
     }

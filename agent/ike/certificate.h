@@ -3,13 +3,13 @@
  * 7296 3.6, RFC 4945, TS 33.310 6). */
 #pragma once
 
+#include "base/log.h"
+#include "base/url.h"
 #include "ike/crypto.h"
 #include "ike/x509.h"
 
-#define CHAIN_MAX    8 /* certificates of one chain, ours or the peer's */
-#define ANCHORS_MAX  32
-#define VERDICT_MAX  512
-#define IDENTITY_MAX 256
+#define CHAIN_MAX   8 /* certificates of one chain, ours or the peer's */
+#define ANCHORS_MAX 32
 
 typedef struct Blob {
     uint8_t *data;
@@ -23,7 +23,7 @@ typedef struct TrustStore {
     uint8_t key_hashes[ANCHORS_MAX][20]; /* SHA-1 of each root's public key, for CERTREQ (RFC 7296 3.7) */
 } TrustStore;
 
-/* From a PEM file's bytes. 0 or -EINVAL with a line in *error* (VERDICT_MAX bytes) that says what is wrong
+/* From a PEM file's bytes. 0 or -EINVAL with a line in *error* (ERROR_MAX_BYTES) that says what is wrong
  * with which certificate; -ENOMEM. */
 int trust_store_load(TrustStore **ret, const uint8_t *pem, size_t size, char *error);
 void trust_store_free(TrustStore *store);
@@ -32,8 +32,8 @@ DEFINE_CLEANUP(TrustStore, trust_store_free)
 /* What this box proves itself with. */
 typedef struct Credential {
     size_t n;
-    Blob chain[CHAIN_MAX];       /* DER, the box's own first */
-    char identity[IDENTITY_MAX]; /* its dNSName: IDi (TS 33.320 7.2.2) */
+    Blob chain[CHAIN_MAX];         /* DER, the box's own first */
+    char identity[HOST_MAX_BYTES]; /* its dNSName: IDi (TS 33.320 7.2.2) */
     PrivateKey *key;
 } Credential;
 
@@ -48,7 +48,7 @@ DEFINE_CLEANUP(Credential, credential_free)
  * useless. Checks signatures up to a root, validity at *now*, CA, keyCertSign and path length of every
  * issuer, hash strength, key usage, and that a subjectAltName is *identity*. An intermediate is trusted for
  * this one call, after its own check. 0 and the parsed end-entity certificate;
- * IKE_NOTIFY_AUTHENTICATION_FAILED with a line in *verdict* (VERDICT_MAX bytes) naming the check that failed
+ * IKE_NOTIFY_AUTHENTICATION_FAILED with a line in *verdict* (ERROR_MAX_BYTES) naming the check that failed
  * and both identities; -ENOMEM. */
 int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, const char *identity,
                        usec_t now, Certificate *ret, char *verdict);

@@ -12,7 +12,6 @@
 
 #define ACTIONS_MAX      8
 #define NONCE_SIZE       32
-#define ENDED_TEXT_MAX   (VERDICT_MAX + 128)
 #define REPLAY_WINDOW    128
 #define REQUEST_INIT_MAX 2048 /* a gateway's answer to IKE_SA_INIT that is longer is malformed to us */
 
@@ -80,7 +79,7 @@ struct IkeSa {
 
     IkeCounters counters;
     IkeEnd end;
-    char ended_text[ENDED_TEXT_MAX];
+    char ended_text[ERROR_MAX_BYTES];
     size_t n_actions;
     Queued actions[ACTIONS_MAX];
     uint8_t *handed_out;   /* data of the send that was taken last */
@@ -549,7 +548,7 @@ static int signed_octets(const IkeSa *sa, bool ours, const uint8_t *id, size_t i
 
 static int auth_write(IkeSa *sa, IkeWriter *m) {
     const Credential *c = sa->config.credential;
-    uint8_t id[4 + IDENTITY_MAX] = {IKE_ID_FQDN}, mac[PRF_SIZE_MAX], data[AUTH_MAX], method;
+    uint8_t id[4 + HOST_MAX_BYTES] = {IKE_ID_FQDN}, mac[PRF_SIZE_MAX], data[AUTH_MAX], method;
     size_t id_size = 4 + strlen(c->identity), size;
     struct iovec octets[3];
 
@@ -621,7 +620,7 @@ void ike_sa_spi(IkeSa *sa, Moment now, uint32_t spi) {
 
 /* TS 33.320 7.2.3, RFC 4945 3.1: what the gateway calls itself must stand in its certificate. */
 static bool id_matches(const Certificate *certificate, uint8_t type, Reader data) {
-    char name[IDENTITY_MAX];
+    char name[HOST_MAX_BYTES];
     Address a;
 
     switch (type) {
@@ -650,7 +649,7 @@ static int auth_check_peer(IkeSa *sa, Moment now, const IkePayloads *payloads, c
                            const IkePayload *auth) {
     Reader chain[CHAIN_MAX], id, data;
     uint8_t encoding, id_type, method, mac[PRF_SIZE_MAX];
-    char verdict[VERDICT_MAX];
+    char verdict[ERROR_MAX_BYTES];
     struct iovec octets[3];
     Certificate certificate;
     const IkePayload *p;
@@ -832,7 +831,7 @@ static void ike_sa_proceed(IkeSa *sa, Moment now) {
 
 /* The answer to our DELETE, or that none came: what ike_sa_refuse() said is the reason. */
 static void closing_done(IkeSa *sa) {
-    char text[ENDED_TEXT_MAX];
+    char text[ERROR_MAX_BYTES];
     memcpy(text, sa->ended_text, sizeof text);
     ike_sa_end(sa, sa->end, "%s", text);
 }

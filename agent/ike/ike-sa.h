@@ -23,9 +23,9 @@ typedef struct IkeSa IkeSa;
 #define IKE_MESSAGE_MAX 16384 /* of ours */
 
 typedef struct IkeConfig {
-    Address local, remote;       /* never unspecified */
-    char identity[IDENTITY_MAX]; /* what the gateway's certificate must carry */
-    const TrustStore *trust;     /* both must outlive the SA */
+    Address local, remote;         /* never unspecified */
+    char identity[HOST_MAX_BYTES]; /* what the gateway's certificate must carry */
+    const TrustStore *trust;       /* both must outlive the SA */
     const Credential *credential;
     Rng rng;
 } IkeConfig;

@@ -215,7 +215,7 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
     usec_t retry_after = action->retry_after;
     session_close(cpe);
     if (failed && !cpe->heard) {
-        report(cpe, (CpeReport){.type = CPE_UNREACHED, .text = text});
+        report(cpe, (CpeReport){.type = CPE_UNREACHED, .text = text, .silent = action->error == -ETIMEDOUT});
         return;
     }
     if (failed)

@@ -26,6 +26,7 @@ typedef struct CpeReport {
     const char *text;   /* what went wrong, one line */
     const S1Config *s1; /* ANSWERED: as that SetParameterValues left it; ENDED: as it stands */
     bool mme_set;       /* ANSWERED: it named the list or the port, not only mode or AdminState */
+    bool silent;        /* UNREACHED: there was no answer in time, not even a refusal */
 } CpeReport;
 
 typedef struct CpeConfig {

@@ -37,6 +37,8 @@ struct Manager {
 static void manager_run(Manager *m);
 
 static void tell(Manager *m, const ProcedureEvent *e) {
+    if (m->stopping)
+        return;
     procedure_event(m->procedure, clock_now(), e);
     manager_run(m);
 }
@@ -64,7 +66,10 @@ static void on_answer(void *userdata, const ResolverAnswer *answer) {
                 "the name has addresses of the other family only, for which the tunnel has no inner address";
     }
     m->asked = RESOLVER_NONE;
-    tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = text, .addresses = &list});
+    tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED,
+                              .text = text,
+                              .addresses = &list,
+                              .silent = answer->error == -ETIMEDOUT});
 }
 
 static int public_resolver_new(Manager *m) {
@@ -124,7 +129,9 @@ static void on_tunnel(void *userdata, const IkeConfiguration *configuration, con
     inside_forget(m);
     if (configuration) {
         m->inside = *configuration;
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .session_due = cpe_is_due(m->cpe)});
+        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP,
+                                  .addresses = &m->inside.addresses,
+                                  .session_due = cpe_is_due(m->cpe)});
     } else
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = text});
 }
@@ -165,7 +172,10 @@ static void on_cpe(void *userdata, const CpeReport *report) {
         [CPE_DUE] = EVENT_SESSION_DUE,
     };
     Manager *m = userdata;
-    ProcedureEvent e = {.type = events[report->type], .text = report->text, .mme_set = report->mme_set};
+    ProcedureEvent e = {.type = events[report->type],
+                        .text = report->text,
+                        .mme_set = report->mme_set,
+                        .silent = report->silent};
     S1Config s1;
 
     if (report->s1) {
@@ -229,7 +239,11 @@ static void publish(Manager *m, const ProcedureView *view) {
     snprintf(s->step, sizeof s->step, "%s", view->title);
     snprintf(s->clause, sizeof s->clause, "%s", view->clause);
     snprintf(s->last_error, sizeof s->last_error, "%s", view->last_error);
-    bus_publish(m->bus, s);
+    int r = bus_publish(m->bus, s);
+    if (r < 0) { /* a follower would keep what no longer holds: it hears of our end instead */
+        log_error("D-Bus: a change could not be told: %s", strerror(-r));
+        sd_event_exit(m->event, r);
+    }
 }
 
 /* Performs until the procedure asks for nothing more, then publishes what has become of it, once. */
@@ -268,7 +282,7 @@ static void on_network(void *userdata) {
         m->network = up;
         tell(m, &(ProcedureEvent){.type = up ? EVENT_NETWORK_UP : EVENT_NETWORK_DOWN});
     }
-    if (up)
+    if (up && !m->stopping)
         tunnel_uplink_changed(m->tunnel);
 }
 
@@ -345,12 +359,17 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
                              .id = config->interface_id,
                              .changed = on_network,
                              .userdata = m};
-    CpeConfig cpe = {
-        .event = event, .factory = config, .store = store, .rng = &m->rng, .report = on_cpe, .userdata = m};
-    int r = netlink_io_new(&m->netlink, event, &netlink);
+    CpeConfig cpe = {.event = event,
+                     .factory = config,
+                     .store = store,
+                     .rng = &m->rng,
+                     .report = on_cpe,
+                     .userdata = m}; /* The ports first: of two agents the second one stops here, before it
+                                        takes the first one's SAs for leftovers. */
+    int r = ike_io_new(&m->ike, event, on_datagram, m);
     if (r < 0)
         return r;
-    r = ike_io_new(&m->ike, event, on_datagram, m);
+    r = netlink_io_new(&m->netlink, event, &netlink);
     if (r < 0)
         return r;
     r = tunnel_make(m, trust, credential);

@@ -25,7 +25,6 @@ struct Tunnel {
     Association current;
     Association leaving; /* closed, its DELETE not answered yet */
     bool running;        /* tunnel_run() is on the stack */
-    bool up;
 };
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
@@ -118,8 +117,16 @@ static void on_child_up(Tunnel *t, Association *a, const IkeAction *action) {
              child->algorithms.aead ?: child->algorithms.encryption, child->algorithms.aead ? "" : " with ",
              child->algorithms.aead ? "" : child->algorithms.integrity, child->spi_in, child->spi_out,
              child->encapsulate ? ", in UDP (NAT on the way)" : "");
-    t->up = true;
     t->config.report(t->config.userdata, action->up.configuration, NULL);
+}
+
+/* The SA has its DELETE to bring home, the tunnel is gone now. */
+static void on_child_down(Tunnel *t, const IkeAction *action) {
+    char text[ERROR_MAX_BYTES];
+
+    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->current.remote), action->ended.text);
+    tunnel_close(t);
+    t->config.report(t->config.userdata, NULL, text);
 }
 
 static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
@@ -134,7 +141,6 @@ static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
             t->config.idle(t->config.userdata);
         return;
     }
-    t->up = false;
     t->config.report(t->config.userdata, NULL, text);
 }
 
@@ -153,6 +159,10 @@ static void perform(Tunnel *t, Association *a, const IkeAction *action) {
     case IKE_CHILD_UP:
         if (a == &t->current)
             on_child_up(t, a, action);
+        return;
+    case IKE_CHILD_DOWN:
+        if (a == &t->current)
+            on_child_down(t, action);
         return;
     case IKE_ENDED:
         on_ended(t, a, action);
@@ -222,7 +232,6 @@ void tunnel_close(Tunnel *t) {
     if (!t->current.sa)
         return;
     association_uninstall(t, &t->current);
-    t->up = false;
     /* One DELETE at a time is waited for; of two in a row the older had its chance. */
     association_drop(t, &t->leaving);
     t->leaving = t->current;
@@ -239,12 +248,13 @@ void tunnel_input(Tunnel *t, uint8_t *datagram, size_t size, const Endpoint *fro
     Association *each[] = {&t->leaving, &t->current};
     Reader r = reader_new(datagram, size);
     uint64_t spi_i = reader_u64(&r);
+    Association *to = t->current.sa ? &t->current : &t->leaving; /* what is nobody's is counted there */
 
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-        if (each[i]->sa && ike_sa_spi_i(each[i]->sa) == spi_i) {
-            ike_sa_input(each[i]->sa, clock_now(), datagram, size, from);
-            break;
-        }
+        if (each[i]->sa && ike_sa_spi_i(each[i]->sa) == spi_i)
+            to = each[i];
+    if (to->sa)
+        ike_sa_input(to->sa, clock_now(), datagram, size, from);
     tunnel_run(t);
 }
 
@@ -259,6 +269,7 @@ void tunnel_uplink_changed(Tunnel *t) {
     char text[128];
     snprintf(text, sizeof text, "the uplink's address is %s now, no longer %s", ADDRESS_STR(&now),
              ADDRESS_STR(&t->current.local));
-    tunnel_close(t);
+    association_drop(
+        t, &t->current); /* no DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up */
     t->config.report(t->config.userdata, NULL, text);
 }

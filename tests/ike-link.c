@@ -109,6 +109,12 @@ void link_drain(Link *l) {
             l->child = *a.up.child;
             l->configuration = *a.up.configuration;
             break;
+        case IKE_CHILD_DOWN:
+            ck_assert_uint_eq(l->ups, l->downs + 1);
+            l->downs++;
+            l->down_at = l->now.mono;
+            snprintf(l->text, sizeof l->text, "%s", a.ended.text);
+            break;
         case IKE_ENDED:
             l->ends++;
             l->end = a.ended.end;

@@ -54,8 +54,8 @@ struct Link {
     size_t n_flights, n_sent;
     Flight flights[LINK_FLIGHTS_MAX];
     Sent sent[LINK_SENT_MAX];
-
-    unsigned ups, ends;
+    unsigned ups, downs, ends;
+    usec_t down_at;
     ChildSa child;
     IkeConfiguration configuration;
     IkeEnd end;

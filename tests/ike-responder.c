@@ -440,7 +440,9 @@ static void ts_write(Responder *r, IkeWriter *m) {
     TrafficSelector ts = {.port_max = UINT16_MAX};
 
     ck_assert_int_eq(address_parse(local, &ts.address), 0);
-    ts.prefix = (uint8_t)(8 * address_size(ts.address.family));
+    ts.prefix = r->switches.ts_wide ? 0 : (uint8_t)(8 * address_size(ts.address.family));
+    if (r->switches.ts_wide)
+        ts.address = (Address){.family = ts.address.family};
     ike_ts_write(m, IKE_PAYLOAD_TSI, &ts, 1);
     ts.address = (Address){.family = ts.address.family};
     ts.prefix = 0;

@@ -57,6 +57,7 @@ typedef struct Switches {
     bool no_cp;
     const char *inner[3];           /* addresses, default 10.1.0.7 */
     const char *ts_local;           /* else the first inner address */
+    bool ts_wide;                   /* TSi is everything */
     bool ts_odd;                    /* a remote range that is no prefix */
     uint8_t esp_proposal;           /* as above */
     bool esp_zero_spi, esp_foreign; /* a reserved SPI; an algorithm not offered */

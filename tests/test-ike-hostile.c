@@ -49,6 +49,7 @@ START_TEST(gateway_deletes_the_child_sa) {
     gateway_asks(l, IKE_EXCHANGE_INFORMATIONAL, payload_delete_child);
     ck_assert(l->responder.answered);
     ck_assert_uint_eq(l->responder.deletes_child, 1); /* our half of the pair, in the answer */
+    ck_assert_uint_eq(l->downs, 1);                   /* told at once, not after the DELETE's answer */
     link_run(l, USEC_NEVER);
     ck_assert_uint_eq(l->end, IKE_END_DELETED);
     CONTAINS(l->text, "Child SA");

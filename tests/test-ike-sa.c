@@ -447,6 +447,18 @@ START_TEST(wrong_auth_answers) {
 }
 END_TEST
 
+/* However wide TSi is, only the inner address is let in: the box has others. */
+START_TEST(a_wide_tsi_is_narrowed) {
+    static const Switches wide = {.ts_wide = true};
+    _cleanup_(link_freep) Link *l = link_new(&wide, NULL, 1);
+    ck_assert(link_establish(l));
+    ck_assert_uint_eq(l->child.n_local_ts, 1);
+    ck_assert_str_eq(ADDRESS_STR(&l->child.local_ts[0].address), "10.1.0.7");
+    ck_assert_uint_eq(l->child.local_ts[0].prefix, 32);
+    ck_assert_uint_eq(l->child.remote_ts[0].prefix, 0);
+}
+END_TEST
+
 START_TEST(untrusted_gateways) {
     static const struct {
         const char *chain[4], *text;
@@ -624,7 +636,7 @@ END_TEST
 SUITE("ike-sa", plain_handshake, every_suite, every_key, without_rfc7427, ipv6_outside_and_inside,
       tolerates_the_future, cookies_and_groups, cookies_for_ever, groups_for_ever, group_not_offered,
       each_message_lost, dead_gateway, dead_after_init, everything_threefold, copy_of_invalid_ke,
-      forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers, untrusted_gateways,
-      identities, no_spi_from_the_kernel, close_before_init_is_answered, close_before_the_kernel_answers,
-      close_while_auth_is_under_way, close_established, close_with_a_silent_gateway, close_during_liveness,
-      liveness)
+      forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers,
+      a_wide_tsi_is_narrowed, untrusted_gateways, identities, no_spi_from_the_kernel,
+      close_before_init_is_answered, close_before_the_kernel_answers, close_while_auth_is_under_way,
+      close_established, close_with_a_silent_gateway, close_during_liveness, liveness)

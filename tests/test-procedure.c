@@ -36,7 +36,14 @@ static AddressList addresses(size_t n) {
 }
 
 static void event(ProcedureEventType type) {
-    procedure_event(p, now, &(ProcedureEvent){.type = type, .session_due = true});
+    AddressList inside = {.n = 1, .items = {{.family = AF_INET}}};
+    procedure_event(p, now, &(ProcedureEvent){.type = type, .addresses = &inside, .session_due = true});
+}
+
+static void tunnel_up(int family, bool session_due) {
+    AddressList inside = {.n = 1, .items = {{.family = family}}};
+    procedure_event(
+        p, now, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &inside, .session_due = session_due});
 }
 
 static void failure(ProcedureEventType type, const char *text) {
@@ -346,6 +353,95 @@ START_TEST(mode_and_lock_alone_do_not_confirm_old_mmes) {
 }
 END_TEST
 
+/* A later SetParameterValues of the same session says the lock's last word, whatever the MMEs' names do
+ * meanwhile. */
+START_TEST(the_lock_after_the_list_is_not_lost) {
+    setup("segw.example", "hems.example");
+    to_session();
+    event(EVENT_SESSION_ACCEPTED);
+    S1Config s1 = mmes("mme.example", NULL);
+    s1.admin_state = false;
+    with_mme(EVENT_SESSION_ANSWERED, s1);
+    expect_action(ACTION_RESOLVE);
+    failure(EVENT_RESOLVED, "silent");
+    expect_state(AGENT_RETRYING, STEP_WAIT_MME);
+    s1.admin_state = true;
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_SESSION_ANSWERED, .s1 = &s1});
+    expect_action(ACTION_RESOLVE);
+    with_mme(EVENT_SESSION_ENDED, s1);
+    resolved(1);
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    ck_assert(procedure_view(p).s1->admin_state);
+}
+END_TEST
+
+START_TEST(a_name_that_was_open_is_asked_for_in_the_next_tunnel) {
+    setup("segw.example", "hems.example");
+    to_session();
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ANSWERED, mmes("mme.example", NULL));
+    expect_action(ACTION_RESOLVE);
+    failure(EVENT_RESOLVED, "silent");
+    with_mme(EVENT_SESSION_ENDED, mmes("mme.example", NULL));
+    failure(EVENT_TUNNEL_DOWN, "the SeGW restarts");
+    now.mono = procedure_deadline(p);
+    procedure_tick(p, now);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET, false);
+    ck_assert_str_eq(expect_action(ACTION_RESOLVE).name, "mme.example");
+}
+END_TEST
+
+START_TEST(a_published_mme_stays_when_its_name_fails_later) {
+    setup("segw.example", "hems.example");
+    to_session();
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ANSWERED, mmes("mme.example", "10.0.0.21"));
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    with_mme(EVENT_SESSION_ENDED, mmes("mme.example", "10.0.0.21"));
+    event(EVENT_SESSION_DUE);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_SESSION);
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ENDED, mmes("mme.example", "10.0.0.21"));
+    expect_action(ACTION_RESOLVE);
+    failure(EVENT_RESOLVED, "silent");
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.n, 2);
+}
+END_TEST
+
+START_TEST(a_literal_of_the_other_family_is_not_published_again) {
+    to_registered();
+    failure(EVENT_TUNNEL_DOWN, "gone");
+    now.mono = procedure_deadline(p);
+    procedure_tick(p, now);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET6, false);
+    ck_assert_str_eq(expect_action(ACTION_RESOLVE).name, "10.0.0.20"); /* which the private side refuses */
+}
+END_TEST
+
+START_TEST(a_tunnel_in_which_nobody_answers_is_built_anew) {
+    to_registered();
+    with_mme(EVENT_SESSION_ENDED, mmes("10.0.0.20", NULL));
+    for (unsigned round = 1; round <= PROCEDURE_SILENT_ROUNDS; round++) {
+        event(EVENT_SESSION_DUE);
+        expect_action(ACTION_RESOLVE);
+        procedure_event(p, now,
+                        &(ProcedureEvent){.type = EVENT_RESOLVED, .text = "no answer", .silent = true});
+        expect_action(round < PROCEDURE_SILENT_ROUNDS ? ACTION_SESSION_MISSED : ACTION_TUNNEL_CLOSE);
+    }
+    expect_state(AGENT_RETRYING, STEP_WAIT);
+}
+END_TEST
+
 START_TEST(tunnel_that_comes_back_carries_on) {
     to_registered();
     with_mme(EVENT_SESSION_ENDED, mmes("10.0.0.20", NULL));
@@ -357,7 +453,7 @@ START_TEST(tunnel_that_comes_back_carries_on) {
     expect_action(ACTION_RESOLVE);
     resolved(1);
     expect_action(ACTION_TUNNEL);
-    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_TUNNEL_UP});
+    tunnel_up(AF_INET, false);
     expect_nothing(); /* no session without an event */
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
     ck_assert(procedure_view(p).waits_for_session);
@@ -374,7 +470,7 @@ START_TEST(tunnel_that_comes_back_keeps_the_retry_wait) {
     expect_action(ACTION_RESOLVE);
     resolved(1);
     expect_action(ACTION_TUNNEL);
-    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .session_due = false});
+    tunnel_up(AF_INET, false);
     expect_nothing();
     expect_state(AGENT_RETRYING, STEP_WAIT_SESSION);
 }
@@ -560,7 +656,9 @@ SUITE("procedure", way_of_5_1_2_2_by_names, addresses_skip_every_question,
       private_dns_that_fails_costs_the_tunnel, failed_session_waits_for_cwmp,
       session_that_breaks_before_its_answer_publishes_nothing, no_mme_is_a_state_of_its_own,
       later_trouble_does_not_take_the_registration_back, new_mme_replaces_the_old_without_a_gap,
-      mode_and_lock_alone_do_not_confirm_old_mmes, tunnel_that_comes_back_carries_on,
-      tunnel_that_comes_back_keeps_the_retry_wait, names_of_mmes_that_fail,
+      mode_and_lock_alone_do_not_confirm_old_mmes, the_lock_after_the_list_is_not_lost,
+      a_name_that_was_open_is_asked_for_in_the_next_tunnel, a_published_mme_stays_when_its_name_fails_later,
+      a_literal_of_the_other_family_is_not_published_again, a_tunnel_in_which_nobody_answers_is_built_anew,
+      tunnel_that_comes_back_carries_on, tunnel_that_comes_back_keeps_the_retry_wait, names_of_mmes_that_fail,
       lost_tunnel_takes_the_mme_and_starts_over, network_that_goes_and_comes,
       random_walks_hold_the_invariants)

@@ -28,8 +28,9 @@ struct Procedure {
     size_t candidate_index;
     S1Config s1; /* published */
     Outcome outcome;
-    bool confirmed;        /* 5.1.3 was gone through since the start: *candidate* is the HeMS's word */
+    bool confirmed;        /* *candidate* is the HeMS's word since the start, not what was stored before */
     unsigned failures;     /* of the whole way, in a row */
+    unsigned silent;       /* rounds in which nothing inside answered, in a row */
     unsigned mme_failures; /* questions for the candidate's names that left one open, in a row */
     usec_t deadline;
     char last_error[ERROR_MAX_BYTES];
@@ -145,7 +146,6 @@ static void registered_do(Procedure *p, Moment now) {
     for (size_t i = 0; i < mme->n; i++)
         if (mme->items[i].addresses.n > 0)
             p->s1.mme.items[p->s1.mme.n++] = mme->items[i];
-    p->confirmed = true;
     p->failures = 0;
     if (p->s1.mme.n < mme->n)
         wait_set(p, now, &p->mme_failures);
@@ -244,10 +244,13 @@ static void tunnel_forget(Procedure *p, bool close) {
  * where no mere session failed; a registration that stands is not taken back for a later session. */
 static void step_failed(Procedure *p, Moment now, const char *text) {
     ProcedureStep on_failure = table[p->step].on_failure;
-
     error_set(p, text);
     p->failed = p->step;
-    if (on_failure == STEP_WAIT && p->outcome != OUTCOME_NONE) {
+    if (p->tunnel && p->silent >= PROCEDURE_SILENT_ROUNDS) {
+        error_set(p, "nothing inside the tunnel answers: building it anew");
+        tunnel_forget(p, true);
+        on_failure = STEP_WAIT;
+    } else if (on_failure == STEP_WAIT && p->outcome != OUTCOME_NONE) {
         push(p, (ProcedureAction){.type = ACTION_SESSION_MISSED});
         on_failure = STEP_WAIT_SESSION;
     } else if (on_failure == STEP_WAIT && p->tunnel)
@@ -271,12 +274,20 @@ static void on_network(Procedure *p, Moment now, bool up) {
     }
 }
 
+/* What was published of a name stays good until DNS says something else. */
+static void mme_keep(Procedure *p) {
+    Mme *mme = &p->candidate.mme.items[p->candidate_index];
+    for (size_t i = 0; i < p->s1.mme.n; i++)
+        if (streq(p->s1.mme.items[i].entry, mme->entry))
+            mme->addresses = p->s1.mme.items[i].addresses;
+}
+
 static void on_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
     if (p->step == STEP_MME_DNS) {
-        /* One name that does not resolve must not cost the others. */
-        if (e->text)
+        /* One name that does not resolve must not cost the others. */ if (e->text) {
             error_set(p, e->text);
-        else
+            mme_keep(p);
+        } else
             p->candidate.mme.items[p->candidate_index].addresses = *e->addresses;
         p->candidate_index++;
         if (!mme_dns_skip(p, now))
@@ -288,6 +299,8 @@ static void on_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
         return;
     }
     if (e->text) {
+        if (p->tunnel && e->silent)
+            p->silent++;
         step_failed(p, now, e->text);
         return;
     }
@@ -314,6 +327,7 @@ static void on_tunnel_down(Procedure *p, Moment now, const char *text) {
 static void on_s1(Procedure *p, Moment now, const S1Config *s1, const char *cause) {
     p->candidate = *s1;
     p->candidate_index = 0;
+    p->confirmed = true;
     p->mme_failures = 0;
     p->s1.admin_state &= s1->admin_state;
     if (s1->mme.n == 0)
@@ -324,16 +338,19 @@ static void on_s1(Procedure *p, Moment now, const S1Config *s1, const char *caus
 
 /* A tunnel that came back carries on where the HeMS left the box: no session without an event that calls for
  * one, and none before CWMP's retry wait is over. Names are asked for again. */
-static void on_tunnel_up(Procedure *p, Moment now, bool session_due) {
+static void on_tunnel_up(Procedure *p, Moment now, const ProcedureEvent *e) {
     p->tunnel = true;
+    p->silent = 0;
     if (!p->confirmed) {
-        step_set(p, now, session_due ? STEP_HEMS_DNS : STEP_WAIT_SESSION, "tunnel is up");
+        step_set(p, now, e->session_due ? STEP_HEMS_DNS : STEP_WAIT_SESSION, "tunnel is up");
         return;
     }
     S1Config s1 = p->candidate;
-    for (size_t i = 0; i < s1.mme.n; i++)
-        if (!address_is_literal(s1.mme.items[i].entry))
-            s1.mme.items[i].addresses.n = 0;
+    for (size_t i = 0; i < s1.mme.n; i++) {
+        AddressList *list = &s1.mme.items[i].addresses;
+        if (!literal(s1.mme.items[i].entry, list) || !address_list_find(e->addresses, list->items[0].family))
+            list->n = 0;
+    }
     on_s1(p, now, &s1, "tunnel is back");
 }
 
@@ -355,16 +372,17 @@ static void on_session_ended(Procedure *p, Moment now, const ProcedureEvent *e) 
 }
 
 /* TR-069 3.2.1.1: each address of the HeMS once; a failure is counted when none was to be had. */
-static void on_session_unreached(Procedure *p, Moment now, const char *text) {
+static void on_session_unreached(Procedure *p, Moment now, const ProcedureEvent *e) {
     p->session = false;
     if (p->step == STEP_INFORM && p->hems_index + 1 < p->hems.n) {
-        error_set(p, text);
+        error_set(p, e->text);
         p->hems_index++;
         step_set(p, now, STEP_INFORM, "next address");
         return;
     }
     push(p, (ProcedureAction){.type = ACTION_SESSION_MISSED});
-    step_failed(p, now, text);
+    p->silent = e->silent ? p->silent + 1 : 0;
+    step_failed(p, now, e->text);
 }
 
 static bool waits_for_session(const Procedure *p) {
@@ -387,19 +405,20 @@ void procedure_event(Procedure *p, Moment now, const ProcedureEvent *e) {
         return;
     case EVENT_TUNNEL_UP:
         if (p->step == STEP_TUNNEL)
-            on_tunnel_up(p, now, e->session_due);
+            on_tunnel_up(p, now, e);
         return;
     case EVENT_TUNNEL_DOWN:
         on_tunnel_down(p, now, e->text);
         return;
     case EVENT_SESSION_ACCEPTED:
+        p->silent = 0;
         if (p->step == STEP_INFORM)
             step_set(p, now, STEP_MME, "InformResponse");
         return;
     case EVENT_SESSION_ANSWERED:
         /* Mode and AdminState alone say nothing about the MMEs of before: those wait for the session's end.
          */
-        if (p->session && (e->mme_set || p->outcome == OUTCOME_REGISTERED))
+        if (p->session && (e->mme_set || p->confirmed))
             on_s1(p, now, e->s1, "SetParameterValues");
         return;
     case EVENT_SESSION_ENDED:
@@ -408,7 +427,7 @@ void procedure_event(Procedure *p, Moment now, const ProcedureEvent *e) {
         return;
     case EVENT_SESSION_UNREACHED:
         if (p->session)
-            on_session_unreached(p, now, e->text);
+            on_session_unreached(p, now, e);
         return;
     case EVENT_SESSION_DUE:
         if (waits_for_session(p))

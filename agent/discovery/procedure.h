@@ -16,6 +16,9 @@ typedef struct Procedure Procedure;
  * each failure in a row, up to [320 s, 640 s]. */
 #define PROCEDURE_WAIT_FIRST (5 * USEC_PER_SEC)
 #define PROCEDURE_DOUBLINGS  6
+/* After so many rounds in a row in which nothing inside the tunnel answered, the tunnel is taken for dead
+ * though IKE lives (ESP lost on the way, SAs gone from the kernel): it is built anew. */
+#define PROCEDURE_SILENT_ROUNDS 3
 /* How often the clock is looked at while it stands before the day this program was built. */
 #define PROCEDURE_CLOCK_POLL (1 * USEC_PER_SEC)
 
@@ -57,7 +60,7 @@ typedef enum ProcedureEventType {
     EVENT_NETWORK_UP, /* an address and a default route */
     EVENT_NETWORK_DOWN,
     EVENT_RESOLVED,          /* answer to ACTION_RESOLVE: addresses, or a text */
-    EVENT_TUNNEL_UP,         /* answer to ACTION_TUNNEL: *session_due*; or */
+    EVENT_TUNNEL_UP,         /* answer to ACTION_TUNNEL: *addresses* inside, *session_due*; or */
     EVENT_TUNNEL_DOWN,       /* it failed, or an established one is gone: text */
     EVENT_SESSION_ACCEPTED,  /* InformResponse */
     EVENT_SESSION_ANSWERED,  /* the HTTP answer to the POST that answered a SetParameterValues of S1
@@ -70,10 +73,11 @@ typedef enum ProcedureEventType {
 typedef struct ProcedureEvent {
     ProcedureEventType type;
     const char *text;             /* NULL: went well */
-    const AddressList *addresses; /* EVENT_RESOLVED */
-    const S1Config *s1;           /* EVENT_SESSION_ANSWERED, _ENDED; literals with, names without addresses */
-    bool mme_set;                 /* EVENT_SESSION_ANSWERED: the MMEs themselves were set */
-    bool session_due;             /* EVENT_TUNNEL_UP: CWMP's schedule wants a session now */
+    const AddressList *addresses; /* EVENT_RESOLVED, EVENT_TUNNEL_UP */
+    bool silent;        /* EVENT_RESOLVED, EVENT_SESSION_UNREACHED with a text: nobody answered in time */
+    const S1Config *s1; /* EVENT_SESSION_ANSWERED, _ENDED; literals with, names without addresses */
+    bool mme_set;       /* EVENT_SESSION_ANSWERED: the MMEs themselves were set */
+    bool session_due;   /* EVENT_TUNNEL_UP: CWMP's schedule wants a session now */
 } ProcedureEvent;
 
 typedef enum ProcedureActionType {

@@ -49,7 +49,7 @@ static int socket_bypass(int fd, int family) {
         int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
         int option = family == AF_INET ? IP_XFRM_POLICY : IPV6_XFRM_POLICY;
         if (setsockopt(fd, level, option, &policy, sizeof policy) < 0)
-            return -errno;
+            return errno == ENOPROTOOPT ? -EOPNOTSUPP : -errno;
     }
     return 0;
 }
@@ -119,8 +119,9 @@ int ike_io_new(IkeIo **ret, sd_event *event, IkeIoHandler handler, void *userdat
         if (fd == -EAFNOSUPPORT && s->family == AF_INET6)
             continue;
         if (fd < 0) {
-            log_error("UDP port %u for IKE over IPv%c: %s", s->port, s->family == AF_INET ? '4' : '6',
-                      strerror(-fd));
+            log_error("UDP port %u for IKE over IPv%c: %s%s", s->port, s->family == AF_INET ? '4' : '6',
+                      strerror(-fd),
+                      fd == -EOPNOTSUPP ? " (the kernel lacks CONFIG_XFRM or CONFIG_XFRM_USER)" : "");
             return fd;
         }
         s->fd = fd;

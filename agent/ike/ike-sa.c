@@ -169,6 +169,8 @@ static void ike_sa_refuse(IkeSa *sa, IkeEnd end, const char *format, ...) {
     va_start(ap, format);
     vsnprintf(sa->ended_text, sizeof sa->ended_text, format, ap);
     va_end(ap);
+    if (sa->state == STATE_ESTABLISHED && end != IKE_END_CLOSED)
+        push(sa, (IkeAction){.type = IKE_CHILD_DOWN, .ended = {end, sa->ended_text}}, NULL);
     sa->wants = WANT_DELETE;
     ike_sa_set_state(sa, STATE_CLOSING);
 }
@@ -703,6 +705,26 @@ static bool selectors_cover(const TrafficSelector *ts, size_t n, const Address *
     return false;
 }
 
+/* Our side of the policies is the inner addresses and nothing else, however wide TSi is: who is inside must
+ * not reach the box's other addresses, whose answers would leave outside. A policy narrower than agreed is
+ * always allowed. */
+static void selectors_narrow(IkeSa *sa) {
+    const AddressList *addresses = &sa->configuration.addresses;
+    TrafficSelector narrow[TS_MAX];
+    size_t n = 0;
+
+    for (size_t a = 0; a < addresses->n; a++)
+        for (size_t i = 0; i < sa->child.n_local_ts && n < TS_MAX; i++) {
+            if (!selectors_cover(&sa->child.local_ts[i], 1, &addresses->items[a]))
+                continue;
+            narrow[n] = sa->child.local_ts[i];
+            narrow[n].address = addresses->items[a];
+            narrow[n++].prefix = (uint8_t)(8 * address_size(addresses->items[a].family));
+        }
+    memcpy(sa->child.local_ts, narrow, n * sizeof narrow[0]);
+    sa->child.n_local_ts = n;
+}
+
 /* Takes over CP, SA, TSi and TSr. NULL, or what is wrong with them. */
 static const char *child_accept(IkeSa *sa, const IkePayloads *payloads) {
     const IkePayload *cp = ike_payloads_find(payloads, IKE_PAYLOAD_CP, 0),
@@ -730,7 +752,7 @@ static const char *child_accept(IkeSa *sa, const IkePayloads *payloads) {
         if (!address_is_usable(a) || !selectors_cover(child->local_ts, child->n_local_ts, a))
             return "the inner address from the gateway is unusable or outside its traffic selectors";
     }
-
+    selectors_narrow(sa);
     child->spi_out = (uint32_t)chosen[0].spi;
     child->local = sa->local;
     child->remote = sa->remote;

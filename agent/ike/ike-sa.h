@@ -44,8 +44,11 @@ typedef enum IkeEnd {
 typedef enum IkeActionType {
     IKE_SEND,         /* a datagram */
     IKE_ALLOCATE_SPI, /* reserve an inbound ESP SPI; answer with ike_sa_spi() */
-    IKE_CHILD_UP,     /* program this pair; on failure call ike_sa_close() */
-    IKE_ENDED,        /* the last action: forget the SPI or the Child SA, and the SA itself */
+    IKE_CHILD_UP,
+    /* program this pair; on failure call ike_sa_close() */ IKE_CHILD_DOWN, /* take the pair off: *ended* says
+                                                                               why, and an IKE_ENDED with the
+                                                                               same follows the DELETE */
+    IKE_ENDED, /* the last action: forget the SPI or the Child SA, and the SA itself */
 } IkeActionType;
 
 typedef struct IkeAction {

@@ -24,7 +24,8 @@ const char *agent_state_to_string(AgentState state);
 #define NAME_MAX_BYTES  256  /* a host name or literal address, with its NUL */
 #define URL_MAX_BYTES   1024 /* a URL, with its NUL */
 #define ERROR_MAX_BYTES 512  /* one line of explanation, with its NUL */
-/* S1SigLinkServerList is list(256) of string in FAPService:2: more entries than this do not fit into it. */
+/* S1SigLinkServerList has 256 characters in FAPService:2, which is room for more short entries than this: a
+ * longer list is refused. */
 #define MME_MAX 16
 
 typedef struct Mme {
@@ -37,6 +38,13 @@ typedef struct MmeList {
     size_t n;
     Mme items[MME_MAX];
 } MmeList;
+
+/* What the HeMS configured for S1 (FAPControl.LTE), as it stood at one moment. */
+typedef struct S1Config {
+    MmeList mme;             /* S1SigLinkServerList, S1SigLinkPort */
+    char connection_mode[8]; /* "One" or "All" */
+    bool admin_state;
+} S1Config;
 
 typedef struct Status {
     AgentState state;

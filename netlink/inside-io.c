@@ -54,10 +54,11 @@ static int interface_make(Inside *inside) {
     if (r == -EOPNOTSUPP)
         log_error("This kernel has no XFRM interfaces, so there can be no %s: it needs CONFIG_XFRM_INTERFACE",
                   inside->interface);
-    else if (r == -EEXIST)
+    else if (r == -EEXIST) {
         log_error("%s: another XFRM interface has if_id %u; remove it or set another InterfaceId=",
                   inside->interface, inside->id);
-    else if (r < 0)
+        return -ENOTUNIQ;
+    } else if (r < 0)
         refused(inside, "the interface", r);
     else
         log_info("%s: XFRM interface made, if_id %u", inside->interface, inside->id);

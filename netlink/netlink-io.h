@@ -23,8 +23,9 @@ typedef struct NetlinkConfig {
 } NetlinkConfig;
 
 /* Opens the sockets; fails with -EOPNOTSUPP and a log line naming CONFIG_XFRM_INTERFACE (or CONFIG_XFRM_USER)
- * on a kernel without it. Makes or adopts the tunnel interface, removes SAs and policies a killed predecessor
- * left. */
+ * on a kernel without it; with -EEXIST when *interface* is one that is not ours, with -ENOTUNIQ when another
+ * interface has the number. Makes or adopts the tunnel interface, removes SAs and policies a killed
+ * predecessor left. */
 int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config);
 /* Removes our SAs and tunnel policies; the interface, inner addresses, rules, table and block policies stay.
  */

@@ -552,7 +552,7 @@ static void foreign_interfaces_are_refused(void) {
     NEED("ip -n n-henb link del henb0 && ip -n n-henb link add henb0 type dummy");
     check(box_start(&henb) == -EEXIST, "a dummy interface henb0 is refused");
     NEED("ip -n n-henb link del henb0 && ip -n n-henb link add other type xfrm if_id 32593");
-    check(box_start(&henb) == -EEXIST, "another interface with our if_id is named");
+    check(box_start(&henb) == -ENOTUNIQ, "another interface with our if_id is named");
 }
 
 int main(void) {

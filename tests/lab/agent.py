@@ -29,7 +29,7 @@ FACTORY = {
 }
 # Registering takes a few round trips; what takes time in the guest is its emulated processor.
 REGISTER_SECONDS = 90
-FAILURE_SECONDS = 240
+FAILURE_SECONDS = 120
 
 
 class Watch(threading.Thread):

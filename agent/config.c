@@ -187,6 +187,7 @@ static const ConfigKey keys[] = {
     {"Network", "InterfaceId", parse_interface_id, FIELD(interface_id), false, "32593"},
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
 };
+static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "origins of all keys");
 static_assert(INTERFACE_ID_DEFAULT == 32593, "the default in the table above");
 static_assert(DNS_SERVERS_MAX == 8, "the number in parse_public_dns()'s text");
 
@@ -494,6 +495,27 @@ static int files_check(Loader *l) {
     return 0;
 }
 
+/* The files' names are gone after the loader. A name as long as that is cut, the rest never. */
+static void origins_keep(Loader *l) {
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const Origin *origin = &l->origins[i];
+        char rest[80], line[16] = "";
+
+        if (origin->file)
+            snprintf(line, sizeof line, ":%u", origin->line);
+        int n = snprintf(rest, sizeof rest, "%s: [%s] %s=", line, keys[i].section, keys[i].key);
+        snprintf(l->config->origins[i], ORIGIN_MAX_BYTES, "%.*s%s", ORIGIN_MAX_BYTES - 1 - n,
+                 origin->file ?: l->path, rest);
+    }
+}
+
+const char *config_origin(const Config *config, const char *section, const char *key) {
+    const ConfigKey *found = key_find(section, key);
+
+    assert(found);
+    return config->origins[found - keys];
+}
+
 int config_load(Config *ret, const char *path, char *error) {
     Loader l = {.config = ret, .path = path, .error = error};
     char **dropins = NULL;
@@ -512,6 +534,8 @@ int config_load(Config *ret, const char *path, char *error) {
         r = ways_check(&l);
     if (r == 0)
         r = files_check(&l);
+    if (r == 0)
+        origins_keep(&l);
     for (char **p = dropins; p && *p; p++)
         free(*p);
     free(dropins);

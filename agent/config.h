@@ -12,6 +12,8 @@
 #define INTERFACE_ID_DEFAULT 32593
 #define HEMS_PORT_INSIDE     7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
 #define IDENTITY_MAX_BYTES   65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
+#define CONFIG_KEYS_MAX      24
+#define ORIGIN_MAX_BYTES     256 /* "FILE:LINE: [SECTION] KEY=", with its NUL */
 
 /* A pair of gateway and management system; empty strings when not configured. */
 typedef struct ConfigPair {
@@ -36,6 +38,7 @@ typedef struct Config {
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;
     int log_level;
+    char origins[CONFIG_KEYS_MAX][ORIGIN_MAX_BYTES]; /* for config_origin() */
 } Config;
 
 /* Reads *path*, then PATH.d/ *.conf by name; a later value replaces an earlier one, an empty value brings the
@@ -44,3 +47,6 @@ typedef struct Config {
  * Checks what can be checked without the network: which way in the factory data is (this stage: the serving
  * pair; the other two are refused by clause number), http: without a tunnel, files that cannot be read. */
 int config_load(Config *ret, const char *path, char *error);
+/* Where a key of a loaded configuration was set: "FILE:LINE: [SECTION] KEY=", without ":LINE" when nowhere.
+ * For the line about a value that turns out to be unusable later. *section* and *key* must exist. */
+const char *config_origin(const Config *config, const char *section, const char *key);

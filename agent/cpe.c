@@ -3,8 +3,10 @@
 #include "cpe.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/log.h"
+#include "base/url.h"
 #include "clock.h"
 #include "cwmp/cwmp-io.h"
 #include "cwmp/schedule.h"
@@ -23,7 +25,10 @@ struct Cpe {
     CwmpIo *io;
     sd_event_source *session_timer, *due_timer;
     bool expected;
-    bool mme_set; /* a SetParameterValues of this session named S1 parameters and waits for its HTTP answer */
+    ScheduleStart start; /* of the session that runs or is tried at one address after another */
+    bool started, heard; /* schedule_session_started() was called; the HeMS has said something */
+    S1Config set;        /* as left by the SetParameterValues that waits for its HTTP answer */
+    unsigned set_topics; /* of it, 0: none waits */
 };
 
 /* Store ---------------------------------------------------------------------------------------------------
@@ -41,13 +46,32 @@ static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
     return store_commit(cpe->store, stored, n);
 }
 
+static void report(Cpe *cpe, CpeReport r) {
+    cpe->config.report(cpe->config.userdata, &r);
+}
+
+/* The same place, however it is spelt: case of the host, port left out, no path. */
+static bool url_means(const char *a, const char *b) {
+    Url x, y;
+    if (url_parse(a, &x, NULL) < 0 || url_parse(b, &y, NULL) < 0)
+        return false;
+    const char *path_a = strchr(strstr(a, "//") + 2, '/'), *path_b = strchr(strstr(b, "//") + 2, '/');
+    return x.tls == y.tls && x.port == y.port && strcasecmp(x.host, y.host) == 0 &&
+           streq(path_a ? path_a : "/", path_b ? path_b : "/");
+}
+
 /* Another HeMS or SeGW than the factory data's is the matter of clauses 5.1.2.3 and 5.1.2.4, which are not
  * built yet: a HeMS that wants to hand the box over is told so instead of being obeyed in appearance. */
 static const char *on_veto(void *userdata, const ModelChange *change) {
-    if (change->parameter->flags & MODEL_TOPIC_GATEWAY ||
-        streq(change->parameter->path, "Device.ManagementServer.URL"))
-        return "another HeMS or SeGW than the factory data's is not supported by this version";
-    return NULL;
+    const Cpe *cpe = userdata;
+    const ConfigPair *factory = &cpe->config.factory->serving;
+    bool same = true;
+
+    if (change->parameter->flags & MODEL_TOPIC_GATEWAY)
+        same = change->new_value[0] == 0 || strcasecmp(change->new_value, factory->segw) == 0;
+    else if (streq(change->parameter->path, "Device.ManagementServer.URL"))
+        same = url_means(change->new_value, factory->hems);
+    return same ? NULL : "another HeMS or SeGW than the factory data's is not supported by this version";
 }
 
 static int on_stored(void *userdata, const char *path, const char *value) {
@@ -134,7 +158,7 @@ static void timers_set(Cpe *cpe) {
 static int on_due(sd_event_source *source, uint64_t usec, void *userdata) {
     Cpe *cpe = userdata;
     if (cpe->expected && schedule_due(cpe->schedule, clock_now()))
-        cpe->config.report(cpe->config.userdata, CPE_DUE, NULL);
+        report(cpe, (CpeReport){.type = CPE_DUE});
     timers_set(cpe);
     return 0;
 }
@@ -146,10 +170,19 @@ void cpe_expect(Cpe *cpe, bool expected) {
     timers_set(cpe);
 }
 
-void cpe_missed(Cpe *cpe) {
-    usec_t delay = schedule_session_failed(cpe->schedule, 0, clock_now());
+bool cpe_is_due(const Cpe *cpe) {
+    return !cpe->session && schedule_deadline(cpe->schedule) <= clock_now().mono;
+}
+
+static void session_failed(Cpe *cpe, usec_t retry_after) {
+    usec_t delay = schedule_session_failed(cpe->schedule, retry_after, clock_now());
+    cpe->started = false;
     log_info("next TR-069 session in %u s", (unsigned)(delay / USEC_PER_SEC));
     timers_set(cpe);
+}
+
+void cpe_missed(Cpe *cpe) {
+    session_failed(cpe, 0);
 }
 
 /* Session -------------------------------------------------------------------------------------------------
@@ -158,7 +191,7 @@ void cpe_missed(Cpe *cpe) {
 static void session_close(Cpe *cpe) {
     cwmp_io_close(cpe->io);
     session_free(TAKE_PTR(cpe->session));
-    cpe->mme_set = false;
+    cpe->set_topics = 0;
 }
 
 static void on_delivered(Cpe *cpe) {
@@ -170,24 +203,30 @@ static void on_delivered(Cpe *cpe) {
         if (store_set_meta(cpe->store, META_BOOTSTRAPPED, snapshot.bootstrapped_url) < 0)
             log_warning("the HeMS's acceptance of 0 BOOTSTRAP could not be stored");
     }
-    cpe->config.report(cpe->config.userdata, CPE_ACCEPTED, NULL);
+    report(cpe, (CpeReport){.type = CPE_ACCEPTED});
 }
 
 static void on_ended(Cpe *cpe, const SessionAction *action) {
     char text[ERROR_MAX_BYTES];
     bool failed = action->error < 0;
+    S1Config s1;
 
     snprintf(text, sizeof text, "TR-069 session: %s", strempty(action->text));
     usec_t retry_after = action->retry_after;
     session_close(cpe);
-    if (failed) {
-        usec_t delay = schedule_session_failed(cpe->schedule, retry_after, clock_now());
-        log_info("next TR-069 session in %u s", (unsigned)(delay / USEC_PER_SEC));
-    } else {
+    if (failed && !cpe->heard) {
+        report(cpe, (CpeReport){.type = CPE_UNREACHED, .text = text});
+        return;
+    }
+    if (failed)
+        session_failed(cpe, retry_after);
+    else {
         schedule_session_ended(cpe->schedule, clock_now());
+        cpe->started = false;
         log_info("TR-069 session ended");
     }
-    cpe->config.report(cpe->config.userdata, CPE_ENDED, failed ? text : NULL);
+    cpe_s1(cpe, &s1);
+    report(cpe, (CpeReport){.type = CPE_ENDED, .text = failed ? text : NULL, .s1 = &s1});
 }
 
 static void on_response(void *userdata, const SessionResponse *response);
@@ -195,7 +234,9 @@ static void on_response(void *userdata, const SessionResponse *response);
 static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
     SchedulePolicy policy;
 
-    cpe->mme_set |= (outcome->topics_set & MODEL_TOPIC_MME) != 0;
+    cpe->set_topics = outcome->topics_set & (MODEL_TOPIC_MME | MODEL_TOPIC_S1);
+    if (cpe->set_topics) /* now: the HTTP answer may bring the next set */
+        cpe_s1(cpe, &cpe->set);
     if (outcome->topics_changed & (MODEL_TOPIC_PERIODIC | MODEL_TOPIC_RETRY)) {
         policy = policy_read(cpe->model);
         schedule_set_policy(cpe->schedule, &policy, clock_now());
@@ -203,10 +244,12 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
 }
 
 static void on_answered(Cpe *cpe) {
-    if (!cpe->mme_set)
+    bool mme_set = cpe->set_topics & MODEL_TOPIC_MME;
+
+    if (!cpe->set_topics)
         return;
-    cpe->mme_set = false;
-    cpe->config.report(cpe->config.userdata, CPE_ANSWERED, NULL);
+    cpe->set_topics = 0;
+    report(cpe, (CpeReport){.type = CPE_ANSWERED, .s1 = &cpe->set, .mme_set = mme_set});
 }
 
 /* Performs what the session asks for until it asks for nothing more. A report may end the session. */
@@ -241,6 +284,7 @@ static void session_run(Cpe *cpe) {
 
 static void on_response(void *userdata, const SessionResponse *response) {
     Cpe *cpe = userdata;
+    cpe->heard |= response->status != 0;
     session_input(cpe->session, clock_now(), response);
     session_run(cpe);
 }
@@ -256,11 +300,13 @@ static int on_session_timer(sd_event_source *source, uint64_t usec, void *userda
 static int session_open(Cpe *cpe, const char *url) {
     const Config *f = cpe->config.factory;
     SoapEvent events[EVENTS_];
-    ScheduleStart start;
 
-    schedule_session_started(cpe->schedule, &start);
-    for (size_t i = 0; i < start.n_events; i++)
-        events[i] = (SoapEvent){.code = schedule_event_code(start.events[i]), .command_key = ""};
+    if (!cpe->started)
+        schedule_session_started(cpe->schedule, &cpe->start);
+    cpe->started = true;
+    cpe->heard = false;
+    for (size_t i = 0; i < cpe->start.n_events; i++)
+        events[i] = (SoapEvent){.code = schedule_event_code(cpe->start.events[i]), .command_key = ""};
     SessionConfig config = {
         .url = url,
         .device = {.manufacturer = f->manufacturer,
@@ -268,8 +314,8 @@ static int session_open(Cpe *cpe, const char *url) {
                    .product_class = f->product_class,
                    .serial_number = f->serial_number},
         .events = events,
-        .n_events = start.n_events,
-        .retry_count = start.retry_count,
+        .n_events = cpe->start.n_events,
+        .retry_count = cpe->start.retry_count,
         .model = cpe->model,
     };
     return session_new(&cpe->session, &config, clock_now());
@@ -285,7 +331,6 @@ int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *inte
         r = cwmp_io_open(cpe->io, &target);
     if (r < 0) {
         session_close(cpe);
-        cpe_missed(cpe);
         return r;
     }
     session_run(cpe);
@@ -293,14 +338,13 @@ int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *inte
 }
 
 void cpe_abort(Cpe *cpe) {
-    if (!cpe->session)
-        return;
     session_close(cpe);
-    cpe_missed(cpe);
+    if (cpe->started)
+        cpe_missed(cpe);
 }
 
-void cpe_mme(const Cpe *cpe, ModelMme *ret) {
-    model_mme(cpe->model, ret);
+void cpe_s1(const Cpe *cpe, S1Config *ret) {
+    model_s1(cpe->model, ret);
 }
 
 int cpe_new(Cpe **ret, const CpeConfig *config) {

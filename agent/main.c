@@ -69,13 +69,21 @@ static int options_parse(int argc, char **argv, Options *ret) {
     return 0;
 }
 
-/* Reads a whole PEM file. 0 or negative errno, logged. */
-static int file_read(const char *path, uint8_t **ret, size_t *ret_size) {
+/* One line about a value of agent.conf that cannot be used, as for what config_load() refuses. */
+static void value_refused(const Config *config, const char *section, const char *key, const char *value,
+                          const char *error) {
+    log_error("%s%s: %s", config_origin(config, section, key), value, error);
+}
+
+/* Reads the whole PEM file *path*, the value of *key*. 0 or negative errno, logged. */
+static int file_read(const Config *config, const char *key, const char *path, uint8_t **ret,
+                     size_t *ret_size) {
     FILE *f = fopen(path, "re");
     uint8_t *data = f ? malloc(PEM_MAX) : NULL;
     int r = f && !data ? -ENOMEM : -errno;
 
     if (data) {
+        setvbuf(f, NULL, _IONBF, 0); /* no second copy of a private key */
         size_t n = fread(data, 1, PEM_MAX, f);
         r = ferror(f) ? -EIO : n == PEM_MAX ? -EFBIG : 0;
         if (r == 0) {
@@ -87,7 +95,7 @@ static int file_read(const char *path, uint8_t **ret, size_t *ret_size) {
     if (f)
         fclose(f);
     if (r < 0)
-        log_error("%s: %s", path, strerror(-r));
+        value_refused(config, "Trust", key, path, strerror(-r));
     return r;
 }
 
@@ -96,12 +104,12 @@ static int trust_read(const Config *config, TrustStore **ret) {
     char error[ERROR_MAX_BYTES];
     size_t size;
 
-    int r = file_read(config->ca, &pem, &size);
+    int r = file_read(config, "CA", config->ca, &pem, &size);
     if (r < 0)
         return r;
     r = trust_store_load(ret, pem, size, error);
-    if (r == -EINVAL)
-        log_error("[Trust] CA=%s: %s", config->ca, error);
+    if (r < 0)
+        value_refused(config, "Trust", "CA", config->ca, r == -EINVAL ? error : strerror(-r));
     return r;
 }
 
@@ -110,16 +118,19 @@ static int credential_read(const Config *config, Credential **ret) {
     size_t certificate_size, key_size;
     char error[ERROR_MAX_BYTES];
 
-    int r = file_read(config->certificate, &certificate, &certificate_size);
+    int r = file_read(config, "Certificate", config->certificate, &certificate, &certificate_size);
     if (r < 0)
         return r;
-    r = file_read(config->key, &key, &key_size);
+    r = file_read(config, "Key", config->key, &key, &key_size);
     if (r < 0)
         return r;
     r = credential_load(ret, certificate, certificate_size, key, key_size, error);
     explicit_bzero(key, key_size);
-    if (r == -EINVAL)
-        log_error("[Trust] Certificate=%s, Key=%s: %s", config->certificate, config->key, error);
+    if (r == -EKEYREJECTED)
+        value_refused(config, "Trust", "Key", config->key, error);
+    else if (r < 0)
+        value_refused(config, "Trust", "Certificate", config->certificate,
+                      r == -EINVAL ? error : strerror(-r));
     return r;
 }
 
@@ -144,22 +155,44 @@ static const char *store_path(char buf[static PATH_MAX]) {
     return buf;
 }
 
+/* What manager_new() could not do, as an exit status: 69 and 78 are not started again. */
+static int start_failed(const Config *config, int error) {
+    char id[16];
+
+    switch (error) {
+    case -EOPNOTSUPP:
+        return EX_UNAVAILABLE;
+    case -EEXIST:
+        value_refused(config, "Network", "TunnelInterface", config->tunnel_interface,
+                      "an interface of this name exists and is not the agent's");
+        return EX_CONFIG;
+    case -ENOTUNIQ:
+        snprintf(id, sizeof id, "%u", config->interface_id);
+        value_refused(config, "Network", "InterfaceId", id, "another XFRM interface has this number");
+        return EX_CONFIG;
+    }
+    log_error("cannot start: %s", strerror(-error));
+    return EXIT_FAILURE;
+}
+
 /* Runs until stopped. Exit status. */
 static int run(const Config *config, const TrustStore *trust, const Credential *credential) {
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(manager_freep) Manager *manager = NULL;
 
     int r = sd_event_default(&event);
-    if (r >= 0)
-        r = manager_new(&manager, event, config, trust, credential, store_path((char[PATH_MAX]){0}));
-    if (r == -EOPNOTSUPP)
-        return EX_UNAVAILABLE;
-    if (r >= 0)
-        r = signals_add(event, manager);
+    if (r < 0) {
+        log_error("event loop: %s", strerror(-r));
+        return EXIT_FAILURE;
+    }
+    r = manager_new(&manager, event, config, trust, credential, store_path((char[PATH_MAX]){0}));
+    if (r < 0)
+        return start_failed(config, r);
+    r = signals_add(event, manager);
     if (r >= 0)
         r = sd_event_set_watchdog(event, true);
     if (r < 0) {
-        log_error("cannot start: %s", strerror(-r));
+        log_error("signals and watchdog: %s", strerror(-r));
         return EXIT_FAILURE;
     }
     sd_notify(false, "READY=1");
@@ -186,8 +219,11 @@ int main(int argc, char **argv) {
         return EX_CONFIG;
     }
     log_set_level(config.log_level);
-    if (trust_read(&config, &trust) < 0 || credential_read(&config, &credential) < 0)
-        return EX_CONFIG;
+    r = trust_read(&config, &trust);
+    if (r == 0)
+        r = credential_read(&config, &credential);
+    if (r < 0)
+        return r == -ENOMEM ? EXIT_FAILURE : EX_CONFIG;
     if (options.check) {
         printf("%s: ok, this box is %s\n", options.config, credential->identity);
         return EXIT_SUCCESS;

@@ -124,7 +124,7 @@ static void on_tunnel(void *userdata, const IkeConfiguration *configuration, con
     inside_forget(m);
     if (configuration) {
         m->inside = *configuration;
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP});
+        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .session_due = cpe_is_due(m->cpe)});
     } else
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = text});
 }
@@ -158,24 +158,23 @@ static void tunnel_start(Manager *m, const ProcedureAction *action) {
 
 /* Sessions -------------------------------------------------------------------------------------------- */
 
-static void on_cpe(void *userdata, CpeReport report, const char *text) {
+static void on_cpe(void *userdata, const CpeReport *report) {
     static const ProcedureEventType events[] = {
-        [CPE_ACCEPTED] = EVENT_SESSION_ACCEPTED,
-        [CPE_ANSWERED] = EVENT_SESSION_ANSWERED,
-        [CPE_ENDED] = EVENT_SESSION_ENDED,
+        [CPE_ACCEPTED] = EVENT_SESSION_ACCEPTED, [CPE_ANSWERED] = EVENT_SESSION_ANSWERED,
+        [CPE_ENDED] = EVENT_SESSION_ENDED,       [CPE_UNREACHED] = EVENT_SESSION_UNREACHED,
         [CPE_DUE] = EVENT_SESSION_DUE,
     };
     Manager *m = userdata;
-    ModelMme mme;
+    ProcedureEvent e = {.type = events[report->type], .text = report->text, .mme_set = report->mme_set};
+    S1Config s1;
 
-    cpe_mme(m->cpe, &mme);
-    for (size_t i = 0; i < mme.list.n; i++) /* a literal of the wrong family is refused like a name of it */
-        mme.list.items[i].addresses = reachable_inside(m, &mme.list.items[i].addresses);
-    if (report == CPE_ANSWERED || (report == CPE_ENDED && !text)) {
-        memcpy(m->status.s1_connection_mode, mme.connection_mode, sizeof m->status.s1_connection_mode);
-        m->status.admin_state = mme.admin_state;
+    if (report->s1) {
+        s1 = *report->s1;
+        for (size_t i = 0; i < s1.mme.n; i++) /* a literal of the wrong family is refused like a name of it */
+            s1.mme.items[i].addresses = reachable_inside(m, &s1.mme.items[i].addresses);
+        e.s1 = &s1;
     }
-    tell(m, &(ProcedureEvent){.type = events[report], .text = text, .mme = &mme.list});
+    tell(m, &e);
 }
 
 static void session_start(Manager *m, const ProcedureAction *action) {
@@ -185,13 +184,11 @@ static void session_start(Manager *m, const ProcedureAction *action) {
 
     if (source)
         r = cpe_open(m->cpe, action->name, &action->address, m->config->tunnel_interface, source);
-    else
-        cpe_missed(m->cpe);
     if (r == 0)
         return;
     snprintf(text, sizeof text, "HeMS %s at %s: %s", action->name, ADDRESS_STR(&action->address),
              source ? strerror(-r) : "no inner address of that family");
-    tell(m, &(ProcedureEvent){.type = EVENT_SESSION_ENDED, .text = text});
+    tell(m, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = text});
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -224,7 +221,9 @@ static void publish(Manager *m, const ProcedureView *view) {
         sd_notifyf(false, "STATUS=%s%s%s%s", view->title, view->clause[0] ? " (" : "", view->clause,
                    view->clause[0] ? ")" : "");
     s->state = view->state;
-    s->mme = *view->mme;
+    s->mme = view->s1->mme;
+    s->admin_state = view->s1->admin_state;
+    memcpy(s->s1_connection_mode, view->s1->connection_mode, sizeof s->s1_connection_mode);
     s->inner_addresses = m->inside.addresses;
     s->segw_address = view->segw_address;
     snprintf(s->step, sizeof s->step, "%s", view->title);
@@ -237,17 +236,17 @@ static void publish(Manager *m, const ProcedureView *view) {
 static void manager_run(Manager *m) {
     ProcedureAction action;
 
-    if (m->running)
+    if (m->running || m->stopping)
         return;
     m->running = true;
-    while (!m->stopping && procedure_next(m->procedure, &action))
+    while (procedure_next(m->procedure, &action))
         perform(m, &action);
     m->running = false;
 
     ProcedureView view = procedure_view(m->procedure);
-    cpe_expect(m->cpe, view.waits_for_session && !m->stopping);
+    cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
-    timer_set(m->timer, m->stopping ? USEC_NEVER : procedure_deadline(m->procedure));
+    timer_set(m->timer, procedure_deadline(m->procedure));
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -294,6 +293,7 @@ static int procedure_start(Manager *m) {
     int r = url_parse(m->config->serving.hems, &url, NULL);
     if (r < 0)
         return r;
+    cpe_s1(m->cpe, &config.s1);
     snprintf(config.segw, sizeof config.segw, "%s", m->config->serving.segw);
     snprintf(config.hems_url, sizeof config.hems_url, "%s", m->config->serving.hems);
     snprintf(config.hems_host, sizeof config.hems_host, "%s", url.host);
@@ -302,11 +302,11 @@ static int procedure_start(Manager *m) {
 
 static void status_start(Manager *m) {
     Status *s = &m->status;
-    ModelMme mme;
+    S1Config s1;
 
-    cpe_mme(m->cpe, &mme);
-    s->admin_state = mme.admin_state;
-    snprintf(s->s1_connection_mode, sizeof s->s1_connection_mode, "%s", mme.connection_mode);
+    cpe_s1(m->cpe, &s1);
+    s->admin_state = s1.admin_state;
+    memcpy(s->s1_connection_mode, s1.connection_mode, sizeof s->s1_connection_mode);
     snprintf(s->tunnel_interface, sizeof s->tunnel_interface, "%s", m->config->tunnel_interface);
     snprintf(s->segw, sizeof s->segw, "%s", m->config->serving.segw);
     snprintf(s->hems, sizeof s->hems, "%s", m->config->serving.hems);
@@ -400,6 +400,12 @@ void manager_stop(Manager *m) {
         return;
     m->stopping = true;
     inside_forget(m);
+    cpe_expect(m->cpe, false);
+    sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+    ProcedureView view = procedure_view(m->procedure);
+    S1Config s1 = *view.s1;
+    s1.mme = (MmeList){};
+    publish(m, &(ProcedureView){.title = "Stopping", .clause = "", .s1 = &s1, .last_error = view.last_error});
     tunnel_close(m->tunnel);
     if (tunnel_is_idle(m->tunnel) || sd_event_add_time_relative(m->event, &m->stop_timer, CLOCK_BOOTTIME,
                                                                 MANAGER_STOP_TIMEOUT, 1, stop_elapsed, m) < 0)

@@ -13,9 +13,11 @@ typedef struct Manager Manager;
 /* At most this long a stop waits for the SeGW's answer to our DELETE. */
 #define MANAGER_STOP_TIMEOUT (2 * USEC_PER_SEC)
 
-/* Takes the bus name, the sockets, the kernel's interface, the store. 0 or negative errno, logged;
- * -EOPNOTSUPP: the kernel cannot do it (CONFIG_XFRM_INTERFACE). *config*, *trust* and *credential* must
- * outlive it. */
+/* Takes the kernel's interface, the sockets, the store, the bus name. 0 or negative errno; who failed logged
+ * a line that names what could not be had. Only from netlink_io_new() come -EOPNOTSUPP (the kernel lacks XFRM
+ * or CONFIG_XFRM_INTERFACE), -EEXIST (TunnelInterface= is an interface of somebody else) and -ENOTUNIQ
+ * (InterfaceId= is in use): the others have no such error of their own, and bus_new() maps what the bus
+ * daemon may answer. *config*, *trust* and *credential* must outlive it. */
 int manager_new(Manager **ret, sd_event *event, const Config *config, const TrustStore *trust,
                 const Credential *credential, const char *store);
 void manager_free(Manager *manager);

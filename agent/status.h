@@ -25,7 +25,8 @@ typedef enum AgentState {
 /* "waiting-network" and so on, the words on the bus. */
 const char *agent_state_to_string(AgentState state);
 
-/* S1SigLinkServerList is list(256) of string in FAPService:2: more entries than this do not fit into it. */
+/* S1SigLinkServerList has 256 characters in FAPService:2, which is room for more short entries than this: a
+ * longer list is refused. */
 #define MME_MAX 16
 
 typedef struct Mme {
@@ -38,6 +39,13 @@ typedef struct MmeList {
     size_t n;
     Mme items[MME_MAX];
 } MmeList;
+
+/* What the HeMS configured for S1 (FAPControl.LTE), as it stood at one moment. */
+typedef struct S1Config {
+    MmeList mme;             /* S1SigLinkServerList, S1SigLinkPort */
+    char connection_mode[8]; /* "One" or "All" */
+    bool admin_state;
+} S1Config;
 
 typedef struct Status {
     AgentState state;

@@ -2,6 +2,7 @@
 /* See tunnel.h. */
 #include "tunnel.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -53,7 +54,19 @@ static void association_uninstall(Tunnel *t, Association *a) {
     a->spi = 0;
 }
 
+/* What a gateway, or somebody in its name, sent that was not fit to be looked at. */
+static void counters_log(const Association *a) {
+    const IkeCounters *c = ike_sa_counters(a->sa);
+    if (c->malformed || c->foreign || c->unexpected || c->forged || c->retransmitted)
+        log_info("IKE SA with %s: dropped %" PRIu64 " malformed, %" PRIu64 " foreign, %" PRIu64
+                 " unexpected, %" PRIu64 " forged messages; sent %" PRIu64 " again",
+                 ADDRESS_STR(&a->remote), c->malformed, c->foreign, c->unexpected, c->forged,
+                 c->retransmitted);
+}
+
 static void association_drop(Tunnel *t, Association *a) {
+    if (a->sa)
+        counters_log(a);
     association_uninstall(t, a);
     ike_sa_free(TAKE_PTR(a->sa));
 }
@@ -80,7 +93,9 @@ static int child_install(Tunnel *t, Association *a, const ChildSa *child,
         a->spi = 0; /* taken back with the batch */
         return r;
     }
-    a->child = *child;
+    a->child = *child; /* which SAs and policies to remove; the keys are the kernel's only */
+    explicit_bzero(&a->child.keys_in, sizeof a->child.keys_in);
+    explicit_bzero(&a->child.keys_out, sizeof a->child.keys_out);
     a->installed = true;
     return 0;
 }

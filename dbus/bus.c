@@ -5,6 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "base/log.h"
 #include "base/macro.h"
 #include "base/utf8.h"
 
@@ -163,6 +164,31 @@ static void status_check(const Status *status) {
     assert(status->mme.n <= MME_MAX);
 }
 
+/* Connects, adds the object, takes the name. 0 or negative errno. */
+static int bus_open(Bus *bus, sd_event *event) {
+    int r = sd_bus_open_system(&bus->connection);
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_INTERFACE, bus->vtable,
+                                     &bus->status);
+    if (r >= 0)
+        r = sd_bus_attach_event(bus->connection, event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_bus_set_exit_on_disconnect(bus->connection, true);
+    if (r < 0) {
+        log_error("system bus: %s", strerror(-r));
+        return r;
+    }
+    r = sd_bus_request_name(bus->connection, BUS_NAME, 0);
+    if (r == -EEXIST)
+        log_error("system bus: another process has the name " BUS_NAME);
+    else if (r == -EACCES)
+        log_error("system bus: this user may not have the name " BUS_NAME "; is the policy " BUS_NAME
+                  ".conf installed and read (systemctl reload dbus)?");
+    else if (r < 0)
+        log_error("system bus: cannot have the name " BUS_NAME ": %s", strerror(-r));
+    return r;
+}
+
 int bus_new(Bus **ret, sd_event *event, const Status *initial) {
     _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof *bus);
 
@@ -171,21 +197,9 @@ int bus_new(Bus **ret, sd_event *event, const Status *initial) {
     status_check(initial);
     bus->status = *initial;
     vtable_fill(bus->vtable);
-    int r = sd_bus_open_system(&bus->connection);
-    if (r < 0)
-        return r;
-    r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_INTERFACE, bus->vtable, &bus->status);
-    if (r < 0)
-        return r;
-    r = sd_bus_attach_event(bus->connection, event, SD_EVENT_PRIORITY_NORMAL);
-    if (r < 0)
-        return r;
-    r = sd_bus_set_exit_on_disconnect(bus->connection, true);
-    if (r < 0)
-        return r;
-    r = sd_bus_request_name(bus->connection, BUS_NAME, 0);
-    if (r < 0)
-        return r;
+    /* The bus daemon may answer anything, and some errors mean more to the caller: one for all. */
+    if (bus_open(bus, event) < 0)
+        return -EIO;
     *ret = TAKE_PTR(bus);
     return 0;
 }

@@ -10,9 +10,9 @@
 typedef struct Bus Bus;
 
 /* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), adds the object and takes the name
- * org.henb.Agent1 without queueing or replacing. 0 or negative errno (-EEXIST: the name is taken; -EACCES:
- * the bus policy does not let us have it). Publishes *initial*. A bus that goes away ends the event loop with
- * EXIT_FAILURE. Waits for the bus daemon's answers: for the start of the program. */
+ * org.henb.Agent1 without queueing or replacing. 0, -ENOMEM, or -EIO after a line that says what it was: no
+ * bus, the name is taken, the bus policy does not let us have it. Publishes *initial*. A bus that goes away
+ * ends the event loop with EXIT_FAILURE. Waits for the bus daemon's answers: for the start of the program. */
 int bus_new(Bus **ret, sd_event *event, const Status *initial);
 /* Sends what is still queued and disconnects. NULL is fine. */
 void bus_free(Bus *bus);

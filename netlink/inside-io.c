@@ -54,10 +54,11 @@ static int interface_make(Inside *inside) {
     if (r == -EOPNOTSUPP)
         log_error("This kernel has no XFRM interfaces, so there can be no %s: it needs CONFIG_XFRM_INTERFACE",
                   inside->interface);
-    else if (r == -EEXIST)
+    else if (r == -EEXIST) {
         log_error("%s: another XFRM interface has if_id %u; remove it or set another InterfaceId=",
                   inside->interface, inside->id);
-    else if (r < 0)
+        return -ENOTUNIQ;
+    } else if (r < 0)
         refused(inside, "the interface", r);
     else
         log_info("%s: XFRM interface made, if_id %u", inside->interface, inside->id);
@@ -213,14 +214,25 @@ bool inside_owns(const Inside *inside, const LinkWay *way) {
 
 /* -- setting -- */
 
-/* To guard an address the box has elsewhere, say the one ESP arrives at, would cut the box off. */
+/* Multicast, and the class E of IPv4: without a route the kernel does not say so. */
+static bool address_is_group(const Address *a) {
+    return a->bytes[0] >= (a->family == AF_INET ? 224 : 255);
+}
+
+/* To guard an address the box has elsewhere, say the one ESP arrives at, would cut the box off; and what is
+ * no host's address cannot be ours. No way there at all is as good as a way by the uplink. */
 static int inner_check(Inside *inside, const Address *inner) {
+    static const bool refused_types[] = {
+        [RTN_LOCAL] = true, [RTN_BROADCAST] = true, [RTN_ANYCAST] = true, [RTN_MULTICAST] = true};
     LinkWay way = {0};
-    if (list_contains(&inside->inner, inner) || way_ask(inside->route, inner, &way) < 0 ||
-        way.type != RTN_LOCAL)
+    if (list_contains(&inside->inner, inner))
         return 0;
-    log_error("The gateway's inner address %s is one this box has already; the tunnel cannot use it",
-              ADDRESS_STR(inner));
+    if (!address_is_group(inner) && (way_ask(inside->route, inner, &way) < 0 ||
+                                     way.type >= ARRAY_SIZE(refused_types) || !refused_types[way.type]))
+        return 0;
+    log_error(
+        "The gateway's inner address %s is one this box or its link has already; the tunnel cannot use it",
+        ADDRESS_STR(inner));
     return -EADDRINUSE;
 }
 

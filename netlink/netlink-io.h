@@ -23,8 +23,9 @@ typedef struct NetlinkConfig {
 } NetlinkConfig;
 
 /* Opens the sockets; fails with -EOPNOTSUPP and a log line naming CONFIG_XFRM_INTERFACE (or CONFIG_XFRM_USER)
- * on a kernel without it. Makes or adopts the tunnel interface, removes SAs and policies a killed predecessor
- * left. */
+ * on a kernel without it; with -EEXIST when *interface* is one that is not ours, with -ENOTUNIQ when another
+ * interface has the number. Makes or adopts the tunnel interface, removes SAs and policies a killed
+ * predecessor left. */
 int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config);
 /* Removes our SAs and tunnel policies; the interface, inner addresses, rules, table and block policies stay.
  */
@@ -49,6 +50,6 @@ int netlink_io_remove(NetlinkIo *io, const ChildSa *child);
 
 /* Makes the inside reachable by *inner* (n >= 1 addresses). Each is guarded before it exists: block policy,
  * table ending in `unreachable`, rules; then address and route. Addresses of before that are not in *inner*
- * go last. Whatever is already there stays. 0, -EADDRINUSE when the box has an address of *inner* elsewhere
- * (to guard that one would cut the box off), or the first negative errno. */
+ * go last. Whatever is already there stays. 0, -EADDRINUSE when the box or its link has an address of *inner*
+ * elsewhere (to guard that one would cut the box off), or the first negative errno. */
 int netlink_io_set_inner(NetlinkIo *io, const AddressList *inner);

@@ -185,7 +185,7 @@ static int take_policy(struct nlmsghdr *answer, void *userdata) {
 
 int sad_guard(Sad *sad, const Address *inner) {
     XfrmMessage buf;
-    XfrmPolicy guard = xfrm_block_policy(inner, sad->id), there;
+    XfrmPolicy guard = xfrm_block_policy(inner, sad->id), there = {0};
     int r = channel_request(sad->channel, xfrm_encode_policy(buf, XFRM_MSG_NEWPOLICY, &guard), NULL, NULL);
     if (r == -EEXIST) {
         r = channel_request(sad->channel, xfrm_encode_policy_id(buf, XFRM_MSG_GETPOLICY, &guard), take_policy,
@@ -204,7 +204,7 @@ int sad_guard(Sad *sad, const Address *inner) {
 
 int sad_unguard(Sad *sad, const Address *inner) {
     XfrmMessage buf;
-    XfrmPolicy guard = xfrm_block_policy(inner, sad->id), there;
+    XfrmPolicy guard = xfrm_block_policy(inner, sad->id), there = {0};
     Address guarded;
     int r = channel_request(sad->channel, xfrm_encode_policy_id(buf, XFRM_MSG_GETPOLICY, &guard), take_policy,
                             &there);

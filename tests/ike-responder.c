@@ -15,6 +15,14 @@ Blob test_file(const char *name) {
     return b;
 }
 
+Blob test_unhex(const char *p) {
+    Blob b = {malloc(strlen(p) / 2 + 1), 0};
+    unsigned v;
+    for (; sscanf(p, "%2x", &v) == 1; p += 2)
+        b.data[b.size++] = (uint8_t)v;
+    return b;
+}
+
 Credential *test_credential(const char *certificate, const char *key) {
     Blob c = test_file(certificate), k = test_file(key);
     char error[ERROR_MAX_BYTES] = "";

@@ -9,6 +9,7 @@
 
 /* tests/data/ike/NAME, with a NUL behind it; free *data. */
 Blob test_file(const char *name);
+Blob test_unhex(const char *hex); /* free *data */
 Credential *test_credential(const char *certificate, const char *key);
 TrustStore *test_trust(const char *name);
 /* Chain of the DER certificates of several PEM files, "" ends it. */

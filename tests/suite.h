@@ -6,6 +6,8 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/address.h"
 
@@ -48,3 +50,19 @@ static inline int suite_run(const char *title, const TTest *const tests[], size_
         }                                                                                                    \
         return suite_run(title, tests, sizeof tests / sizeof tests[0]);                                      \
     }
+
+/* Standard error of *call* is what the log says. */
+#define LOG_OF(call, text)                                                                                   \
+    do {                                                                                                     \
+        int _pipe[2], _saved = dup(STDERR_FILENO);                                                           \
+        char _log[4096] = "";                                                                                \
+        ck_assert_int_eq(pipe(_pipe), 0);                                                                    \
+        dup2(_pipe[1], STDERR_FILENO);                                                                       \
+        close(_pipe[1]);                                                                                     \
+        call;                                                                                                \
+        dup2(_saved, STDERR_FILENO);                                                                         \
+        close(_saved);                                                                                       \
+        ck_assert_int_ge(read(_pipe[0], _log, sizeof _log - 1), 0);                                          \
+        close(_pipe[0]);                                                                                     \
+        ck_assert_msg(strstr(_log, text), "not in the log: %s\n%s", text, _log);                             \
+    } while (0)

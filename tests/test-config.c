@@ -259,7 +259,7 @@ END_TEST
 
 /* libinih would cut these lines and hand over the first part as the value. */
 START_TEST(long_line_is_an_error) {
-    char text[1024], expected[128];
+    char text[1024] = {0}, expected[128];
     strcpy(text, IDENTITY SERVING "[Trust]\nCA=/");
     memset(text + strlen(text), 'x', 195); /* 199 bytes: one more than the reader takes */
     strcat(text, "\n");
@@ -327,6 +327,23 @@ START_TEST(mistakes_in_dropins_name_them) {
 }
 END_TEST
 
+START_TEST(origins_of_keys_are_kept) {
+    char expected[ORIGIN_MAX_BYTES];
+    dropin_write("10-a.conf", "\n[Trust]\nKey=/proc/self/stat\n");
+    dropin_write("20-b.conf", "[Network]\nInterfaceId=\n");
+    ck_assert_msg(load(GOOD "[Network]\nInterfaceId=7\n") == 0, "%s", error);
+    snprintf(expected, sizeof expected, "%s:7: [Trust] CA=", path);
+    ck_assert_str_eq(config_origin(&config, "Trust", "CA"), expected);
+    snprintf(expected, sizeof expected, "%s.d/10-a.conf:3: [Trust] Key=", path);
+    ck_assert_str_eq(config_origin(&config, "Trust", "Key"), expected);
+    snprintf(expected, sizeof expected, "%s: [Network] InterfaceId=", path); /* emptied again */
+    ck_assert_str_eq(config_origin(&config, "Network", "InterfaceId"), expected);
+    snprintf(expected, sizeof expected, "%s: [Network] TunnelInterface=", path); /* never set */
+    ck_assert_str_eq(config_origin(&config, "Network", "TunnelInterface"), expected);
+    directory_remove();
+}
+END_TEST
+
 /* The example that is installed must be one: the defaults it shows in comments are those of the program. */
 START_TEST(example_is_right) {
     _cleanup_free_ char *text = file_read(getenv("EXAMPLE_CONF"), NULL);
@@ -342,7 +359,7 @@ START_TEST(example_is_right) {
     *to = 0;
     ck_assert_int_eq(load(commented), -ENOENT);
     ck_assert_ptr_nonnull(strstr(error, "[Trust] CA=: cannot read \"/etc/henb-agent/ca.pem\""));
-    ck_assert_mem_eq(&plain, &config, sizeof config);
+    ck_assert_mem_eq(&plain, &config, offsetof(Config, origins));
     directory_remove();
 }
 END_TEST
@@ -376,4 +393,4 @@ END_TEST
 SUITE("config", serving_pair_is_read, other_keys_are_read, hems_becomes_a_url,
       comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
       files_that_cannot_be_read, dropins_in_order_of_their_names, mistakes_in_dropins_name_them,
-      example_is_right, utf8, every_state_has_its_word)
+      origins_of_keys_are_kept, example_is_right, utf8, every_state_has_its_word)

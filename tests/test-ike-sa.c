@@ -434,8 +434,8 @@ START_TEST(wrong_auth_answers) {
         {{.critical_auth = true}, IKE_END_UNACCEPTABLE, "UNSUPPORTED_CRITICAL_PAYLOAD", true},
         {{.bad_inner = true}, IKE_END_UNACCEPTABLE, "breaks the protocol", true},
         {{.bad_auth = true}, IKE_END_UNTRUSTED, "signature in AUTH", true},
-        {{.no_auth = true}, IKE_END_UNACCEPTABLE, "no AUTH", false},
-        {{.no_idr = true}, IKE_END_UNACCEPTABLE, "no IDr", false},
+        {{.no_auth = true}, IKE_END_UNACCEPTABLE, "no AUTH", true},
+        {{.no_idr = true}, IKE_END_UNACCEPTABLE, "no IDr", true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_(link_freep) Link *l = link_new(&cases[i].switches, NULL, i);

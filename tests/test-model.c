@@ -337,8 +337,8 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
     ck_assert_int_eq(set(model, "k1", wishes, &outcome, &faults, &n), 0);
     ck_assert_uint_eq(disk.commits, 1);
     ck_assert_str_eq(disk.text, MS "ParameterKey:>k1;" LTE "AdminState:false>true;" LIST ":>mme.example;");
-    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME);
-    ck_assert_uint_eq(outcome.topics_changed, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
+    ck_assert_uint_eq(outcome.topics_changed, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_str_eq(model_get(model, LIST), "mme.example");
     ck_assert_str_eq(model_get(model, MS "ParameterKey"), "k1");
     ck_assert(model_get_boolean(model, LTE "AdminState"));
@@ -347,7 +347,7 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
     /* The same again: success, nothing to commit, no change (expectation 30). */
     ck_assert_int_eq(set(model, "k1", wishes, &outcome, &faults, &n), 0);
     ck_assert_uint_eq(disk.commits, 1);
-    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_uint_eq(outcome.topics_changed, 0);
 
     /* No wishes at all: the key alone. */
@@ -490,33 +490,33 @@ END_TEST
 
 START_TEST(the_mme_list_is_ready_for_an_s1_stack) {
     _cleanup_(model_freep) Model *model = new_model(NULL);
-    ModelMme mme;
+    S1Config mme;
 
-    model_mme(model, &mme);
-    ck_assert_uint_eq(mme.list.n, 0);
+    model_s1(model, &mme);
+    ck_assert_uint_eq(mme.mme.n, 0);
     ck_assert_str_eq(mme.connection_mode, "One");
     ck_assert(!mme.admin_state);
 
     ck_assert_int_eq(model_put(model, LIST, "mme1.example, 198.51.100.7,2001:db8::7"), 0);
     ck_assert_int_eq(model_put(model, LTE "Gateway.S1ConnectionMode", "All"), 0);
     ck_assert_int_eq(model_put(model, LTE "AdminState", "true"), 0);
-    model_mme(model, &mme);
-    ck_assert_uint_eq(mme.list.n, 3);
-    ck_assert_str_eq(mme.list.items[0].entry, "mme1.example");
-    ck_assert_uint_eq(mme.list.items[0].addresses.n, 0);
-    ck_assert_str_eq(mme.list.items[1].entry, "198.51.100.7");
-    ck_assert_uint_eq(mme.list.items[1].addresses.n, 1);
-    ck_assert_str_eq(ADDRESS_STR(&mme.list.items[2].addresses.items[0]), "2001:db8::7");
-    ck_assert_uint_eq(mme.list.items[2].port, 36412);
+    model_s1(model, &mme);
+    ck_assert_uint_eq(mme.mme.n, 3);
+    ck_assert_str_eq(mme.mme.items[0].entry, "mme1.example");
+    ck_assert_uint_eq(mme.mme.items[0].addresses.n, 0);
+    ck_assert_str_eq(mme.mme.items[1].entry, "198.51.100.7");
+    ck_assert_uint_eq(mme.mme.items[1].addresses.n, 1);
+    ck_assert_str_eq(ADDRESS_STR(&mme.mme.items[2].addresses.items[0]), "2001:db8::7");
+    ck_assert_uint_eq(mme.mme.items[2].port, 36412);
     ck_assert_str_eq(mme.connection_mode, "All");
     ck_assert(mme.admin_state);
 
     ck_assert_int_eq(model_put(model, PORT, "36413"), 0);
-    model_mme(model, &mme);
-    ck_assert_uint_eq(mme.list.items[0].port, 36413);
+    model_s1(model, &mme);
+    ck_assert_uint_eq(mme.mme.items[0].port, 36413);
     ck_assert_int_eq(model_put(model, PORT, "0"), 0); /* no SCTP port: as if unset */
-    model_mme(model, &mme);
-    ck_assert_uint_eq(mme.list.items[0].port, 36412);
+    model_s1(model, &mme);
+    ck_assert_uint_eq(mme.mme.items[0].port, 36412);
 }
 END_TEST
 

@@ -62,22 +62,6 @@ static ChildSa child(const char *aead, uint32_t spi_in) {
     };
 }
 
-/* Standard error of *call* is what the log says. */
-#define LOG_OF(call, text)                                                                                   \
-    do {                                                                                                     \
-        int _pipe[2], _saved = dup(STDERR_FILENO);                                                           \
-        char _log[4096] = "";                                                                                \
-        ck_assert_int_eq(pipe(_pipe), 0);                                                                    \
-        dup2(_pipe[1], STDERR_FILENO);                                                                       \
-        close(_pipe[1]);                                                                                     \
-        call;                                                                                                \
-        dup2(_saved, STDERR_FILENO);                                                                         \
-        close(_saved);                                                                                       \
-        ck_assert_int_ge(read(_pipe[0], _log, sizeof _log - 1), 0);                                          \
-        close(_pipe[0]);                                                                                     \
-        ck_assert_msg(strstr(_log, text), "not in the log: %s\n%s", text, _log);                             \
-    } while (0)
-
 /* -- SAs and policies -- */
 
 START_TEST(spi_is_reserved_and_given_back) {

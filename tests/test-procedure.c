@@ -37,7 +37,7 @@ static AddressList addresses(size_t n) {
 }
 
 static void event(ProcedureEventType type) {
-    procedure_event(p, now, &(ProcedureEvent){.type = type});
+    procedure_event(p, now, &(ProcedureEvent){.type = type, .session_due = true});
 }
 
 static void failure(ProcedureEventType type, const char *text) {
@@ -50,21 +50,22 @@ static void resolved(size_t n) {
 }
 
 /* "10.0.0.20" is a literal, other entries are names. */
-static MmeList mmes(const char *a, const char *b) {
-    MmeList list = {};
+static S1Config mmes(const char *a, const char *b) {
+    S1Config s1 = {.admin_state = true, .connection_mode = "One"};
+    MmeList *list = &s1.mme;
     const char *each[] = {a, b};
     for (size_t i = 0; i < 2 && each[i]; i++) {
-        Mme *mme = &list.items[list.n++];
+        Mme *mme = &list->items[list->n++];
         snprintf(mme->entry, sizeof mme->entry, "%s", each[i]);
         mme->port = 36412;
         if (address_parse(each[i], &mme->addresses.items[0]) == 0)
             mme->addresses.n = 1;
     }
-    return list;
+    return s1;
 }
 
-static void with_mme(ProcedureEventType type, MmeList list) {
-    procedure_event(p, now, &(ProcedureEvent){.type = type, .mme = &list});
+static void with_mme(ProcedureEventType type, S1Config s1) {
+    procedure_event(p, now, &(ProcedureEvent){.type = type, .s1 = &s1, .mme_set = true});
 }
 
 /* The next action must be this one, and the only one. */
@@ -90,7 +91,7 @@ static void expect_state(AgentState state, ProcedureStep step) {
     ProcedureView view = procedure_view(p);
     ck_assert_int_eq(view.step, step);
     ck_assert_str_eq(agent_state_to_string(view.state), agent_state_to_string(state));
-    ck_assert((view.mme->n > 0) == (view.state == AGENT_REGISTERED));
+    ck_assert((view.s1->mme.n > 0) == (view.state == AGENT_REGISTERED));
 }
 
 /* Up to the session with the HeMS. */
@@ -145,8 +146,8 @@ START_TEST(way_of_5_1_2_2_by_names) {
     expect_state(AGENT_REGISTERING, STEP_MME_DNS);
     resolved(2);
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
-    ck_assert_uint_eq(procedure_view(p).mme->n, 2);
-    ck_assert_uint_eq(procedure_view(p).mme->items[0].addresses.n, 2);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.n, 2);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.items[0].addresses.n, 2);
     with_mme(EVENT_SESSION_ENDED, mmes("mme.example", "10.0.0.21"));
     expect_nothing();
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
@@ -247,8 +248,18 @@ START_TEST(failed_session_waits_for_cwmp) {
     expect_action(ACTION_RESOLVE);
     resolved(2);
     expect_action(ACTION_SESSION);
-    failure(EVENT_SESSION_ENDED, "connection refused");
+    failure(EVENT_SESSION_UNREACHED, "connection refused");
     expect_address(ACTION_SESSION, "203.0.113.2");
+    failure(EVENT_SESSION_UNREACHED, "connection refused");
+    expect_action(ACTION_SESSION_MISSED); /* once a round */
+    expect_state(AGENT_RETRYING, STEP_WAIT_SESSION);
+    event(EVENT_SESSION_DUE);
+    expect_action(ACTION_RESOLVE);
+    resolved(2);
+    expect_action(ACTION_SESSION);
+    failure(EVENT_SESSION_ENDED, "HTTP 503"); /* it was heard: not the next address */
+    expect_nothing();
+    expect_state(AGENT_RETRYING, STEP_WAIT_SESSION);
 }
 END_TEST
 
@@ -308,14 +319,76 @@ START_TEST(later_trouble_does_not_take_the_registration_back) {
 }
 END_TEST
 
+START_TEST(mode_and_lock_alone_do_not_confirm_old_mmes) {
+    setup("segw.example", "hems.example");
+    to_session();
+    event(EVENT_SESSION_ACCEPTED);
+    S1Config s1 = mmes("10.0.0.20", NULL); /* stored before the restart */
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_SESSION_ANSWERED, .s1 = &s1});
+    expect_state(AGENT_REGISTERING, STEP_MME);
+    with_mme(EVENT_SESSION_ANSWERED, mmes("10.0.0.21", NULL));
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    ck_assert_str_eq(procedure_view(p).s1->mme.items[0].entry, "10.0.0.21");
+    /* Registered, a lock goes out at once though the names take their time; an unlock comes with what it was
+     * set with. */
+    s1 = mmes("mme.example", NULL);
+    s1.admin_state = false;
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_SESSION_ANSWERED, .s1 = &s1});
+    expect_action(ACTION_RESOLVE);
+    ck_assert(!procedure_view(p).s1->admin_state);
+    s1.admin_state = true;
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_SESSION_ANSWERED, .s1 = &s1});
+    expect_action(ACTION_RESOLVE);
+    ck_assert(!procedure_view(p).s1->admin_state);
+    ck_assert_str_eq(procedure_view(p).s1->mme.items[0].entry, "10.0.0.21");
+    resolved(1);
+    ck_assert(procedure_view(p).s1->admin_state);
+    ck_assert_str_eq(procedure_view(p).s1->mme.items[0].entry, "mme.example");
+}
+END_TEST
+
+START_TEST(tunnel_that_comes_back_carries_on) {
+    to_registered();
+    with_mme(EVENT_SESSION_ENDED, mmes("10.0.0.20", NULL));
+    with_mme(EVENT_SESSION_ANSWERED, mmes("mme.example", NULL)); /* of a session that is over: nothing */
+    expect_nothing();
+    failure(EVENT_TUNNEL_DOWN, "liveness");
+    now.mono = procedure_deadline(p);
+    procedure_tick(p, now);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_TUNNEL);
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_TUNNEL_UP});
+    expect_nothing(); /* no session without an event */
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    ck_assert(procedure_view(p).waits_for_session);
+}
+END_TEST
+
+START_TEST(tunnel_that_comes_back_keeps_the_retry_wait) {
+    setup("segw.example", "hems.example");
+    to_session();
+    failure(EVENT_SESSION_ENDED, "HTTP 503");
+    failure(EVENT_TUNNEL_DOWN, "deleted");
+    now.mono = procedure_deadline(p);
+    procedure_tick(p, now);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_TUNNEL);
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .session_due = false});
+    expect_nothing();
+    expect_state(AGENT_RETRYING, STEP_WAIT_SESSION);
+}
+END_TEST
+
 START_TEST(new_mme_replaces_the_old_without_a_gap) {
     to_registered();
     with_mme(EVENT_SESSION_ANSWERED, mmes("mme2.example", NULL));
     expect_action(ACTION_RESOLVE);
     expect_state(AGENT_REGISTERED, STEP_MME_DNS);
-    ck_assert_str_eq(procedure_view(p).mme->items[0].entry, "10.0.0.20");
+    ck_assert_str_eq(procedure_view(p).s1->mme.items[0].entry, "10.0.0.20");
     resolved(1);
-    ck_assert_str_eq(procedure_view(p).mme->items[0].entry, "mme2.example");
+    ck_assert_str_eq(procedure_view(p).s1->mme.items[0].entry, "mme2.example");
     /* And an emptied list takes it away. */
     with_mme(EVENT_SESSION_ANSWERED, mmes(NULL, NULL));
     expect_state(AGENT_REGISTERED_WITHOUT_MME, STEP_REGISTERED);
@@ -332,8 +405,24 @@ START_TEST(names_of_mmes_that_fail) {
     ck_assert_str_eq(expect_action(ACTION_RESOLVE).name, "b.example");
     resolved(1);
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
-    ck_assert_uint_eq(procedure_view(p).mme->n, 1);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.n, 1);
     ck_assert_str_eq(procedure_view(p).last_error, "a.example: NXDOMAIN");
+    /* The open one is asked for again, with growing waits. */
+    for (usec_t least = PROCEDURE_WAIT_FIRST; least < 4 * PROCEDURE_WAIT_FIRST; least *= 2) {
+        ck_assert_uint_ge(procedure_deadline(p) - now.mono, least);
+        ck_assert_uint_lt(procedure_deadline(p) - now.mono, 2 * least);
+        now.mono = procedure_deadline(p);
+        procedure_tick(p, now);
+        ck_assert_str_eq(expect_action(ACTION_RESOLVE).name, "a.example");
+        failure(EVENT_RESOLVED, "a.example: NXDOMAIN");
+        expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    }
+    now.mono = procedure_deadline(p);
+    procedure_tick(p, now);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.n, 2);
+    ck_assert_uint_eq(procedure_deadline(p), USEC_NEVER);
 
     setup("segw.example", "hems.example");
     to_session();
@@ -418,9 +507,9 @@ START_TEST(random_walks_hold_the_invariants) {
                     break;
                 }
             ProcedureView view = procedure_view(p);
-            ck_assert_msg((view.mme->n > 0) == (view.state == AGENT_REGISTERED), "walk %lu",
+            ck_assert_msg((view.s1->mme.n > 0) == (view.state == AGENT_REGISTERED), "walk %lu",
                           (unsigned long)walk);
-            ck_assert_msg(view.mme->n == 0 || tunnel, "MME without a tunnel in walk %lu",
+            ck_assert_msg(view.s1->mme.n == 0 || tunnel, "MME without a tunnel in walk %lu",
                           (unsigned long)walk);
 
             uint64_t dice = good ? 0 : rng_below(&rng, 8);
@@ -506,5 +595,7 @@ SUITE("procedure", way_of_5_1_2_2_by_names, addresses_skip_every_question,
       private_dns_that_fails_costs_the_tunnel, failed_session_waits_for_cwmp,
       session_that_breaks_before_its_answer_publishes_nothing, no_mme_is_a_state_of_its_own,
       later_trouble_does_not_take_the_registration_back, new_mme_replaces_the_old_without_a_gap,
-      names_of_mmes_that_fail, lost_tunnel_takes_the_mme_and_starts_over, network_that_goes_and_comes,
+      mode_and_lock_alone_do_not_confirm_old_mmes, tunnel_that_comes_back_carries_on,
+      tunnel_that_comes_back_keeps_the_retry_wait, names_of_mmes_that_fail,
+      lost_tunnel_takes_the_mme_and_starts_over, network_that_goes_and_comes,
       random_walks_hold_the_invariants, readme_shows_the_same_table)

@@ -82,14 +82,21 @@ START_TEST(get_parameter_values_of_names_and_subtrees) {
     RpcEffect effect;
     _cleanup_free_ char *text = NULL;
     SoapMessage m = answer_file("getparametervalues.xml", &effect, &text);
-    ck_assert_ptr_nonnull(strstr(text, "cwmp:ParameterValueStruct[10]"));
+    ck_assert_ptr_nonnull(strstr(text, "cwmp:ParameterValueStruct[9]"));
     ck_assert_ptr_nonnull(strstr(text,
                                  "<Name>Device.DeviceInfo.SerialNumber</Name>"
                                  "<Value xsi:type=\"xsd:string\">000001</Value>"));
-    ck_assert_ptr_nonnull(strstr(text,
-                                 "<Name>Device.DeviceInfo.UpTime</Name>"
-                                 "<Value xsi:type=\"xsd:unsignedInt\">0</Value>"));
     ck_assert(!effect.values_set);
+    soap_message_clear(&m);
+    free(TAKE_PTR(text));
+
+    m = answer_body(
+        "<c:GetParameterValues><ParameterNames><string>Device.Services.FAPServiceNumberOfEntries"
+        "</string></ParameterNames></c:GetParameterValues>",
+        &effect, &text);
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "<Name>Device.Services.FAPServiceNumberOfEntries</Name>"
+                                 "<Value xsi:type=\"xsd:unsignedInt\">1</Value>"));
     soap_message_clear(&m);
     free(TAKE_PTR(text));
 
@@ -108,7 +115,7 @@ START_TEST(set_parameter_values_is_answered_and_told) {
     ck_assert_ptr_nonnull(strstr(
         text, "<cwmp:SetParameterValuesResponse><Status>0</Status></cwmp:SetParameterValuesResponse>"));
     ck_assert(effect.values_set);
-    ck_assert_uint_eq(effect.outcome.topics_set, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(effect.outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_str_eq(
         model_get(model, "Device.Services.FAPService.1.FAPControl.LTE.Gateway.S1SigLinkServerList"),
         "mme1.operator.example,198.51.100.7,2001:db8::7");
@@ -131,11 +138,11 @@ START_TEST(faults_of_each_kind) {
         {"<c:GetParameterNames><ParameterPath>Device.No.</ParameterPath><NextLevel>1</NextLevel>"
          "</c:GetParameterNames>",
          9005, SOAP_CLIENT, "Invalid parameter name: Device.No."},
-        {"<c:GetParameterNames><ParameterPath>Device.DeviceInfo.UpTime</ParameterPath><NextLevel>1</"
+        {"<c:GetParameterNames><ParameterPath>Device.DeviceInfo.SerialNumber</ParameterPath><NextLevel>1</"
          "NextLevel>"
          "</c:GetParameterNames>",
-         9003, SOAP_CLIENT, "Invalid arguments: Device.DeviceInfo.UpTime"},
-        {"<c:GetParameterValues><ParameterNames><string>Device.DeviceInfo.UpTime</string>"
+         9003, SOAP_CLIENT, "Invalid arguments: Device.DeviceInfo.SerialNumber"},
+        {"<c:GetParameterValues><ParameterNames><string>Device.DeviceInfo.SerialNumber</string>"
          "<string>Device.No</string></ParameterNames></c:GetParameterValues>",
          9005, SOAP_CLIENT, "Invalid parameter name: Device.No"},
         {"<c:GetParameterValues/>", 9003, SOAP_CLIENT, "ParameterNames is missing"},

@@ -272,7 +272,7 @@ START_TEST(the_second_set_of_a_session_is_told_too) {
     bench_file(&b, "setparametervalues.xml");
     bench_file(&b, "setparametervalues.xml");
     ck_assert_str_eq(bench_seen(&b), "a0cpwcp");
-    ck_assert_uint_eq(b.outcome.topics_set, MODEL_TOPIC_MME);
+    ck_assert_uint_eq(b.outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_uint_eq(b.outcome.topics_changed, 0); /* the same values as before */
     bench_text(&b, 200,
                ENVELOPE("<c:SetParameterValues><ParameterList><P><Name>Device.ManagementServer."

@@ -28,14 +28,6 @@ typedef struct Capture {
     IkeKeys keys;
 } Capture;
 
-static Blob unhex(const char *p) {
-    Blob b = {malloc(strlen(p) / 2 + 1), 0};
-    unsigned v;
-    for (; sscanf(p, "%2x", &v) == 1; p += 2)
-        b.data[b.size++] = (uint8_t)v;
-    return b;
-}
-
 static Capture *capture_load(const char *name) {
     Capture *c = calloc(1, sizeof *c);
     Blob file = test_file(name);
@@ -50,11 +42,11 @@ static Capture *capture_load(const char *name) {
         if (initiator || streq(line, "responder")) {
             ck_assert_uint_lt(c->n_messages, MESSAGES);
             c->messages[c->n_messages].by_initiator = initiator;
-            c->messages[c->n_messages++].bytes = unhex(value);
+            c->messages[c->n_messages++].bytes = test_unhex(value);
         } else {
             ck_assert_uint_lt(c->n_secrets, ARRAY_SIZE(c->secrets));
             snprintf(c->secrets[c->n_secrets].name, 16, "%s", line);
-            c->secrets[c->n_secrets++].value = unhex(value);
+            c->secrets[c->n_secrets++].value = test_unhex(value);
         }
     }
     free(file.data);

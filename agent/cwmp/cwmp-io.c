@@ -25,9 +25,17 @@ struct CwmpIo {
     void *userdata;
     char *body;
     size_t size, capacity, header_size;
+    bool header_ended;         /* by its empty line */
     char why[ERROR_MAX_BYTES]; /* our reason for stopping libcurl, "" none */
     char curl_error[CURL_ERROR_SIZE];
 };
+
+/* libcurl repeats a POST by itself, on a new socket, when a reused connection dies before the first byte of
+ * an answer. Whether the HeMS has seen it is then not known, and the session is broken (TR-069 3.7.2.4). */
+static bool is_repetition(const CwmpIo *io) {
+    long sent = 0; /* of this POST, on a socket of before */
+    return curl_easy_getinfo(io->easy, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK || sent > 0;
+}
 
 /* A socket that cannot be bound is a failure, never a reason to go another way: SO_BINDTODEVICE and bind()
  * before libcurl connects, and CURL_SOCKOPT_ERROR makes it close the socket. */
@@ -35,6 +43,10 @@ static int bind_socket(void *userdata, curl_socket_t fd, curlsocktype purpose) {
     CwmpIo *io = userdata;
     struct sockaddr_storage address;
 
+    if (is_repetition(io)) {
+        snprintf(io->why, sizeof io->why, "the connection was closed before an answer");
+        return CURL_SOCKOPT_ERROR;
+    }
     if (io->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, io->interface,
                                        (socklen_t)strlen(io->interface) + 1) < 0) {
         snprintf(io->why, sizeof io->why, "cannot bind to interface %s: %s", io->interface, strerror(errno));
@@ -94,6 +106,10 @@ static size_t take_header(char *data, size_t one, size_t n, void *userdata) {
         return 0;
     }
     io->header_size += n;
+    if (n <= 2) /* the empty line; after 100 Continue another header begins, after chunks come trailers */
+        io->header_ended = true;
+    else if (n > 5 && memcmp(data, "HTTP/", 5) == 0)
+        io->header_ended = false;
     return n;
 }
 
@@ -101,6 +117,7 @@ static void forget_answer(CwmpIo *io) {
     free_body(TAKE_PTR(io->body), io->size);
     free(TAKE_PTR(io->request));
     io->size = io->capacity = io->header_size = 0;
+    io->header_ended = false;
     io->why[0] = io->curl_error[0] = 0;
 }
 
@@ -131,6 +148,12 @@ static void finish_post(CwmpIo *io, CURLcode code) {
     curl_easy_getinfo(io->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(io->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(io->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    /* To libcurl a connection that closes within the header is an answer without a body; to TR-069 that would
+     * be the end of the session. */
+    if (code == CURLE_OK && !io->header_ended) {
+        code = CURLE_PARTIAL_FILE;
+        snprintf(io->why, sizeof io->why, "the connection was closed within the answer's header");
+    }
     snprintf(text, sizeof text, "%s",
              io->why[0]          ? io->why
              : io->curl_error[0] ? io->curl_error
@@ -312,7 +335,6 @@ static int set_multi_options(CwmpIo *io) {
 }
 
 #define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
-#define SEC(usec)  ((long)((usec) / USEC_PER_SEC))
 
 /* Anything that libcurl might do by itself and we do not want is switched off by name. */
 static int set_easy_options(CwmpIo *io, const char *url) {
@@ -334,8 +356,6 @@ static int set_easy_options(CwmpIo *io, const char *url) {
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MSEC(CWMP_IO_CONNECT_TIMEOUT)),
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(CWMP_IO_TIMEOUT)),
-        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, (long)CWMP_IO_LOW_SPEED),
-        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, SEC(CWMP_IO_LOW_SPEED_TIME)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
         curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, io),
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),

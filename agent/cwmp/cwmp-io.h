@@ -14,8 +14,6 @@
 #define CWMP_IO_HEADERS_MAX     (64 * 1024)       /* bytes of an answer's header lines, all together */
 #define CWMP_IO_CONNECT_TIMEOUT (20 * USEC_PER_SEC)
 #define CWMP_IO_TIMEOUT         (50 * USEC_PER_SEC) /* of one POST with its answer */
-#define CWMP_IO_LOW_SPEED       16                  /* bytes a second; slower than that for */
-#define CWMP_IO_LOW_SPEED_TIME  (30 * USEC_PER_SEC) /* this long gives up */
 
 typedef struct CwmpIo CwmpIo;
 

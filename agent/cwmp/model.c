@@ -22,6 +22,7 @@
 #define FORCED           MODEL_FORCED_INFORM
 #define HIDDEN           MODEL_HIDDEN
 #define MME              MODEL_TOPIC_MME
+#define S1               MODEL_TOPIC_S1
 #define GATEWAY          MODEL_TOPIC_GATEWAY
 #define ACS              MODEL_TOPIC_ACS
 #define PERIODIC         MODEL_TOPIC_PERIODIC
@@ -374,20 +375,20 @@ int model_set(Model *model, const ModelSet *sets, size_t n, const char *paramete
 
 #define LTE "Device.Services.FAPService.1.FAPControl.LTE."
 
-void model_mme(const Model *model, ModelMme *ret) {
+void model_s1(const Model *model, S1Config *ret) {
     uint16_t port = (uint16_t)model_get_unsigned(model, LTE "Gateway.S1SigLinkPort");
     const char *list = model_get(model, LTE "Gateway.S1SigLinkServerList"), *item;
     const char *mode = model_get(model, LTE "Gateway.S1ConnectionMode");
-    ModelMme mme = {.admin_state = model_get_boolean(model, LTE "AdminState")};
+    S1Config s1 = {.admin_state = model_get_boolean(model, LTE "AdminState")};
 
-    snprintf(mme.connection_mode, sizeof mme.connection_mode, "%s", *mode ? mode : "One");
-    for (list = *list ? list : NULL; list && mme.list.n < MME_MAX;) {
-        Mme *entry = &mme.list.items[mme.list.n++];
+    snprintf(s1.connection_mode, sizeof s1.connection_mode, "%s", *mode ? mode : "One");
+    for (list = *list ? list : NULL; list && s1.mme.n < MME_MAX;) {
+        Mme *entry = &s1.mme.items[s1.mme.n++];
         size_t size = MIN(value_next_item(&list, &item), sizeof entry->entry - 1);
         memcpy(entry->entry, item, size);
         entry->port = port ? port : S1_PORT_STANDARD;
         if (address_parse(entry->entry, &entry->addresses.items[0]) == 0)
             entry->addresses.n = 1;
     }
-    *ret = mme;
+    *ret = s1;
 }

@@ -28,7 +28,8 @@ typedef enum ModelFlag {
     MODEL_FORCED_INFORM = 1 << 1, /* in every Inform */
     MODEL_HIDDEN = 1 << 2,        /* a secret: reads as the empty string, never logged */
     /* What a change concerns, for whoever has to act on it. */
-    MODEL_TOPIC_MME = 1 << 8,         /* S1 far end: list, port, mode, AdminState */
+    MODEL_TOPIC_MME = 1 << 8,         /* S1 far end: list, port */
+    MODEL_TOPIC_S1 = 1 << 14,         /* S1ConnectionMode, AdminState */
     MODEL_TOPIC_GATEWAY = 1 << 9,     /* SecGWServer1..3 */
     MODEL_TOPIC_ACS = 1 << 10,        /* ManagementServer.URL and its credentials */
     MODEL_TOPIC_PERIODIC = 1 << 11,   /* PeriodicInform* */
@@ -123,13 +124,9 @@ int model_read_forced(const Model *model, ModelVisitor visitor, void *userdata);
 int model_set(Model *model, const ModelSet *sets, size_t n, const char *parameter_key, ModelOutcome *ret,
               ModelFault **ret_faults, size_t *ret_n_faults);
 
-/* What an S1 stack needs to know, as the model has it now. */
-typedef struct ModelMme {
-    MmeList list;            /* S1SigLinkServerList; literals with their address, names with none */
-    char connection_mode[8]; /* "One" or "All" */
-    bool admin_state;
-} ModelMme;
-void model_mme(const Model *model, ModelMme *ret);
+/* What an S1 stack needs to know, as the model has it now: literals with their address, names with none; port
+ * 36412 and mode "One" where nothing is set. */
+void model_s1(const Model *model, S1Config *ret);
 
 /* The type on the wire, "unsignedInt". */
 const char *model_type_wire(ModelType type);

@@ -144,6 +144,8 @@ bool session_next(Session *session, SessionAction *ret) {
     return true;
 }
 
+/* 8005 (TR-069 A.5.2: retry request) too ends the session, whose next one repeats the Inform, our only
+ * request so far; repeating it in the same session comes with the stage that adds TransferComplete. */
 static void session_fault(Session *s, const SoapMessage *m, unsigned status, usec_t retry_after) {
     session_end(s, -ECONNREFUSED, retry_after, "HTTP %u from %s: fault %d %.200s", status, s->url, m->fault,
                 m->fault_text);

@@ -128,6 +128,7 @@ static const char *check_host(const ModelParameter *p, Slice text, char *out) {
     return check_string(p, text, out);
 }
 
+static_assert(MME_MAX == 16, "the number in check_items()'s text");
 /* Both kinds of list: items without white space between them. */
 static const char *check_items(const ModelParameter *p, Slice text, char *out) {
     const char *list = text.n > 0 ? text.s : NULL, *item;
@@ -141,7 +142,7 @@ static const char *check_items(const ModelParameter *p, Slice text, char *out) {
             return p->type == MODEL_HOST_LIST ? "an entry is not a host name or address"
                                               : "an entry is not one of the values of this list";
         if (p->type == MODEL_HOST_LIST && ++n > MME_MAX)
-            return "too many entries";
+            return "more than 16 entries";
         if (out > start)
             *out++ = ',';
         out = mempcpy(out, s.s, s.n);

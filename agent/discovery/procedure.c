@@ -24,11 +24,13 @@ struct Procedure {
     bool network, tunnel, session;
     AddressList segw, hems; /* as resolved last, in the order to try */
     size_t segw_index, hems_index;
-    MmeList candidate; /* as set by the HeMS, being resolved */
+    S1Config candidate; /* as set by the HeMS, its names being resolved */
     size_t candidate_index;
-    MmeList mme; /* published */
+    S1Config s1; /* published */
     Outcome outcome;
-    unsigned failures; /* of the whole way, in a row */
+    bool confirmed;        /* 5.1.3 was gone through since the start: *candidate* is the HeMS's word */
+    unsigned failures;     /* of the whole way, in a row */
+    unsigned mme_failures; /* questions for the candidate's names that left one open, in a row */
     usec_t deadline;
     char last_error[ERROR_MAX_BYTES];
     size_t n_actions;
@@ -105,42 +107,60 @@ static void inform_do(Procedure *p, Moment now) {
 }
 
 static bool mme_dns_skip(Procedure *p, Moment now) {
-    while (p->candidate_index < p->candidate.n && p->candidate.items[p->candidate_index].addresses.n > 0)
+    const MmeList *mme = &p->candidate.mme;
+    while (p->candidate_index < mme->n && mme->items[p->candidate_index].addresses.n > 0)
         p->candidate_index++;
-    return p->candidate_index == p->candidate.n;
+    return p->candidate_index == mme->n;
 }
 
 static void mme_dns_do(Procedure *p, Moment now) {
     push(p, (ProcedureAction){.type = ACTION_RESOLVE,
                               .side = procedure_row(p->step)->resolver,
-                              .name = p->candidate.items[p->candidate_index].entry});
+                              .name = p->candidate.mme.items[p->candidate_index].entry});
 }
 
 static bool mme_known(const Procedure *p) {
-    for (size_t i = 0; i < p->candidate.n; i++)
-        if (p->candidate.items[i].addresses.n > 0)
+    for (size_t i = 0; i < p->candidate.mme.n; i++)
+        if (p->candidate.mme.items[i].addresses.n > 0)
             return true;
     return false;
 }
 
-/* 5.1.3 is complete: what can be used is published. */
+/* Uniform in [least, 2 * least), doubling with each failure in a row. */
+static void wait_set(Procedure *p, Moment now, unsigned *failures) {
+    usec_t least = PROCEDURE_WAIT_FIRST << MIN(*failures, (unsigned)PROCEDURE_DOUBLINGS);
+
+    (*failures)++;
+    p->deadline = now.mono + least + rng_below(&p->rng, least);
+}
+
+/* 5.1.3 is complete: what can be used is published, in one piece. A name that is still open is asked for
+ * again. */
 static void registered_do(Procedure *p, Moment now) {
+    const MmeList *mme = &p->candidate.mme;
+
     p->outcome = mme_known(p) ? OUTCOME_REGISTERED : OUTCOME_WITHOUT_MME;
-    p->mme = (MmeList){};
-    for (size_t i = 0; i < p->candidate.n; i++)
-        if (p->candidate.items[i].addresses.n > 0)
-            p->mme.items[p->mme.n++] = p->candidate.items[i];
+    p->s1 = p->candidate;
+    p->s1.mme = (MmeList){};
+    for (size_t i = 0; i < mme->n; i++)
+        if (mme->items[i].addresses.n > 0)
+            p->s1.mme.items[p->s1.mme.n++] = mme->items[i];
+    p->confirmed = true;
     p->failures = 0;
-    if (p->mme.n == p->candidate.n) /* otherwise it says which name did not resolve */
+    if (p->s1.mme.n < mme->n)
+        wait_set(p, now, &p->mme_failures);
+    else {
+        p->mme_failures = 0;
         p->last_error[0] = 0;
+    }
 }
 
 static void wait_do(Procedure *p, Moment now) {
-    unsigned doublings = MIN(p->failures, (unsigned)PROCEDURE_DOUBLINGS);
-    usec_t least = PROCEDURE_WAIT_FIRST << doublings;
+    wait_set(p, now, &p->failures);
+}
 
-    p->failures++;
-    p->deadline = now.mono + least + rng_below(&p->rng, least);
+static void wait_mme_do(Procedure *p, Moment now) {
+    wait_set(p, now, &p->mme_failures);
 }
 
 /* The table ------------------------------------------------------------------------------------------- */
@@ -153,92 +173,35 @@ static const struct Row {
     ProcedureStep next;
     ProcedureStep on_failure;
 } table[STEPS_] = {
-    /* clang-format off: a table is read by its columns */
     /* step: {title, clause and steps, whose DNS, state},
      *       skip if, does, waits for, next, on failure */
-    [STEP_IDLE] =
-        {{"Not started", "", RESOLVER_NONE, AGENT_IDLE}, NULL, NULL, EVENT_START, STEP_NETWORK, STEP_IDLE},
-    [STEP_NETWORK] = {{"Wait for the network", "5.1.2.2 pre-condition", RESOLVER_NONE, AGENT_WAITING_NETWORK},
-                      network_skip,
-                      NULL,
-                      EVENT_NETWORK_UP,
-                      STEP_CLOCK,
-                      STEP_NETWORK},
-    [STEP_CLOCK] = {{"Wait for a plausible clock", "5.1.2.2 pre-condition", RESOLVER_NONE,
-                     AGENT_WAITING_NETWORK},
-                    clock_skip,
-                    clock_do,
-                    EVENT_START,
-                    STEP_SEGW_DNS,
-                    STEP_NETWORK},
-    [STEP_SEGW_DNS] = {{"Ask the public DNS for the Serving SeGW", "5.1.2.2 steps 1-2", RESOLVER_PUBLIC,
-                        AGENT_DISCOVERING},
-                       segw_dns_skip,
-                       segw_dns_do,
-                       EVENT_RESOLVED,
-                       STEP_TUNNEL,
-                       STEP_WAIT},
-    [STEP_TUNNEL] = {{"Establish the IPsec tunnel to the Serving SeGW", "5.1.2.2 step 3", RESOLVER_NONE,
-                      AGENT_DISCOVERING},
-                     tunnel_skip,
-                     tunnel_do,
-                     EVENT_TUNNEL_UP,
-                     STEP_HEMS_DNS,
-                     STEP_WAIT},
-    [STEP_HEMS_DNS] = {{"Ask the private DNS for the Serving HeMS", "5.1.2.2 steps 4-5", RESOLVER_PRIVATE,
-                        AGENT_DISCOVERING},
-                       hems_dns_skip,
-                       hems_dns_do,
-                       EVENT_RESOLVED,
-                       STEP_INFORM,
-                       STEP_WAIT},
-    [STEP_INFORM] = {{"Open a TR-069 session with the Serving HeMS", "5.1.3 steps 1.1-1.2", RESOLVER_NONE,
-                      AGENT_REGISTERING},
-                     NULL,
-                     inform_do,
-                     EVENT_SESSION_ACCEPTED,
-                     STEP_MME,
-                     STEP_WAIT_SESSION},
-    [STEP_MME] = {{"Wait for the MME from the Serving HeMS", "5.1.3 steps 2.1-2.2", RESOLVER_NONE,
-                   AGENT_REGISTERING},
-                  NULL,
-                  NULL,
-                  EVENT_SESSION_ANSWERED,
-                  STEP_MME_DNS,
-                  STEP_WAIT_SESSION},
-    [STEP_MME_DNS] = {{"Ask the private DNS for the MME", "5.1.3 step 2.1", RESOLVER_PRIVATE,
-                       AGENT_REGISTERING},
-                      mme_dns_skip,
-                      mme_dns_do,
-                      EVENT_RESOLVED,
-                      STEP_REGISTERED,
-                      STEP_WAIT_MME},
-    [STEP_REGISTERED] = {{"Registered with the Serving HeMS", "5.1.3 steps 3-4", RESOLVER_NONE,
-                          AGENT_REGISTERED},
-                         NULL,
-                         registered_do,
-                         EVENT_SESSION_DUE,
-                         STEP_HEMS_DNS,
-                         STEP_WAIT},
-    [STEP_WAIT] = {{"Wait before the next attempt", "", RESOLVER_NONE, AGENT_RETRYING},
-                   NULL,
-                   wait_do,
-                   EVENT_START,
-                   STEP_NETWORK,
-                   STEP_WAIT},
-    [STEP_WAIT_MME] = {{"Wait before asking for the MME again", "", RESOLVER_NONE, AGENT_RETRYING},
-                       NULL,
-                       wait_do,
-                       EVENT_SESSION_DUE,
-                       STEP_MME_DNS,
-                       STEP_WAIT},
-    [STEP_WAIT_SESSION] = {{"Wait for the next TR-069 session", "5.1.3 step 1.1", RESOLVER_NONE,
-                            AGENT_RETRYING},
-                           NULL,
-                           NULL,
-                           EVENT_SESSION_DUE,
-                           STEP_HEMS_DNS,
-                           STEP_WAIT},
+    /* clang-format off */
+    [STEP_IDLE] =         {{"Not started", "", RESOLVER_NONE, AGENT_IDLE},
+                           NULL, NULL, EVENT_START, STEP_NETWORK, STEP_IDLE},
+    [STEP_NETWORK] =      {{"Wait for the network", "5.1.2.2 pre-condition", RESOLVER_NONE, AGENT_WAITING_NETWORK},
+                           network_skip, NULL, EVENT_NETWORK_UP, STEP_CLOCK, STEP_NETWORK},
+    [STEP_CLOCK] =        {{"Wait for a plausible clock", "5.1.2.2 pre-condition", RESOLVER_NONE, AGENT_WAITING_NETWORK},
+                           clock_skip, clock_do, EVENT_START, STEP_SEGW_DNS, STEP_NETWORK},
+    [STEP_SEGW_DNS] =     {{"Ask the public DNS for the Serving SeGW", "5.1.2.2 steps 1-2", RESOLVER_PUBLIC, AGENT_DISCOVERING},
+                           segw_dns_skip, segw_dns_do, EVENT_RESOLVED, STEP_TUNNEL, STEP_WAIT},
+    [STEP_TUNNEL] =       {{"Establish the IPsec tunnel to the Serving SeGW", "5.1.2.2 step 3", RESOLVER_NONE, AGENT_DISCOVERING},
+                           tunnel_skip, tunnel_do, EVENT_TUNNEL_UP, STEP_HEMS_DNS, STEP_WAIT},
+    [STEP_HEMS_DNS] =     {{"Ask the private DNS for the Serving HeMS", "5.1.2.2 steps 4-5", RESOLVER_PRIVATE, AGENT_DISCOVERING},
+                           hems_dns_skip, hems_dns_do, EVENT_RESOLVED, STEP_INFORM, STEP_WAIT},
+    [STEP_INFORM] =       {{"Open a TR-069 session with the Serving HeMS", "5.1.3 steps 1.1-1.2", RESOLVER_NONE, AGENT_REGISTERING},
+                           NULL, inform_do, EVENT_SESSION_ACCEPTED, STEP_MME, STEP_WAIT_SESSION},
+    [STEP_MME] =          {{"Wait for the MME from the Serving HeMS", "5.1.3 steps 2.1-2.2", RESOLVER_NONE, AGENT_REGISTERING},
+                           NULL, NULL, EVENT_SESSION_ANSWERED, STEP_MME_DNS, STEP_WAIT_SESSION},
+    [STEP_MME_DNS] =      {{"Ask the private DNS for the MME", "5.1.3 step 2.1", RESOLVER_PRIVATE, AGENT_REGISTERING},
+                           mme_dns_skip, mme_dns_do, EVENT_RESOLVED, STEP_REGISTERED, STEP_WAIT_MME},
+    [STEP_REGISTERED] =   {{"Registered with the Serving HeMS", "5.1.3 steps 3-4", RESOLVER_NONE, AGENT_REGISTERED},
+                           NULL, registered_do, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
+    [STEP_WAIT] =         {{"Wait before the next attempt", "", RESOLVER_NONE, AGENT_RETRYING},
+                           NULL, wait_do, EVENT_START, STEP_NETWORK, STEP_WAIT},
+    [STEP_WAIT_MME] =     {{"Wait before asking for the MME again", "", RESOLVER_NONE, AGENT_RETRYING},
+                           NULL, wait_mme_do, EVENT_SESSION_DUE, STEP_MME_DNS, STEP_WAIT},
+    [STEP_WAIT_SESSION] = {{"Wait for the next TR-069 session", "5.1.3 step 1.1", RESOLVER_NONE, AGENT_RETRYING},
+                           NULL, NULL, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
     /* clang-format on */
 };
 
@@ -272,7 +235,7 @@ static void tunnel_forget(Procedure *p, bool close) {
         push(p, (ProcedureAction){.type = ACTION_TUNNEL_CLOSE});
     p->tunnel = p->session = false;
     p->outcome = OUTCOME_NONE;
-    p->mme = p->candidate = (MmeList){};
+    p->s1.mme = (MmeList){};
 }
 
 /* Events ---------------------------------------------------------------------------------------------- */
@@ -314,7 +277,7 @@ static void on_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
         if (e->text)
             error_set(p, e->text);
         else
-            p->candidate.items[p->candidate_index].addresses = *e->addresses;
+            p->candidate.mme.items[p->candidate_index].addresses = *e->addresses;
         p->candidate_index++;
         if (!mme_dns_skip(p, now))
             step_set(p, now, STEP_MME_DNS, "next name");
@@ -347,13 +310,31 @@ static void on_tunnel_down(Procedure *p, Moment now, const char *text) {
     step_set(p, now, STEP_WAIT, text);
 }
 
-static void on_mme(Procedure *p, Moment now, const MmeList *mme, const char *cause) {
-    p->candidate = *mme;
+/* The HeMS's word on S1: resolved, then published. That the cell is locked waits for nothing. */
+static void on_s1(Procedure *p, Moment now, const S1Config *s1, const char *cause) {
+    p->candidate = *s1;
     p->candidate_index = 0;
-    if (mme->n == 0)
+    p->mme_failures = 0;
+    p->s1.admin_state &= s1->admin_state;
+    if (s1->mme.n == 0)
         step_set(p, now, STEP_REGISTERED, "no MME yet");
     else
         step_set(p, now, STEP_MME_DNS, cause);
+}
+
+/* A tunnel that came back carries on where the HeMS left the box: no session without an event that calls for
+ * one, and none before CWMP's retry wait is over. Names are asked for again. */
+static void on_tunnel_up(Procedure *p, Moment now, bool session_due) {
+    p->tunnel = true;
+    if (!p->confirmed) {
+        step_set(p, now, session_due ? STEP_HEMS_DNS : STEP_WAIT_SESSION, "tunnel is up");
+        return;
+    }
+    S1Config s1 = p->candidate;
+    for (size_t i = 0; i < s1.mme.n; i++)
+        if (!address_is_literal(s1.mme.items[i].entry))
+            s1.mme.items[i].addresses.n = 0;
+    on_s1(p, now, &s1, "tunnel is back");
 }
 
 static bool step_has_session(const Procedure *p) {
@@ -362,20 +343,28 @@ static bool step_has_session(const Procedure *p) {
 
 static void on_session_ended(Procedure *p, Moment now, const ProcedureEvent *e) {
     p->session = false;
-    if (e->text) {
-        /* Published values stay: the HeMS has taken our answer to them. */
-        if (p->step == STEP_INFORM && p->hems_index + 1 < p->hems.n) {
-            error_set(p, e->text);
-            p->hems_index++;
-            step_set(p, now, STEP_INFORM, "next address");
-        } else if (step_has_session(p))
-            step_failed(p, now, e->text);
-        else
-            error_set(p, e->text);
+    if (!e->text) {
+        if (step_has_session(p)) /* the values of before, confirmed by a session that ended well */
+            on_s1(p, now, e->s1, "session ended");
         return;
     }
-    if (step_has_session(p)) /* the values of before, confirmed by a session that ended well */
-        on_mme(p, now, e->mme, "session ended");
+    if (step_has_session(p))
+        step_failed(p, now, e->text);
+    else /* what is published stays: the HeMS has taken our answer to it */
+        error_set(p, e->text);
+}
+
+/* TR-069 3.2.1.1: each address of the HeMS once; a failure is counted when none was to be had. */
+static void on_session_unreached(Procedure *p, Moment now, const char *text) {
+    p->session = false;
+    if (p->step == STEP_INFORM && p->hems_index + 1 < p->hems.n) {
+        error_set(p, text);
+        p->hems_index++;
+        step_set(p, now, STEP_INFORM, "next address");
+        return;
+    }
+    push(p, (ProcedureAction){.type = ACTION_SESSION_MISSED});
+    step_failed(p, now, text);
 }
 
 static bool waits_for_session(const Procedure *p) {
@@ -397,10 +386,8 @@ void procedure_event(Procedure *p, Moment now, const ProcedureEvent *e) {
             on_resolved(p, now, e);
         return;
     case EVENT_TUNNEL_UP:
-        if (p->step == STEP_TUNNEL) {
-            p->tunnel = true;
-            step_set(p, now, STEP_HEMS_DNS, "tunnel is up");
-        }
+        if (p->step == STEP_TUNNEL)
+            on_tunnel_up(p, now, e->session_due);
         return;
     case EVENT_TUNNEL_DOWN:
         on_tunnel_down(p, now, e->text);
@@ -410,12 +397,18 @@ void procedure_event(Procedure *p, Moment now, const ProcedureEvent *e) {
             step_set(p, now, STEP_MME, "InformResponse");
         return;
     case EVENT_SESSION_ANSWERED:
-        if (p->session)
-            on_mme(p, now, e->mme, "SetParameterValues");
+        /* Mode and AdminState alone say nothing about the MMEs of before: those wait for the session's end.
+         */
+        if (p->session && (e->mme_set || p->outcome == OUTCOME_REGISTERED))
+            on_s1(p, now, e->s1, "SetParameterValues");
         return;
     case EVENT_SESSION_ENDED:
         if (p->session)
             on_session_ended(p, now, e);
+        return;
+    case EVENT_SESSION_UNREACHED:
+        if (p->session)
+            on_session_unreached(p, now, e->text);
         return;
     case EVENT_SESSION_DUE:
         if (waits_for_session(p))
@@ -429,11 +422,11 @@ void procedure_tick(Procedure *p, Moment now) {
         return;
     if (p->step == STEP_CLOCK && !clock_skip(p, now))
         p->deadline = now.mono + PROCEDURE_CLOCK_POLL;
-    else {
-        if (p->step == STEP_WAIT_MME)
-            p->candidate_index = 0;
+    else if (p->step == STEP_WAIT_MME || p->step == STEP_REGISTERED) {
+        p->candidate_index = 0;
+        step_set(p, now, STEP_MME_DNS, "time");
+    } else
         step_set(p, now, table[p->step].next, "time");
-    }
 }
 
 usec_t procedure_deadline(const Procedure *p) {
@@ -461,7 +454,7 @@ ProcedureView procedure_view(const Procedure *p) {
         .step = p->step,
         .title = row->title,
         .clause = row->clause[0] ? row->clause : procedure_row(p->failed)->clause,
-        .mme = &p->mme,
+        .s1 = &p->s1,
         .segw_address = p->segw_index < p->segw.n ? p->segw.items[p->segw_index] : (Address){},
         .last_error = p->last_error,
         .waits_for_session = waits_for_session(p),
@@ -474,6 +467,8 @@ int procedure_new(Procedure **ret, const ProcedureConfig *config, const Rng *rng
         return -ENOMEM;
     p->config = *config;
     p->rng = *rng;
+    p->s1 = config->s1;
+    p->s1.mme = (MmeList){};
     p->step = STEP_IDLE;
     p->deadline = USEC_NEVER;
     *ret = p;

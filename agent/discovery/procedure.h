@@ -49,27 +49,31 @@ typedef struct ProcedureConfig {
     char hems_url[URL_MAX_BYTES];   /* Serving HeMS */
     char hems_host[HOST_MAX_BYTES]; /* its host, name or address */
     usec_t built;                   /* Moment.real before this is not believed */
+    S1Config s1;                    /* as stored: mode and AdminState until the HeMS says otherwise */
 } ProcedureConfig;
 
 typedef enum ProcedureEventType {
     EVENT_START,
     EVENT_NETWORK_UP, /* an address and a default route */
     EVENT_NETWORK_DOWN,
-    EVENT_RESOLVED,         /* answer to ACTION_RESOLVE: addresses, or a text */
-    EVENT_TUNNEL_UP,        /* answer to ACTION_TUNNEL, or */
-    EVENT_TUNNEL_DOWN,      /* it failed, or an established one is gone: text */
-    EVENT_SESSION_ACCEPTED, /* InformResponse */
-    EVENT_SESSION_ANSWERED, /* the HTTP answer to the POST with a SetParameterValuesResponse: MMEs as now set
-                             */
-    EVENT_SESSION_ENDED,    /* without error, and the MMEs as they now stand, or with a text */
-    EVENT_SESSION_DUE,      /* CWMP's schedule wants a session */
+    EVENT_RESOLVED,          /* answer to ACTION_RESOLVE: addresses, or a text */
+    EVENT_TUNNEL_UP,         /* answer to ACTION_TUNNEL: *session_due*; or */
+    EVENT_TUNNEL_DOWN,       /* it failed, or an established one is gone: text */
+    EVENT_SESSION_ACCEPTED,  /* InformResponse */
+    EVENT_SESSION_ANSWERED,  /* the HTTP answer to the POST that answered a SetParameterValues of S1
+                              *parameters: *s1*,  mme_set* */
+    EVENT_SESSION_ENDED,     /* without error, and *s1* as it now stands, or with a text */
+    EVENT_SESSION_UNREACHED, /* nothing was heard from the address: text */
+    EVENT_SESSION_DUE,       /* CWMP's schedule wants a session */
 } ProcedureEventType;
 
 typedef struct ProcedureEvent {
     ProcedureEventType type;
     const char *text;             /* NULL: went well */
     const AddressList *addresses; /* EVENT_RESOLVED */
-    const MmeList *mme;           /* EVENT_SESSION_ANSWERED, _ENDED; literals with, names without addresses */
+    const S1Config *s1;           /* EVENT_SESSION_ANSWERED, _ENDED; literals with, names without addresses */
+    bool mme_set;                 /* EVENT_SESSION_ANSWERED: the MMEs themselves were set */
+    bool session_due;             /* EVENT_TUNNEL_UP: CWMP's schedule wants a session now */
 } ProcedureEvent;
 
 typedef enum ProcedureActionType {
@@ -92,7 +96,7 @@ typedef struct ProcedureView {
     AgentState state;
     ProcedureStep step;
     const char *title, *clause; /* of the step */
-    const MmeList *mme;         /* non-empty only with AGENT_REGISTERED */
+    const S1Config *s1;         /* published; MMEs only with AGENT_REGISTERED */
     Address segw_address;       /* in use or being tried */
     const char *last_error;
     bool waits_for_session; /* EVENT_SESSION_DUE would be acted on now */

@@ -105,14 +105,17 @@ int credential_load(Credential **ret, const uint8_t *certificate_pem, size_t cer
     if (r == -ENOMEM)
         return r;
     if (r == -ENOTSUP)
-        return fail(error,
-                    "the key is of a kind that is not used (RSA 2048 to 4096, ECDSA P-256, P-384, P-521)");
-    if (r < 0)
-        return fail(error, "the key file holds no private key in PEM without a passphrase");
-    if (!private_key_matches(c->key, x.spki, x.spki_size))
-        return fail(error, "the key does not belong to the certificate of %s", c->identity);
-    *ret = TAKE_PTR(c);
-    return 0;
+        (void)fail(error,
+                   "the key is of a kind that is not used (RSA 2048 to 4096, ECDSA P-256, P-384, P-521)");
+    else if (r < 0)
+        (void)fail(error, "the key file holds no private key in PEM without a passphrase");
+    else if (!private_key_matches(c->key, x.spki, x.spki_size))
+        (void)fail(error, "the key does not belong to the certificate of %s", c->identity);
+    else {
+        *ret = TAKE_PTR(c);
+        return 0;
+    }
+    return -EKEYREJECTED;
 }
 
 void credential_free(Credential *c) {

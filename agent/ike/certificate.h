@@ -37,8 +37,8 @@ typedef struct Credential {
     PrivateKey *key;
 } Credential;
 
-/* From two PEM files' bytes. Checks that the key is the certificate's and that there is a dNSName. 0, -EINVAL
- * with a line in *error*; -ENOMEM. */
+/* From two PEM files' bytes. Checks that the key is the certificate's and that there is a dNSName. 0; -EINVAL
+ * (the certificate) or -EKEYREJECTED (the key) with a line in *error*; -ENOMEM. */
 int credential_load(Credential **ret, const uint8_t *certificate_pem, size_t certificate_size,
                     const uint8_t *key_pem, size_t key_size, char *error);
 void credential_free(Credential *credential);

@@ -73,20 +73,28 @@ size_t hash_size(HashAlgorithm hash) {
     return hashes[hash].size;
 }
 
-/* wolfSSL draws its randomness from ours: a crypto callback device that answers nothing but RNG. */
+/* wolfSSL draws its randomness from ours: a crypto callback device that answers nothing but RNG, and the seed
+ * that it would otherwise read off /dev/urandom. */
 #define RNG_DEVICE 0x48654e42
 
 typedef struct WolfRng {
-    WC_RNG wolf; /* must be first: the device gets a pointer to it */
+    WC_RNG wolf; /* must be first, and its seed first in it: the device gets pointers to them */
     const Rng *source;
 } WolfRng;
+static_assert(offsetof(WolfRng, wolf.seed) == 0, "the device finds WolfRng by its first member");
 
 static int rng_device(int device, wc_CryptoInfo *info, void *context) {
-    if (info->algo_type != WC_ALGO_TYPE_RNG)
-        return CRYPTOCB_UNAVAILABLE;
-    const Rng *source = ((WolfRng *)info->rng.rng)->source;
-    source->fill(source->userdata, info->rng.out, info->rng.sz);
-    return 0;
+    if (info->algo_type == WC_ALGO_TYPE_RNG) {
+        const Rng *source = ((WolfRng *)info->rng.rng)->source;
+        source->fill(source->userdata, info->rng.out, info->rng.sz);
+        return 0;
+    }
+    if (info->algo_type == WC_ALGO_TYPE_SEED) {
+        const Rng *source = ((WolfRng *)info->seed.os)->source;
+        source->fill(source->userdata, info->seed.seed, info->seed.sz);
+        return 0;
+    }
+    return CRYPTOCB_UNAVAILABLE;
 }
 
 static int wolf_rng_init(WolfRng *r, const Rng *source) {
@@ -296,12 +304,15 @@ static int ecp_agree(KeyExchange *k, const uint8_t *peer, uint8_t *ret, word32 *
 }
 
 static int x25519_agree(KeyExchange *k, const uint8_t *peer, uint8_t *ret, word32 *size) {
+    uint8_t masked[32];
     curve25519_key other;
     int r = IKE_NOTIFY_INVALID_SYNTAX;
 
     if (wc_curve25519_init(&other) != 0)
         return -EIO;
-    if (wc_curve25519_import_public_ex(peer, 32, &other, EC25519_LITTLE_ENDIAN) == 0 &&
+    memcpy(masked, peer, sizeof masked);
+    masked[31] &= 0x7f; /* RFC 7748 5; the library refuses the bit instead */
+    if (wc_curve25519_import_public_ex(masked, sizeof masked, &other, EC25519_LITTLE_ENDIAN) == 0 &&
         wc_curve25519_shared_secret_ex(&k->x25519, &other, ret, size, EC25519_LITTLE_ENDIAN) == 0)
         r = 0;
     wc_curve25519_free(&other);

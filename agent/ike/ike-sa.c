@@ -82,7 +82,8 @@ struct IkeSa {
     char ended_text[ERROR_MAX_BYTES];
     size_t n_actions;
     Queued actions[ACTIONS_MAX];
-    uint8_t *handed_out; /* data of the send that was taken last */
+    uint8_t *handed_out;   /* data of the send that was taken last */
+    bool child_handed_out; /* the last action was IKE_CHILD_UP */
 };
 
 static void blob_free(Blob *b) {
@@ -110,12 +111,22 @@ static void push(IkeSa *sa, IkeAction action, uint8_t *data) {
     sa->actions[sa->n_actions++] = (Queued){action, data};
 }
 
+static void child_keys_wipe(ChildSa *child) {
+    explicit_bzero(&child->keys_in, sizeof child->keys_in);
+    explicit_bzero(&child->keys_out, sizeof child->keys_out);
+}
+
 bool ike_sa_next(IkeSa *sa, IkeAction *ret) {
     free(TAKE_PTR(sa->handed_out));
+    if (sa->child_handed_out) { /* the kernel has them now */
+        child_keys_wipe(&sa->child);
+        sa->child_handed_out = false;
+    }
     if (sa->n_actions == 0)
         return false;
     *ret = sa->actions[0].action;
     sa->handed_out = sa->actions[0].data;
+    sa->child_handed_out = ret->type == IKE_CHILD_UP;
     sa->n_actions--;
     memmove(sa->actions, sa->actions + 1, sa->n_actions * sizeof sa->actions[0]);
     return true;
@@ -748,15 +759,15 @@ static void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     unsigned error = error_notify(payloads);
 
     if (!idr || !auth) {
-        /* Not authenticated, so there is nothing that could be deleted (2.21.2). */
+        /* With an error the gateway has no SA that could be deleted (2.21.2). */
         if (error)
             ike_sa_end(sa, IKE_END_REFUSED, "the gateway answered IKE_AUTH with %s", NOTIFY_TEXT(error));
         else
-            ike_sa_end(sa, IKE_END_UNACCEPTABLE, "the gateway's IKE_AUTH has no %s",
-                       ike_payloads_find(payloads, IKE_PAYLOAD_EAP, 0)
-                           ? "AUTH but EAP, which is not supported"
-                       : idr ? "AUTH"
-                             : "IDr");
+            ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "the gateway's IKE_AUTH has no %s",
+                          ike_payloads_find(payloads, IKE_PAYLOAD_EAP, 0)
+                              ? "AUTH but EAP, which is not supported"
+                          : idr ? "AUTH"
+                                : "IDr");
         return;
     }
     if (auth_check_peer(sa, now, payloads, idr, auth) != 0)

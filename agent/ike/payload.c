@@ -22,17 +22,16 @@ const char *ike_notify_name(unsigned type) {
 
 int ike_header_decode(Reader *r, IkeHeader *ret) {
     size_t size = r->left;
-    IkeHeader h = {
-        .spi_i = reader_u64(r),
-        .spi_r = reader_u64(r),
-        .next_payload = reader_u8(r),
-        .version = reader_u8(r),
-        .exchange = reader_u8(r),
-        .flags = reader_u8(r),
-        .message_id = reader_u32(r),
-        .length = reader_u32(r),
-    };
+    IkeHeader h = {};
 
+    h.spi_i = reader_u64(r);
+    h.spi_r = reader_u64(r);
+    h.next_payload = reader_u8(r);
+    h.version = reader_u8(r);
+    h.exchange = reader_u8(r);
+    h.flags = reader_u8(r);
+    h.message_id = reader_u32(r);
+    h.length = reader_u32(r);
     if (r->bad || h.length != size || h.spi_i == 0)
         return -EBADMSG;
     if (h.version >> 4 != IKE_VERSION >> 4)

@@ -16,6 +16,8 @@
 #define STORE_APPLICATION_ID 0x48654e42 /* "HeNB": not just any SQLite file */
 #define STORE_VERSION        1
 #define STORE_BUSY_MSEC      500 /* somebody may be reading with sqlite3(1) */
+/* Nothing is thrown away unasked: what the operator set may be in it. */
+#define STORE_WAY_OUT "; move the file away and the box starts as from factory data"
 
 struct Store {
     sqlite3 *db;
@@ -40,11 +42,14 @@ static int store_error(const Store *store, const char *what, int rc) {
         {SQLITE_BUSY, -EBUSY},     {SQLITE_LOCKED, -EBUSY},    {SQLITE_CORRUPT, -EBADMSG},
         {SQLITE_NOTADB, -EBADMSG}, {SQLITE_CANTOPEN, -EACCES}, {SQLITE_PERM, -EACCES},
     };
-    log_error("state %s: %s: %s", sqlite3_db_filename(store->db, "main"), what, sqlite3_errmsg(store->db));
+    int error = -EIO;
+
     for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
         if (errors[i].rc == (rc & 0xff))
-            return errors[i].error;
-    return -EIO;
+            error = errors[i].error;
+    log_error("state %s: %s: %s%s", sqlite3_db_filename(store->db, "main"), what, sqlite3_errmsg(store->db),
+              error == -EBADMSG ? STORE_WAY_OUT : "");
+    return error;
 }
 
 static int store_run(Store *store, const char *what, const char *sql) {
@@ -77,12 +82,12 @@ static int store_check(Store *store, const char *path) {
     if (application == 0 && version == 0 && objects == 0)
         return store_run(store, "make tables", schema);
     if (application != STORE_APPLICATION_ID) {
-        log_error("state %s: not a file of this program", path);
+        log_error("state %s: not a file of this program" STORE_WAY_OUT, path);
         return -EBADMSG;
     }
     if (version > STORE_VERSION) {
-        log_error("state %s: written by a later version (%d, this one knows %d)", path, (int)version,
-                  STORE_VERSION);
+        log_error("state %s: written by a later version (%d, this one knows %d)" STORE_WAY_OUT, path,
+                  (int)version, STORE_VERSION);
         return -EPROTONOSUPPORT;
     }
     return 0;

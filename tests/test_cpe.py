@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the agent's CPE (agent/cpe.h: session, HTTP, schedule, store) against the lab's HeMS (lab/acs.py), on
+loopback, without a tunnel.
+
+    test_cpe.py CPE-DRIVER
+
+Each play has a HeMS of its own. What counts: that the HeMS found nothing broken, what the CPE reported, and what is in
+the store afterwards. Nearly all of the time is waits of TR-069 3.2.1.1, so the plays run side by side.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCENARIOS = HERE / "lab/acs"
+sys.path.insert(0, str(SCENARIOS))
+from rules import LTE  # noqa: E402
+
+DRIVER = sys.argv[1] if len(sys.argv) > 1 else ""
+SECONDS = 60
+AT_ONCE = 8
+ADDRESS = "127.0.0.2"  # not the one the CPE calls from: a closed port there cannot meet a call from the same port
+CLOSED = "127.0.0.3"  # nobody listens there
+NAME = "hems.operator.example"
+LIST = LTE + "Gateway.S1SigLinkServerList"
+ADMIN = LTE + "AdminState"
+MS = "Device.ManagementServer."
+WAIT = MS + "CWMPRetryMinimumWaitInterval"
+
+# What the reports look like; @ stands for the HeMS's URL. The wait before a session is in milliseconds.
+MMES = "10.0.0.20 36412 One 1"
+UNSET = " 0 One 0"
+AT_START = 0, 5000
+PERIODIC = 0, 8000
+RETRY = 900, 5000  # the driver draws the lower end of the first wait, 1 s, and counts from a moment later
+NO_CREDENTIALS = "HTTP 401 from @: it wants a user name and password"
+
+
+def answered(s1):
+    return ["ACCEPTED", "ANSWERED " + s1, "ENDED " + s1]
+
+
+def failed(text, s1=UNSET):
+    return [f"FAILED {s1} TR-069 session: {text}"]
+
+
+def unreached(text):
+    return ["UNREACHED TR-069 session: " + text]
+
+
+GOOD = ["ACCEPTED", "ENDED " + UNSET]
+SET = answered(MMES)
+IN_SESSION = {"ACCEPTED": SET[:1], "ANSWERED": SET[:2]}
+STILL_SET = ["ACCEPTED", "ENDED " + MMES]
+
+
+def values(key, **changes):
+    """The store after a SetParameterValues as most scenarios have it. What has its initial value is not stored."""
+    return {WAIT: "1", MS + "ParameterKey": key, LIST: "10.0.0.20", ADMIN: "true", **changes}
+
+
+def periodic(key, **changes):
+    return values(key, **{MS + "PeriodicInformInterval": "5"}, **changes)
+
+
+class Hems:
+    """lab/acs.py with a scenario on a port of the kernel's choice."""
+
+    def __init__(self, scenario, *options):
+        self.process = subprocess.Popen(
+            [sys.executable, "-B", HERE / "lab/acs.py", "--listen", ADDRESS + ":0", "--scenario", scenario, "--host",
+             NAME, "--log", "/dev/stdout", *options], stdout=subprocess.PIPE, text=True)
+        self.log, port = [], None
+        waits_closed = Path(scenario).name == "hems-down.json"
+        while port is None or waits_closed and not re.search("the port is closed", self.log[-1]):
+            line = self.process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the HeMS does not start: {scenario}")
+            self.log.append(line.rstrip("\n"))
+            port = port or (re.search(rf" on {re.escape(ADDRESS)} port (\d+)$", self.log[0]) or [None, None])[1]
+        self.url = f"http://{NAME}:{port}/"
+
+    def end(self):
+        """Its last line and exit status."""
+        self.process.terminate()
+        out, _ = self.process.communicate(timeout=SECONDS)
+        self.log += out.splitlines()
+        return self.log[-1], self.process.returncode
+
+
+def drive(hems, addresses, store, last, *options):
+    """A run of the CPE until the report *last* ("WORD COUNT"): its reports, with its exit status at the end."""
+    done = subprocess.run([DRIVER, "-p", WAIT + "=1", *options, hems.url, ",".join(addresses), store, *last.split()],
+                          text=True, capture_output=True, timeout=SECONDS)
+    with open(store + ".log", "a", encoding="utf-8") as log:
+        log.write(done.stderr)
+    return [line.replace(hems.url, "@") for line in done.stdout.splitlines()] + [f"exit {done.returncode}"]
+
+
+def stored(store):
+    """Parameters and facts of a store's file."""
+    database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    tables = [dict(database.execute(f"select * from {table}")) for table in ("parameter", "meta")]
+    database.close()
+    return tables
+
+
+class Play:
+    """One HeMS and the runs of a CPE against it: *runs* is [LAST, option...] each, on the store of *folder*. The
+    addresses of the HeMS begin with those that are *closed*."""
+
+    def __init__(self, folder, scenario, *runs, options=(), closed=()):
+        store = folder + "/state.db"
+        self.hems = Hems(SCENARIOS / scenario, *options)
+        try:
+            self.reports = [drive(self.hems, [*closed, ADDRESS], store, *run) for run in runs]
+        finally:
+            self.verdict = self.hems.end()
+        self.parameters, self.facts = stored(store)
+        self.log = "\n".join(self.hems.log) + "\n\n" + Path(store + ".log").read_text(encoding="utf-8")
+
+    def informs(self):
+        """Events and retry count of each Inform."""
+        found = [re.search(r" <- Inform (\[.*?\]) RetryCount (\d+) ", line) for line in self.hems.log]
+        return [(json.loads(one[1].replace("'", '"')), int(one[2])) for one in found if one]
+
+
+FIRST = ["0 BOOTSTRAP", "1 BOOT"], 0
+DONE = "ENDED 1"
+AT_LAST = values("at-last")
+UNLOCKED = {name: value for name, value in values("locked").items() if name != ADMIN}
+
+# What becomes of each scenario: its sessions, each with the wait before it; what the store has then; and the last
+# report, if it is not the end of the first good session. Those with the longest waits come first.
+EXPECTED = {
+    "hems-503.json": ([(AT_START, failed("HTTP 503 from @")), ((6900, 10000), SET)], AT_LAST),
+    "late-mme.json": ([(AT_START, GOOD), (PERIODIC, SET)], periodic("late"), "ENDED 2"),
+    "cookies.json": ([(AT_START, SET), (PERIODIC, STILL_SET)], periodic("cookies"), "ENDED 2"),
+    "hems-404.json": ([(AT_START, failed("HTTP 404 from @")), (RETRY, failed("HTTP 404 from @")), ((1900, 6000), SET)],
+                      AT_LAST),
+    "register.json": ([(AT_START, SET)], values("registered")),
+    "again.json": ([(AT_START, SET)], values("registered")),
+    "mme-by-name.json": ([(AT_START, answered("mme.operator.example,10.0.0.21 36412 One 1"))],
+                         values("by-name", **{LIST: "mme.operator.example,10.0.0.21"})),
+    "no-mme.json": ([(AT_START, GOOD)], {WAIT: "1"}),
+    "admin-false.json": ([(AT_START, answered("10.0.0.20 36412 One 0"))], UNLOCKED),
+    "chunked.json": ([(AT_START, SET)], values("registered")),
+    "close-each.json": ([(AT_START, SET)], values("registered")),
+    "odd-xml.json": ([(AT_START, SET)], values("odd")),
+    "old-http.json": ([(AT_START, SET)], values("registered")),
+    "spv-faults.json": ([(AT_START, SET)], values("good")),
+    "break-after-spv.json": ([(AT_START, ["ACCEPTED", *failed("@: .+", MMES)]), (RETRY, STILL_SET)],
+                             values("kept")),
+    "hems-401.json": ([(AT_START, failed(NO_CREDENTIALS)), (RETRY, SET)], AT_LAST),
+    "hems-401-basic.json": ([(AT_START, failed(NO_CREDENTIALS)), (RETRY, SET)], AT_LAST),
+    "hems-500.json": ([(AT_START, failed("HTTP 500 from @")), (RETRY, SET)], AT_LAST),
+    "hems-cut.json": ([(AT_START, failed("(@: .+|nothing from @ instead of an InformResponse)")), (RETRY, SET)],
+                      AT_LAST),
+    "hems-truncated.json": ([(AT_START, failed("@: .*clos.*")), (RETRY, SET)], AT_LAST),
+    "hems-fault.json": ([(AT_START, failed("HTTP 200 from @: fault 8002 By the scenario")), (RETRY, SET)], AT_LAST),
+    "hems-namespace.json": ([(AT_START, failed(r"not CWMP: InformResponse in the Body \(text/xml.* from @\)")),
+                             (RETRY, SET)], AT_LAST),
+    "hems-reset.json": ([(AT_START, unreached("@: .*reset.*")), (RETRY, SET)], AT_LAST),
+    "hems-html.json": ([(AT_START, failed(r"not SOAP: a document type declaration \(text/html from @\)")),
+                        (RETRY, SET)], AT_LAST),
+    "hems-malformed-xml.json": ([(AT_START, failed(r"XML: line \d+: .* \(text/xml.* from @\)")), (RETRY, SET)],
+                                AT_LAST),
+}
+# Not among them: digest, which the agent does not have yet; a silent HeMS, which takes as long as an answer may.
+NOT_EXPECTED = {"hems-down.json", "digest.json", "hems-silent.json"}
+
+
+def break_at(folder, message, fault):
+    """A scenario that is register.json with a fault at a message of the first session."""
+    Path(folder + "/broken.json").write_text(json.dumps({
+        "extends": str(SCENARIOS / "register.json"),
+        "sessions": {"1": {"fault": {"on": message, **fault}}, "*": {"inform": {"events": [], "retry_count": 1}}},
+        "expect": {"informs": 2, "sessions_ok": 1, "sessions_failed": 1},
+    }), encoding="utf-8")
+    return Play(folder, folder + "/broken.json", [DONE])
+
+
+def set_twice(folder):
+    """Two SetParameterValues: the HTTP answer that brings the second also says that the first is answered."""
+    steps = [[[LIST, "xsd:string", "10.0.0.20"], [ADMIN, "xsd:boolean", "1"]], [[ADMIN, "xsd:boolean", "0"]]]
+    Path(folder + "/twice.json").write_text(json.dumps({"steps": [
+        {"rpc": "SetParameterValues", "parameter_key": "twice", "set": step} for step in steps]}), encoding="utf-8")
+    return Play(folder, folder + "/twice.json", [DONE])
+
+
+CUT = {"kind": "cut", "bytes": 20}
+# Plays by name: what makes them in a folder.
+PLAYS = {
+    "down": lambda folder: Play(folder, "hems-down.json", [DONE]),
+    **{name: lambda folder, name=name, last=more[0] if more else DONE: Play(folder, name, [last])
+       for name, (_, _, *more) in EXPECTED.items()},
+    "next address": lambda folder: Play(folder, "register.json", [DONE], closed=[CLOSED]),
+    "set twice": set_twice,
+    "restarted": lambda folder: Play(folder, "register.json", [DONE], [DONE]),
+    "refused, restarted": lambda folder: Play(folder, "hems-500.json", ["FAILED 1"], [DONE], [DONE],
+                                              options=("--allow", "INFORM-RETRY")),
+    "another HeMS": lambda folder: (Play(folder, "register.json", [DONE]), Play(folder, "admin-false.json", [DONE])),
+    "stopped at ACCEPTED": lambda folder: Play(folder, "again.json", ["ACCEPTED 1"], [DONE]),
+    "stopped at ANSWERED": lambda folder: Play(folder, "again.json", ["ANSWERED 1"], [DONE]),
+    "aborted at ACCEPTED": lambda folder: Play(folder, "again.json", [DONE, "-a", "ACCEPTED"]),
+    "aborted at ANSWERED": lambda folder: Play(folder, "again.json", [DONE, "-a", "ANSWERED"]),
+    "cut at empty": lambda folder: break_at(folder, "empty", CUT),
+    "cut at set": lambda folder: break_at(folder, "SetParameterValuesResponse", CUT),
+    "reset at empty": lambda folder: break_at(folder, "empty", {"kind": "reset"}),
+    "reset at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "reset"}),
+    "truncated at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "truncated"}),
+    "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
+}
+
+
+def make(name):
+    with tempfile.TemporaryDirectory() as folder:
+        return PLAYS[name](folder)
+
+
+class Cpe(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+        cls.addClassCleanup(pool.shutdown, cancel_futures=True)
+        cls.plays = {name: pool.submit(make, name) for name in PLAYS}
+
+    @contextlib.contextmanager
+    def play(self, name):
+        """The play of this name, in which the HeMS found nothing broken. Its log is shown with what fails."""
+        play = self.plays[name].result()
+        try:
+            self.assertEqual(play.verdict, ("VERDICT ok", 0))
+            yield play
+        except AssertionError:
+            print(f"{name}:\n{play.log}", file=sys.stderr)
+            raise
+
+    def assert_run(self, reports, *sessions):
+        """The reports of a run that ended well are those of these sessions: (wait, reports)..."""
+        wanted = [line for _, lines in sessions for line in ["DUE \\d+", *lines]] + ["exit 0"]
+        right = len(reports) == len(wanted) and all(map(re.fullmatch, wanted, reports))
+        self.assertTrue(right, f"{reports}, not {wanted}")
+        dues = [int(line.split()[1]) for line in reports if line.startswith("DUE ")]
+        for due, ((least, most), _) in zip(dues, sessions):
+            self.assertTrue(least <= due <= most, f"due after {due} ms, not {least} to {most}")
+
+    def test_scenarios(self):
+        files = {path.name for path in SCENARIOS.glob("*.json")}
+        self.assertEqual(files, {*EXPECTED, *NOT_EXPECTED})
+        for name, (sessions, parameters, *_) in EXPECTED.items():
+            with self.subTest(name), self.play(name) as play:
+                self.assert_run(play.reports[0], *sessions)
+                self.assertEqual(play.parameters, parameters)
+                self.assertEqual(play.facts, {"bootstrapped-url": play.hems.url})
+
+    def test_port_closed_at_first(self):
+        with self.play("down") as play:
+            refused = sum(line.startswith("UNREACHED") for line in play.reports[0])
+            waits = [AT_START] + [(900 * 2**i, 5000 * 2**i) for i in range(refused)]
+            self.assert_run(play.reports[0], *zip(waits, [unreached("@: .*connect.*")] * refused + [SET]))
+            self.assertEqual(play.informs(), [(FIRST[0], refused)])
+            self.assertEqual(play.parameters, values("up"))
+
+    def test_next_address_belongs_to_the_same_session(self):
+        with self.play("next address") as play:
+            self.assert_run(play.reports[0], (AT_START, unreached("@: .*connect.*") + SET))
+            self.assertEqual(play.informs(), [FIRST])
+
+    def test_each_set_is_reported_as_it_left_the_parameters(self):
+        with self.play("set twice") as play:
+            locked = "10.0.0.20 36412 One 0"
+            self.assert_run(play.reports[0], (AT_START, ["ACCEPTED", "ANSWERED " + MMES,
+                                                         f"ANSWERED {locked} without MMEs", "ENDED " + locked]))
+            self.assertEqual(play.parameters, values("twice", **{ADMIN: "false"}))
+
+    def test_bootstrap_is_not_repeated_after_a_restart(self):
+        with self.play("restarted") as play:
+            for reports in play.reports:
+                self.assert_run(reports, (AT_START, SET))
+            self.assertEqual(play.informs(), [FIRST, (["1 BOOT"], 0)])
+            self.assertEqual(play.parameters, values("registered"))
+
+    def test_bootstrap_is_repeated_until_accepted(self):
+        with self.play("refused, restarted") as play:
+            self.assert_run(play.reports[0], (AT_START, failed("HTTP 500 from @")))
+            self.assertEqual(play.informs(), [FIRST, FIRST, (["1 BOOT"], 0)])
+
+    def test_another_hems_gets_bootstrap(self):
+        first, second = self.plays["another HeMS"].result()
+        self.assertEqual((first.verdict, second.verdict), (("VERDICT ok", 0),) * 2, second.log)
+        self.assertEqual((first.informs(), second.informs()), ([FIRST], [FIRST]))
+        self.assertEqual(first.parameters, values("registered"))
+        self.assertEqual(second.parameters, values("locked", **{ADMIN: "false"}))
+        self.assertEqual(second.facts, {"bootstrapped-url": second.hems.url})
+
+    def test_stopped_in_a_session(self):
+        for word, reports in IN_SESSION.items():
+            with self.subTest(word), self.play("stopped at " + word) as play:
+                self.assert_run(play.reports[0], (AT_START, reports))
+                self.assert_run(play.reports[1], (AT_START, SET))
+                self.assertEqual(play.informs(), [FIRST, (["1 BOOT"], 0)])
+
+    def test_aborted_in_a_session(self):
+        for word, reports in IN_SESSION.items():
+            with self.subTest(word), self.play("aborted at " + word) as play:
+                self.assert_run(play.reports[0], (AT_START, reports), (RETRY, SET))
+                self.assertEqual(play.informs(), [FIRST, ([], 1)])
+                self.assertEqual(play.parameters, values("registered"))
+
+    def test_broken_in_a_session(self):
+        # Any part of an answer shows that the HeMS has what the POST carried.
+        for name, first, s1 in (("cut at empty", SET[:1], UNSET), ("cut at set", SET[:2], MMES),
+                                ("reset at empty", SET[:1], UNSET), ("reset at set", SET[:1], MMES),
+                                ("truncated at set", SET[:2], MMES), ("500 at set", SET[:2], MMES)):
+            with self.subTest(name), self.play(name) as play:
+                self.assert_run(play.reports[0], (AT_START, [*first, *failed(".*@.*", s1)]), (RETRY, SET))
+                self.assertEqual(play.parameters, values("registered"))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:])

@@ -6,6 +6,7 @@
 
 #include "base/macro.h"
 #include "discovery/procedure.h"
+#include "files.h"
 #include "seeded.h"
 #include "suite.h"
 
@@ -651,6 +652,40 @@ START_TEST(random_walks_hold_the_invariants) {
 }
 END_TEST
 
+/* README.md has a row for each clause the program speaks of, "| clause | what happens | asked of |", and no
+ * other.
+ */
+START_TEST(readme_shows_the_same_table) {
+    static const char *const asked_of[] = {[RESOLVER_NONE] = "| |",
+                                           [RESOLVER_PUBLIC] = "| public DNS |",
+                                           [RESOLVER_PRIVATE] = "| private DNS |"};
+    _cleanup_free_ char *readme = file_read(getenv("README"), NULL);
+    unsigned shown = 0;
+    bool found[STEPS_] = {};
+
+    for (char *line = strtok(readme, "\n"); line; line = strtok(NULL, "\n")) {
+        bool known = false;
+        if (strncmp(line, "| 5.", 4) != 0)
+            continue;
+        shown++;
+        for (ProcedureStep step = 0; step < STEPS_; step++) {
+            const ProcedureRow *row = procedure_row(step);
+            size_t n = strlen(row->clause), tail = strlen(asked_of[row->resolver]);
+            if (n == 0 || strncmp(line + 2, row->clause, n) != 0 || strncmp(line + 2 + n, " | ", 3) != 0)
+                continue;
+            ck_assert_msg(streq(line + strlen(line) - tail, asked_of[row->resolver]), "%s\n%s: not %s", line,
+                          row->title, asked_of[row->resolver]);
+            found[step] = known = true;
+        }
+        ck_assert_msg(known, "no step of the program: %s", line);
+    }
+    ck_assert_uint_gt(shown, 0);
+    for (ProcedureStep step = 0; step < STEPS_; step++)
+        ck_assert_msg(found[step] || !*procedure_row(step)->clause, "not in README.md: %s (%s)",
+                      procedure_row(step)->title, procedure_row(step)->clause);
+}
+END_TEST
+
 SUITE("procedure", way_of_5_1_2_2_by_names, addresses_skip_every_question,
       clock_before_the_build_is_waited_for, each_address_of_the_segw_is_tried, waits_grow_to_their_limit,
       private_dns_that_fails_costs_the_tunnel, failed_session_waits_for_cwmp,
@@ -661,4 +696,4 @@ SUITE("procedure", way_of_5_1_2_2_by_names, addresses_skip_every_question,
       a_literal_of_the_other_family_is_not_published_again, a_tunnel_in_which_nobody_answers_is_built_anew,
       tunnel_that_comes_back_carries_on, tunnel_that_comes_back_keeps_the_retry_wait, names_of_mmes_that_fail,
       lost_tunnel_takes_the_mme_and_starts_over, network_that_goes_and_comes,
-      random_walks_hold_the_invariants)
+      random_walks_hold_the_invariants, readme_shows_the_same_table)

@@ -357,7 +357,7 @@ END_TEST
 
 /* Bytes changed, cut out, doubled and swapped for markup: whatever comes, an answer and no crash. */
 START_TEST(mutated_envelopes_do_no_harm) {
-    static const char *const snippets[] = {
+    static const char snippets[][16] = {
         "<",    ">",        "&",  "]]>",          "<![CDATA[", "<!--",       "'",
         "\"",   "xmlns=''", "/>", "<!DOCTYPE a>", "&#0;",      "&#x110000;", "<?xml?>",
         "\xc0", ":",        " "};
@@ -368,6 +368,7 @@ START_TEST(mutated_envelopes_do_no_harm) {
         size_t size;
         _cleanup_free_ char *data =
             data_read("cwmp", all_files[rng_below(&rng, ARRAY_SIZE(all_files))], &size);
+        data = realloc(data, size + 4 * sizeof snippets[0]); /* room for what is put in below */
         for (uint64_t n = 1 + rng_below(&rng, 4); n > 0; n--) {
             size_t at = rng_below(&rng, size), left = size - at;
             const char *snippet = snippets[rng_below(&rng, ARRAY_SIZE(snippets))];

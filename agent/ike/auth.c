@@ -140,7 +140,9 @@ int auth_verify(const Certificate *certificate, uint8_t method, Reader data, con
         for (size_t i = 0; i < ARRAY_SIZE(rsa_hashes) && r != 0; i++)
             r = verify(certificate, SIGNATURE_RSA_PKCS1, rsa_hashes[i], data, octets, n, verdict);
         return r;
-    case IKE_AUTH_ECDSA_256:
+    case IKE_AUTH_ECDSA_256: /* P-256 and nothing else (RFC 4754): two numbers of 32 bytes */
+        if (data.left != 64)
+            return refuse(verdict, "AUTH uses method 9 without a signature of ECDSA P-256");
         return verify(certificate, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, data, octets, n, verdict);
     case IKE_AUTH_DIGITAL_SIGNATURE: {
         Reader identifier = reader_sub(&data, reader_u8(&data));

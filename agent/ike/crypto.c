@@ -713,8 +713,8 @@ static int ecdsa_verify(const uint8_t *spki, size_t spki_size, SignatureForm for
         return -ENOMEM;
     if (wc_EccPublicKeyDecode(spki, &index, &ecc, (word32)spki_size) == 0 && wc_ecc_check_key(&ecc) == 0) {
         const struct Curve *curve = curve_find(wc_ecc_get_curve_id(ecc.idx));
-        if (curve && form == SIGNATURE_ECDSA_RAW) { /* RFC 4754: method 9 is P-256 and nothing else */
-            if (curve->kind == KEY_ECDSA_P256 && signature_size == 2 * curve->size &&
+        if (curve && form == SIGNATURE_ECDSA_RAW) {
+            if (signature_size == 2 * curve->size &&
                 wc_ecc_rs_raw_to_sig(signature, (word32)curve->size, signature + curve->size,
                                      (word32)curve->size, der, &der_size) == 0) {
                 signature = der;

@@ -436,8 +436,14 @@ class Boxes:
                 one.connect((target, port))
                 one.send(b"probe")
                 waiting[one] = f"UDP {port}"
+            arp = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(0x0806))
+            arp.bind(("henb", 0x0806))
             echo = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
             sniff = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
+        waiting[arp] = "ARP"
+        mac = arp.getsockname()[4]
+        arp.send(b"\xff" * 6 + mac + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + mac +
+                 socket.inet_aton(ROUTER) + bytes(6) + socket.inet_aton(target))
         echo.bind((ROUTER, 0))
         body = struct.pack("!HH", 0x4E42, 1) + b"probe-probe-"
         header = struct.pack("!BBH", 8, 0, 0) + body
@@ -458,6 +464,11 @@ class Boxes:
                     packet, sender = one.recvfrom(2048)
                     if packet[20] != 8:
                         answers.append(f"ICMP type {packet[20]} from {sender[0]}")
+                    continue
+                if waiting[one] == "ARP":
+                    frame = one.recv(128)
+                    if frame[20:22] == b"\0\2" and frame[28:32] == socket.inet_aton(target):
+                        answers.append("ARP: an answer")
                     continue
                 error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 answers.append(f"{waiting[one]}: {os.strerror(error) if error else 'an answer'}")

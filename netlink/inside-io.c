@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "base/log.h"
-
-#define DUMP_TRIES 5 /* a dump that others change under way is asked again */
+#include "netlink/former-io.h"
+#include "netlink/route-io.h"
 
 struct Inside {
     NetlinkChannel *route;
@@ -17,26 +17,10 @@ struct Inside {
     uint32_t id;
     int ifindex;
     AddressList inner; /* on the interface, whether we or a predecessor put them there */
+    Former former;
 };
 
-/* Sends what a link_request_…() made (*made* is its return value) and frees it. */
-static int route_ask(NetlinkChannel *route, int made, LinkRequest *request, NetlinkAnswer answer,
-                     void *userdata) {
-    if (made < 0)
-        return made;
-    int r = channel_request(route, nlmsg_hdr(request), answer, userdata);
-    nlmsg_free(request);
-    return r;
-}
-
-/* *name* is what follows link_request_; then its arguments. */
-#define ASK(route, answer, userdata, name, ...)                                                              \
-    ({                                                                                                       \
-        LinkRequest *_request = NULL;                                                                        \
-        int _made = link_request_##name(__VA_ARGS__, &_request);                                             \
-        route_ask((route), _made, _request, (answer), (userdata));                                           \
-    })
-#define DO(inside, name, ...) ASK((inside)->route, NULL, NULL, name, __VA_ARGS__)
+#define DO(inside, name, ...) ROUTE_DO((inside)->route, name, __VA_ARGS__)
 
 static int refused(Inside *inside, const char *what, int error) {
     log_error("%s: the kernel refuses %s: %s", inside->interface, what, channel_reason(inside->route, error));
@@ -84,12 +68,12 @@ static int interface_check(const Inside *inside, const LinkState *link) {
 /* Makes or adopts the interface and brings it up, whatever state it was left in. */
 static int interface_ensure(Inside *inside) {
     LinkState link = {0};
-    int r = ASK(inside->route, take_link, &link, get, inside->interface);
+    int r = ROUTE_ASK(inside->route, take_link, &link, get, inside->interface);
     if (r == -ENODEV) {
         r = interface_make(inside);
         if (r < 0)
             return r;
-        r = ASK(inside->route, take_link, &link, get, inside->interface);
+        r = ROUTE_ASK(inside->route, take_link, &link, get, inside->interface);
     }
     if (r < 0)
         return refused(inside, "to tell about the interface", r);
@@ -138,31 +122,9 @@ static int collect_address(struct nlmsghdr *answer, void *userdata) {
     return 0;
 }
 
-static int collect_rule(struct nlmsghdr *answer, void *userdata) {
-    Collection *c = userdata;
-    LinkRule rule;
-    int r = link_read_rule(answer, &rule);
-    if (r < 0)
-        return r;
-    if (rule.priority == c->inside->id && rule.table == c->inside->id && rule.source.family != AF_UNSPEC)
-        collection_add(&rule.source, c);
-    return 0;
-}
-
 static int collect_addresses(Inside *inside, Collection *c) {
-    int r = -EINTR;
-    for (unsigned i = 0; i < DUMP_TRIES && r == -EINTR; i++)
-        r = ASK(inside->route, collect_address, c, addresses, inside->ifindex);
+    int r = route_addresses(inside->route, inside->ifindex, collect_address, c);
     return r < 0 ? refused(inside, "to tell its addresses", r) : 0;
-}
-
-static int collect_rules(Inside *inside, int family, Collection *c) {
-    int r = -EINTR;
-    for (unsigned i = 0; i < DUMP_TRIES && r == -EINTR; i++)
-        r = ASK(inside->route, collect_rule, c, rules, family);
-    if (r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
-        return 0; /* no such family in this kernel */
-    return r < 0 ? refused(inside, "to tell the rules", r) : 0;
 }
 
 static int read_inner(Inside *inside) {
@@ -172,6 +134,19 @@ static int read_inner(Inside *inside) {
     if (r == 0)
         inside->inner = c.found;
     return r;
+}
+
+/* Of inside->inner being the addresses that are in use. */
+static int read_former(Inside *inside) {
+    int r = former_read(inside->route, inside->id, &inside->inner, &inside->former);
+    if (r < 0)
+        return r;
+    former_yield(inside->route, inside->id, &inside->former);
+    return former_trim(inside->route, inside->id, &inside->former);
+}
+
+void inside_yield(Inside *inside) {
+    former_yield(inside->route, inside->id, &inside->former);
 }
 
 int inside_new(Inside **ret, NetlinkChannel *route, Sad *sad, const char *interface, uint32_t id) {
@@ -188,6 +163,8 @@ int inside_new(Inside **ret, NetlinkChannel *route, Sad *sad, const char *interf
     int r = interface_ensure(inside);
     if (r == 0)
         r = read_inner(inside);
+    if (r == 0)
+        r = read_former(inside);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(inside);
@@ -199,14 +176,6 @@ void inside_free(Inside *inside) {
 }
 
 /* -- the way of packets -- */
-
-static int take_way(struct nlmsghdr *answer, void *userdata) {
-    return link_read_way(answer, userdata);
-}
-
-int way_ask(NetlinkChannel *route, const Address *destination, LinkWay *ret) {
-    return ASK(route, take_way, ret, way, destination);
-}
 
 bool inside_owns(const Inside *inside, const LinkWay *way) {
     return inside && (way->ifindex == inside->ifindex || list_contains(&inside->inner, &way->source));
@@ -250,7 +219,7 @@ static int inner_guard(Inside *inside, const Address *inner) {
     r = DO(inside, rule_source, true, inner, inside->id);
     if (r < 0 && r != -EEXIST)
         return refused(inside, "the rule for the inner address", r);
-    return 0;
+    return former_revive(inside->route, inside->id, inner);
 }
 
 static int inner_add(Inside *inside, const Address *inner) {
@@ -272,14 +241,14 @@ static int route_set(Inside *inside, const AddressList *inner, int family) {
     return 0;
 }
 
-/* The guards go only after the address is gone. */
+/* The block policy goes only after the address is gone. Sockets bound to it may stay, see former-io.h. */
 static int inner_remove(Inside *inside, const Address *inner) {
-    int r = DO(inside, address, false, inside->ifindex, inner);
+    int r = former_retire(inside->route, inside->id, inner);
+    if (r < 0)
+        return r;
+    r = DO(inside, address, false, inside->ifindex, inner);
     if (r < 0 && r != -EADDRNOTAVAIL)
         return refused(inside, "to remove an inner address", r);
-    r = DO(inside, rule_source, false, inner, inside->id);
-    if (r < 0 && r != -ENOENT)
-        return refused(inside, "to remove the rule of an inner address", r);
     r = sad_unguard(inside->sad, inner);
     if (r == 0)
         log_info("%s: inner address %s removed", inside->interface, ADDRESS_STR(inner));
@@ -289,10 +258,6 @@ static int inner_remove(Inside *inside, const Address *inner) {
 static int remove_stale(Inside *inside, const AddressList *inner) {
     Collection stale = {.inside = inside, .except = inner};
     int r = collect_addresses(inside, &stale);
-    if (r == 0)
-        r = collect_rules(inside, AF_INET, &stale);
-    if (r == 0)
-        r = collect_rules(inside, AF_INET6, &stale);
     if (r == 0)
         r = sad_guarded(inside->sad, collection_add, &stale);
     for (size_t i = 0; i < stale.found.n && r == 0; i++)
@@ -305,8 +270,12 @@ int inside_set(Inside *inside, const AddressList *inner) {
     int r = interface_ensure(inside); /* somebody may have taken it down or away */
     if (r == 0)
         r = read_inner(inside);
+    if (r == 0)
+        r = read_former(inside);
     for (size_t i = 0; i < inner->n && r == 0; i++)
         r = inner_check(inside, &inner->items[i]);
+    if (r == 0)
+        former_forget(&inside->former, inner); /* should what follows fail: their rules are no former ones */
     for (size_t i = 0; i < inner->n && r == 0; i++)
         r = inner_guard(inside, &inner->items[i]);
     for (size_t i = 0; i < inner->n && r == 0; i++)
@@ -318,7 +287,8 @@ int inside_set(Inside *inside, const AddressList *inner) {
         r = route_set(inside, inner, AF_INET6);
     if (r == 0)
         r = remove_stale(inside, inner);
-    if (r == 0)
-        inside->inner = *inner;
-    return r;
+    if (r < 0)
+        return r;
+    inside->inner = *inner;
+    return read_former(inside);
 }

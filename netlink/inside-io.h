@@ -18,9 +18,8 @@ DEFINE_CLEANUP(Inside, inside_free)
 
 /* As netlink_io_set_inner(). */
 int inside_set(Inside *inside, const AddressList *inner);
+/* Links or addresses have changed: rules of former inner addresses that another link has now are removed. */
+void inside_yield(Inside *inside);
 /* Whether a packet that goes this way stays inside, or would carry an inner address outside. *inside*
  * may be NULL: nothing is. */
 bool inside_owns(const Inside *inside, const LinkWay *way);
-
-/* Which way the kernel would send a packet to *destination*; its errno when it would not. */
-int way_ask(NetlinkChannel *route, const Address *destination, LinkWay *ret);

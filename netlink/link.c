@@ -183,9 +183,10 @@ int link_request_route_default(int ifindex, const Address *source, uint32_t id, 
     return request_route(route, source->family, id, ret);
 }
 
-static int request_rule(bool add, struct rtnl_rule *rule, uint32_t id, LinkRequest **ret) {
-    rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
-    rtnl_rule_set_table(rule, id);
+static int request_rule(bool add, struct rtnl_rule *rule, uint8_t action, uint32_t id, LinkRequest **ret) {
+    rtnl_rule_set_action(rule, action);
+    if (action == FR_ACT_TO_TBL)
+        rtnl_rule_set_table(rule, id);
     rtnl_rule_set_prio(rule, id);
 
     LinkRequest *request = NULL;
@@ -200,17 +201,26 @@ int link_request_rule_interface(int family, const char *name, uint32_t id, LinkR
         return -ENOMEM;
     rtnl_rule_set_family(rule, family);
     rtnl_rule_set_oif(rule, name);
-    return request_rule(true, rule, id, ret);
+    return request_rule(true, rule, FR_ACT_TO_TBL, id, ret);
 }
 
-int link_request_rule_source(bool add, const Address *inner, uint32_t id, LinkRequest **ret) {
+static int request_rule_source(bool add, const Address *inner, uint8_t action, uint32_t id,
+                               LinkRequest **ret) {
     _cleanup_(rule_objectp) struct rtnl_rule *rule = rtnl_rule_alloc();
     _cleanup_(addressp) struct nl_addr *whole = address_whole(inner);
     if (!rule || !whole)
         return -ENOMEM;
     rtnl_rule_set_family(rule, inner->family);
     rtnl_rule_set_src(rule, whole);
-    return request_rule(add, rule, id, ret);
+    return request_rule(add, rule, action, id, ret);
+}
+
+int link_request_rule_source(bool add, const Address *inner, uint32_t id, LinkRequest **ret) {
+    return request_rule_source(add, inner, FR_ACT_TO_TBL, id, ret);
+}
+
+int link_request_rule_former(bool add, const Address *former, uint32_t id, LinkRequest **ret) {
+    return request_rule_source(add, former, FR_ACT_UNREACHABLE, id, ret);
 }
 
 int link_request_way(const Address *destination, LinkRequest **ret) {
@@ -300,6 +310,7 @@ int link_read_rule(struct nlmsghdr *answer, LinkRule *ret) {
     *ret = (LinkRule){
         .priority = rtnl_rule_get_prio(rule),
         .table = rtnl_rule_get_table(rule),
+        .is_unreachable = rtnl_rule_get_action(rule) == FR_ACT_UNREACHABLE,
         .source = address_read(rtnl_rule_get_src(rule)),
     };
     return 0;

@@ -4,7 +4,8 @@
  *
  * What is made for the inside, with ID our one number: an XFRM interface, the inner addresses on it, a table
  * ID of `default dev INTERFACE src INNER` and `unreachable default metric 4000`, and rules of priority ID,
- * `oif INTERFACE lookup ID` and `from INNER lookup ID`. */
+ * `oif INTERFACE lookup ID` and `from INNER lookup ID`. For addresses of
+ * before, `from FORMER unreachable` (former-io.h). */
 #pragma once
 
 #include <linux/netlink.h>
@@ -39,6 +40,7 @@ int link_request_route_unreachable(int family, uint32_t id, LinkRequest **ret);
 int link_request_route_default(int ifindex, const Address *source, uint32_t id, LinkRequest **ret);
 int link_request_rule_interface(int family, const char *name, uint32_t id, LinkRequest **ret);
 int link_request_rule_source(bool add, const Address *inner, uint32_t id, LinkRequest **ret);
+int link_request_rule_former(bool add, const Address *former, uint32_t id, LinkRequest **ret);
 int link_request_rules(int family, LinkRequest **ret);
 /* Which way the kernel would send a packet to *destination*. */
 int link_request_way(const Address *destination, LinkRequest **ret);
@@ -51,7 +53,8 @@ typedef struct LinkState {
 
 typedef struct LinkRule {
     uint32_t priority, table;
-    Address source; /* AF_UNSPEC: not a rule for one address */
+    bool is_unreachable; /* instead of leading to *table* */
+    Address source;      /* AF_UNSPEC: not a rule for one address */
 } LinkRule;
 
 typedef struct LinkWay {

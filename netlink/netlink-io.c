@@ -13,6 +13,8 @@ struct NetlinkIo {
     Sad *sad;
     Inside *inside;
     Uplink *uplink;
+    void (*changed)(void *userdata);
+    void *userdata;
 };
 
 /* What carries our if_id before we made anything is of a predecessor that was killed. */
@@ -33,11 +35,20 @@ static void io_close(NetlinkIo *io) {
 }
 DEFINE_CLEANUP(NetlinkIo, io_close)
 
+static void io_changed(void *userdata) {
+    NetlinkIo *io = userdata;
+    inside_yield(io->inside); /* before anybody sends from a new address of the uplink */
+    if (io->changed)
+        io->changed(io->userdata);
+}
+
 int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config) {
     _cleanup_(io_closep) NetlinkIo *io = calloc(1, sizeof *io);
     if (!io)
         return -ENOMEM;
-    int r = uplink_new(&io->uplink, event, config->changed, config->userdata);
+    io->changed = config->changed;
+    io->userdata = config->userdata;
+    int r = uplink_new(&io->uplink, event, io_changed, io);
     if (r == 0)
         r = channel_new(&io->route, NETLINK_ROUTE);
     if (r < 0) {
@@ -51,6 +62,7 @@ int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config
         r = leftovers_remove(io);
     if (r < 0)
         return r;
+    uplink_warn_of_arp();
     *ret = TAKE_PTR(io);
     return 0;
 }
@@ -64,7 +76,7 @@ void netlink_io_free(NetlinkIo *io) {
 }
 
 int netlink_io_uplink(NetlinkIo *io, int family, Address *ret) {
-    return uplink_find(io->route, io->inside, family, ret);
+    return uplink_find(io->uplink, io->route, io->inside, family, ret);
 }
 
 int netlink_io_allocate_spi(NetlinkIo *io, const Address *remote, const Address *local, uint32_t *ret_spi) {

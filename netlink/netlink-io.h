@@ -50,6 +50,7 @@ int netlink_io_remove(NetlinkIo *io, const ChildSa *child);
 
 /* Makes the inside reachable by *inner* (n >= 1 addresses). Each is guarded before it exists: block policy,
  * table ending in `unreachable`, rules; then address and route. Addresses of before that are not in *inner*
- * go last. Whatever is already there stays. 0, -EADDRINUSE when the box or its link has an address of *inner*
- * elsewhere (to guard that one would cut the box off), or the first negative errno. */
+ * go last, with their block policy; what is still sent from them goes nowhere, until another link has the
+ * address (former-io.h). Whatever is already there stays. 0, -EADDRINUSE when the box or its link has an
+ * address of *inner* elsewhere (to guard that one would cut the box off), or the first negative errno. */
 int netlink_io_set_inner(NetlinkIo *io, const AddressList *inner);

@@ -3,7 +3,11 @@
 #include "netlink/uplink-io.h"
 
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "netlink/route-io.h"
 
 #define NOTIFICATIONS_A_WAKEUP 256 /* read at once; what is left wakes us again */
 
@@ -12,6 +16,7 @@ struct Uplink {
     sd_event_source *source;
     void (*changed)(void *userdata);
     void *userdata;
+    bool told[2]; /* of a dead end: IPv4, IPv6 */
 };
 
 static int notifications_open(void) {
@@ -87,13 +92,52 @@ static Address uplink_probe(int family) {
     return address_from_bytes(family, family == AF_INET ? v4 : v6);
 }
 
-int uplink_find(NetlinkChannel *route, const Inside *inside, int family, Address *ret) {
+/* The errors that routes of these types answer with; for want of any route it is ENETUNREACH. */
+static const char *dead_end_name(int error) {
+    static const struct {
+        int error;
+        const char *name;
+    } dead_ends[] = {{-EINVAL, "blackhole"}, {-EHOSTUNREACH, "unreachable"}, {-EACCES, "prohibit"}};
+    for (size_t i = 0; i < ARRAY_SIZE(dead_ends); i++)
+        if (error == dead_ends[i].error)
+            return dead_ends[i].name;
+    return NULL;
+}
+
+/* A filter of bogons takes the probe for one. */
+static void dead_end_tell(Uplink *uplink, const Address *probe, int error) {
+    bool *told = &uplink->told[probe->family == AF_INET6];
+    const char *name = dead_end_name(error);
+    if (!name || *told)
+        return;
+    *told = true;
+    log_notice(
+        "No way out over %s: the default route is looked for by asking the way to %s, and the kernel "
+        "says it is %s (%s); if a default route exists, exempt this address",
+        probe->family == AF_INET ? "IPv4" : "IPv6", ADDRESS_STR(probe), name, strerror(-error));
+}
+
+int uplink_find(Uplink *uplink, NetlinkChannel *route, const Inside *inside, int family, Address *ret) {
     Address probe = uplink_probe(family);
     LinkWay way = {0};
     int r = way_ask(route, &probe, &way);
+    if (r < 0)
+        dead_end_tell(uplink, &probe, r);
     if (r < 0 || way.type != RTN_UNICAST || address_size(way.source.family) == 0 ||
         address_is_link_local(&way.source) || inside_owns(inside, &way))
         return -ENETUNREACH;
+    uplink->told[family == AF_INET6] = false;
     *ret = way.source;
     return 0;
+}
+
+void uplink_warn_of_arp(void) {
+    int mode;
+    FILE *f = fopen("/proc/sys/net/ipv4/conf/all/arp_ignore", "re");
+    if (!f)
+        return; /* nothing is known, so nothing is said */
+    if (fscanf(f, "%d", &mode) == 1 && mode == 0)
+        log_warning(
+            "Linux answers ARP for the inner address on other links (net.ipv4.conf.all.arp_ignore=0)");
+    fclose(f);
 }

@@ -13,5 +13,9 @@ int uplink_new(Uplink **ret, sd_event *event, void (*changed)(void *userdata), v
 void uplink_free(Uplink *uplink);
 DEFINE_CLEANUP(Uplink, uplink_free)
 
-/* As netlink_io_uplink(); what *inside* owns is no way out. */
-int uplink_find(NetlinkChannel *route, const Inside *inside, int family, Address *ret);
+/* As netlink_io_uplink(); what *inside* owns is no way out. A route that forbids the very address we ask
+ * about would have us wait for ever: that is logged, once until there is a way again. */
+int uplink_find(Uplink *uplink, NetlinkChannel *route, const Inside *inside, int family, Address *ret);
+
+/* Logs a warning when Linux answers ARP for any address on any link (units/sysctl.conf). */
+void uplink_warn_of_arp(void);

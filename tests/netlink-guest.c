@@ -468,19 +468,21 @@ static void inner_address_changes(void) {
     const char *const others[] = {"10.1.0.77", "2001:db8:1::77"};
     const AddressList next = list(others), back = list(henb.inner);
     AddressList elsewhere = list(henb.outer);
-    NEED("ip -n n-henb rule add from 10.66.0.1 lookup 32593 priority 32593"); /* of a run that broke off */
     check(netlink_io_set_inner(henb.io, &next) == 0, "the inner addresses change");
     check(netns_count("10.1.0.77/32", "ip -n n-henb addr show henb0") == 1, "the new one is there");
     check(netns_count("src 10.1.0.77", "ip -n n-henb route show table 32593") == 1, "and in the table");
     check(netns_count("10.1.0.1/", "ip -n n-henb addr; ip -n n-henb xfrm policy") +
-                  netns_count("10.1.0.1 ", "ip -n n-henb rule; ip -n n-henb route show table 32593") ==
+                  netns_count("10.1.0.1 ", "ip -n n-henb route show table 32593") ==
               0,
           "of the old one nothing is left");
     check(netns_count("2001:db8:1::1",
-                      "ip -n n-henb addr; ip -n n-henb xfrm policy; ip -n n-henb -6 rule; "
+                      "ip -n n-henb addr; ip -n n-henb xfrm policy; "
                       "ip -n n-henb -6 route show table all") == 0,
           "nor of the old IPv6 one");
-    check(netns_count("10.66.0.1", "ip -n n-henb rule") == 0, "nor of a rule left over");
+    check(netns_count("from 10.1.0.1 unreachable", "ip -n n-henb rule") +
+                  netns_count("from 2001:db8:1::1 unreachable", "ip -n n-henb -6 rule") ==
+              2,
+          "but rules that lead nowhere");
     check(netns_count("action block", "ip -n n-henb xfrm policy") == 2, "two block policies");
     check(netlink_io_set_inner(henb.io, &elsewhere) == -EADDRINUSE,
           "the uplink's own address is refused as an inner one");
@@ -496,6 +498,104 @@ static void inner_address_changes(void) {
     Pair p = pair_reserve(&variants[0], 0, false);
     check(pair_install(&p) && pings(0) && pings(1), "traffic passes again");
     pair_remove(&p);
+    NEED("ip -n n-henb rule del from 10.1.0.77 && ip -n n-henb -6 rule del from 2001:db8:1::77");
+}
+
+/* UDP from the inner IPv6 address to beyond; *connected*: with a way the socket remembers. */
+static int inner_socket(bool connected) {
+    const Address inner = address(henb.inner[1]), beyond = address("2001:db8:9::9");
+    const struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_addr = inner.in6};
+    const struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = beyond.in6};
+    box_enter(&henb);
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&from, sizeof from) < 0 ||
+        (connected && connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)) {
+        printf("Bail out! socket inside: %s\n", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    return fd;
+}
+
+/* How many packets with the old inner address are seen on the uplink when each socket sends one. The ping
+ * after them is seen after them. */
+static size_t inner_seen(int capture, const int sockets[2]) {
+    const Address beyond = address("2001:db8:9::9");
+    const struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = beyond.in6};
+    size_t inner;
+    int refused; /* of the packet before, which would keep this one from being sent */
+    for (int i = 0; i < 2; i++)
+        getsockopt(sockets[i], SOL_SOCKET, SO_ERROR, &refused, &(socklen_t){sizeof refused});
+    (void)sendto(sockets[0], "x", 1, 0, (const struct sockaddr *)&to, sizeof to);
+    (void)send(sockets[1], "x", 1, 0);
+    bool pinged = ping(&henb, henb.outer[1], segw.outer[1], "");
+    size_t all = capture_read(capture, &inner);
+    check(pinged && all >= 2, "the uplink carries a plain ping");
+    return inner;
+}
+
+/* A gateway that gives another address, and no IPv6 any more: sockets bound to the old one must not notice
+ * that table main has a way for them too. */
+static void former_address_stays_inside(void) {
+    const AddressList next = {.n = 1, .items = {address("10.1.0.77")}}, back = list(henb.inner);
+    const int sockets[] = {inner_socket(false), inner_socket(true)};
+    int capture = capture_open();
+    size_t seen;
+    NEED("ip -n n-henb -6 route add default via 2001:db8::2");
+    seen = inner_seen(capture, sockets);
+    check(seen == 0, "an inner address stays inside (%zu seen)", seen);
+    check(netlink_io_set_inner(henb.io, &next) == 0, "it goes, and no other IPv6 address comes");
+    check(netns_count("2001:db8:1::1", "ip -n n-henb addr; ip -n n-henb xfrm policy") == 0, "it is gone");
+    seen = inner_seen(capture, sockets);
+    check(seen == 0, "its sockets stay inside (%zu seen)", seen);
+    NEED("ip -n n-henb link set henb0 down");
+    seen = inner_seen(capture, sockets);
+    check(seen == 0, "also with the interface down (%zu seen)", seen);
+    NEED("ip -n n-henb link set henb0 up");
+    NEED("ip -n n-henb -6 route add default dev henb0 table 32593");
+    NEED("ip -n n-henb -6 rule add from 2001:db8:1::1 lookup 32593 priority 32592");
+    seen = inner_seen(capture, sockets);
+    check(seen > 0, "a rule into henb0 alone would not do (%zu seen)", seen);
+    NEED("ip -n n-henb -6 rule del priority 32592 && ip -n n-henb -6 rule del from 2001:db8:1::1");
+    seen = inner_seen(capture, sockets);
+    check(seen >= 2, "while without the rule they are seen (%zu)", seen);
+    close(sockets[0]);
+    close(sockets[1]);
+    close(capture);
+    NEED("ip -n n-henb -6 route del default");
+    check(netlink_io_set_inner(henb.io, &back) == 0, "and back");
+}
+
+/* Runs the event loop until the rules say so. */
+static bool rules_become(const char *what, size_t n) {
+    for (int i = 0; i < 50; i++) {
+        if (netns_count(what, "ip -n n-henb rule; ip -n n-henb -6 rule") == n)
+            return true;
+        sd_event_run(event, 100000);
+    }
+    return false;
+}
+
+static void former_rule_gives_way(void) {
+    const char *const others[] = {"10.1.0.77", "2001:db8:1::77"};
+    const AddressList next = list(others), back = list(henb.inner);
+    check(netlink_io_set_inner(henb.io, &next) == 0, "the inner addresses change");
+    check(rules_become("from 10.1.0.1 ", 1) && rules_become("from 2001:db8:1::1 ", 1), "the old rules stay");
+    NEED("ip -n n-henb addr add 10.1.0.1/24 dev wan && ip -n n-henb addr add 2001:db8:1::1/64 dev wan");
+    check(rules_become("from 10.1.0.1 ", 0) && rules_become("from 2001:db8:1::1 ", 0),
+          "until the uplink gets the old addresses");
+    check(rules_become("from 10.1.0.77 ", 1) && rules_become("from 2001:db8:1::77 ", 1),
+          "those in use keep theirs");
+    check(netlink_io_set_inner(henb.io, &back) == -EADDRINUSE, "the uplink's are refused as inner ones");
+    check(rules_become("from 10.1.0.1 ", 0), "and get no rule");
+    NEED("ip -n n-henb addr del 10.1.0.1/24 dev wan && ip -n n-henb addr del 2001:db8:1::1/64 dev wan");
+    check(netlink_io_set_inner(henb.io, &back) == 0, "and back");
+
+    box_stop(&henb);
+    check(box_start(&henb) == 0, "a new start");
+    check(rules_become("from 10.1.0.77 ", 1), "keeps a former address's rule");
+    NEED("ip -n n-henb addr add 10.1.0.77/24 dev wan");
+    check(rules_become("from 10.1.0.77 ", 0), "and gives it up as well");
+    NEED("ip -n n-henb addr del 10.1.0.77/24 dev wan && ip -n n-henb -6 rule del from 2001:db8:1::77");
 }
 
 static void interface_comes_back(void) {
@@ -574,6 +674,8 @@ int main(void) {
     expired_reservation_is_renewed();
     killed_predecessor_is_cleaned_up();
     inner_address_changes();
+    former_address_stays_inside();
+    former_rule_gives_way();
     interface_comes_back();
     uplink_is_not_ourselves();
     stop_leaves_the_guards();

@@ -2,11 +2,14 @@
 /* The kernel's side of the tunnel as far as any kernel with XFRM netlink goes, ESP or not: each test in a
  * network namespace of its own, judged by ip(8). What needs ESP and XFRM interfaces is in netlink-guest.c. */
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <systemd/sd-event.h>
 
 #include "netlink/channel-io.h"
+#include "netlink/former-io.h"
 #include "netlink/link.h"
 #include "netlink/netlink-io.h"
 #include "netlink/sad-io.h"
@@ -345,12 +348,168 @@ START_TEST(refusals_come_with_the_kernels_words) {
 }
 END_TEST
 
+/* -- rules of former inner addresses -- */
+
+/* What is on the list, in words. */
+static const char *former_text(const Former *former) {
+    static char text[64 * (FORMER_MAX + ADDRESSES_MAX)];
+    text[0] = 0;
+    for (size_t i = 0; i < former->n; i++) {
+        strcat(text, i ? " " : "");
+        strcat(text, ADDRESS_STR(&former->items[i]));
+    }
+    return text;
+}
+
+static Former former_now(NetlinkChannel *route, const AddressList *inner) {
+    Former former = {0};
+    ck_assert_int_eq(former_read(route, ID, inner, &former), 0);
+    return former;
+}
+
+START_TEST(former_rules_are_found) {
+    links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    const Address old[] = {address("10.1.0.2"), address("2001:db8:1::2"), address("10.1.0.1")};
+    const AddressList none = {0}, current = {.n = 1, .items = {address("10.1.0.2")}};
+    RUN("ip rule add from 10.9.0.0/16 lookup %d priority %d", ID, ID);
+    RUN("ip rule add from 10.9.0.1 lookup 99 priority %d", ID);
+    RUN("ip rule add from 10.9.0.2 lookup %d priority 99", ID);
+    ck_assert_int_eq(DO(rule_interface, AF_INET, "henb0", ID), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(old); i++)
+        ck_assert_int_eq(DO(rule_source, true, &old[i], ID), 0);
+
+    Former former = former_now(route, &current);
+    ck_assert_str_eq(former_text(&former), "10.1.0.1 2001:db8:1::2");
+    SAYS("ip rule", "32593:\tfrom 10.1.0.2 lookup 32593\n"); /* in use */
+    SAYS("ip rule", "32593:\tfrom 10.1.0.1 unreachable\n");
+    SAYS("ip -6 rule show priority 32593", "from 2001:db8:1::2 unreachable");
+    former = former_now(route, &none);
+    ck_assert_str_eq(former_text(&former), "10.1.0.2 10.1.0.1 2001:db8:1::2");
+    former_forget(&former, &current);
+    ck_assert_str_eq(former_text(&former), "10.1.0.1 2001:db8:1::2");
+    ck_assert_uint_eq(netns_count("lookup 32593", "ip rule; ip -6 rule"),
+                      3); /* by oif; two that are not ours */
+    ck_assert_uint_eq(netns_count("lookup 99", "ip rule"), 1);
+
+    ck_assert_int_eq(DO(rule_source, true, &old[1], ID), 0);
+    ck_assert_int_eq(former_revive(route, ID, &old[1]), 0);
+    ck_assert_int_eq(former_revive(route, ID, &old[1]), 0);
+    ck_assert_str_eq(netns_output("ip -6 rule show priority 32593"),
+                     "32593:\tfrom 2001:db8:1::2 lookup 32593\n");
+}
+END_TEST
+
+static int udp_bound(const Address *to) {
+    const struct sockaddr_in6 local = {.sin6_family = AF_INET6, .sin6_addr = to->in6};
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&local, sizeof local), 0);
+    return fd;
+}
+
+/* How many packets with *what* anywhere in them the uplink carries when *fd* sends one. */
+static size_t seen_of(const Address *what, int capture, int fd) {
+    const Address beyond = address("2001:db8:9::9");
+    const struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = beyond.in6};
+    uint8_t packet[2048];
+    size_t seen = 0;
+    ssize_t n;
+    (void)sendto(fd, "x", 1, 0, (const struct sockaddr *)&to, sizeof to);
+    while ((n = recv(capture, packet, sizeof packet, MSG_DONTWAIT)) >= 0)
+        seen += memmem(packet, (size_t)n, what->bytes, 16) != NULL;
+    return seen;
+}
+
+/* IPv6 sends from an address the box has no more. */
+START_TEST(former_address_sends_nothing) {
+    int ifindex = links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    const Address inner = address("2001:db8:1::1"), outer = address("2001:db8::1");
+    const struct sockaddr_ll wan = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex("wan")};
+    RUN("ip -6 neigh add 2001:db8::fe lladdr 02:00:00:00:00:fe dev wan"); /* nothing waits for an answer */
+    int capture = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), outside = udp_bound(&outer);
+    ck_assert_int_eq(bind(capture, (const struct sockaddr *)&wan, sizeof wan), 0);
+    ck_assert_uint_eq(seen_of(&outer, capture, outside), 1);
+
+    ck_assert_int_eq(DO(up, ifindex), 0);
+    ck_assert_int_eq(DO(rule_source, true, &inner, ID), 0);
+    ck_assert_int_eq(DO(address, true, ifindex, &inner), 0);
+    ck_assert_int_eq(DO(route_default, ifindex, &inner, ID), 0);
+    int inside = udp_bound(&inner);
+    ck_assert_uint_eq(seen_of(&inner, capture, inside), 0);
+    ck_assert_int_eq(former_retire(route, ID, &inner), 0);
+    ck_assert_int_eq(former_retire(route, ID, &inner), 0);
+    ck_assert_int_eq(DO(address, false, ifindex, &inner), 0);
+    ck_assert_uint_eq(seen_of(&inner, capture, inside), 0);
+    RUN("ip -6 rule del from 2001:db8:1::1"); /* and this is what it is for */
+    ck_assert_uint_eq(seen_of(&inner, capture, inside), 1);
+    close(inside);
+    close(outside);
+    close(capture);
+}
+END_TEST
+
+/* As when the uplink's DHCP server has the same private network as the operator. */
+START_TEST(former_rule_gives_way_to_the_uplink) {
+    links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    const Address old[] = {address("10.1.0.1"), address("10.1.0.2"), address("2001:db8:1::1"),
+                           address("2001:db8:1::2")};
+    const AddressList none = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(old); i++)
+        ck_assert_int_eq(former_retire(route, ID, &old[i]), 0);
+    Former former = former_now(route, &none);
+    former_yield(route, ID, &former);
+    ck_assert_uint_eq(former.n, 4);
+
+    RUN("ip addr add 10.1.0.1/24 dev wan && ip addr add 2001:db8:1::2/64 dev wan nodad");
+    SAYS("ip route get 203.0.113.9 from 10.1.0.1", "unreachable"); /* swallowed */
+    LOG_OF(former_yield(route, ID, &former), "2001:db8:1::2 is another link's now");
+    ck_assert_str_eq(former_text(&former), "10.1.0.2 2001:db8:1::1");
+    SAYS("ip route get 203.0.113.9 from 10.1.0.1", "dev wan");
+    SAYS("ip route get 2001:db8:9::9 from 2001:db8:1::2", "dev wan");
+    SAYS("ip route get 2001:db8:9::9 from 2001:db8:1::1", "unreachable");
+    former = former_now(route, &none);
+    ck_assert_str_eq(former_text(&former), "10.1.0.2 2001:db8:1::1");
+}
+END_TEST
+
+START_TEST(former_rules_have_a_limit) {
+    namespace_enter();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    const AddressList none = {0};
+    RUN("for i in $(seq 1 %d); do echo rule add from 2001:db8:1::$i unreachable priority %d; done | ip -6 "
+        "-batch -",
+        FORMER_MAX, ID);
+    RUN("ip rule add from 10.1.0.1 unreachable priority %d", ID);
+    Former former = former_now(route, &none);
+    ck_assert_uint_eq(former.n, FORMER_MAX + 1);
+    ck_assert_int_eq(former_trim(route, ID, &former), 0);
+    SILENT("ip rule show priority 32593"); /* the younger, but IPv4's */
+    ck_assert_uint_eq(netns_count("unreachable", "ip -6 rule"), FORMER_MAX);
+
+    RUN("ip -6 rule add from 2001:db8:1::aaaa lookup %d priority %d", ID, ID);
+    former = former_now(route, &none);
+    ck_assert_int_eq(former_trim(route, ID, &former), 0);
+    ck_assert_uint_eq(former.n, FORMER_MAX);
+    ck_assert_uint_eq(netns_count("unreachable", "ip -6 rule"), FORMER_MAX);
+    ck_assert_uint_eq(netns_count("from 2001:db8:1::1 ", "ip -6 rule"), 0);
+    SAYS("ip -6 rule", "from 2001:db8:1::2 ");
+    SAYS("ip -6 rule", "from 2001:db8:1::aaaa ");
+}
+END_TEST
+
 /* -- the uplink -- */
 
 static int uplink(int family, char ret[static ADDRESS_STR_MAX]) {
     _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(uplink_freep) Uplink *watch = NULL;
     Address a = {0};
-    int r = uplink_find(route, NULL, family, &a);
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    ck_assert_int_eq(uplink_new(&watch, event, NULL, NULL), 0);
+    int r = uplink_find(watch, route, NULL, family, &a);
     address_format(&a, ret);
     return r;
 }
@@ -411,6 +570,65 @@ START_TEST(dead_ends_are_no_uplink) {
         NO_UPLINK(AF_INET);
         NO_UPLINK(AF_INET6);
     }
+}
+END_TEST
+
+/* *call* logs nothing. */
+#define LOGS_NOTHING(call)                                                                                   \
+    do {                                                                                                     \
+        int _pipe[2], _saved = dup(STDERR_FILENO);                                                           \
+        char _byte;                                                                                          \
+        ck_assert_int_eq(pipe(_pipe), 0);                                                                    \
+        dup2(_pipe[1], STDERR_FILENO);                                                                       \
+        close(_pipe[1]);                                                                                     \
+        call;                                                                                                \
+        dup2(_saved, STDERR_FILENO);                                                                         \
+        close(_saved);                                                                                       \
+        ck_assert_int_eq(read(_pipe[0], &_byte, 1), 0);                                                      \
+        close(_pipe[0]);                                                                                     \
+    } while (0)
+
+/* A default route is there, but a filter of bogons catches the probe. */
+START_TEST(forbidden_probe_is_told_once) {
+    static const struct {
+        const char *type, *says[2];
+    } cases[] = {
+        {"blackhole",
+         {"198.19.255.254, and the kernel says it is blackhole", "2001:2::fffe, and the kernel"}},
+        {"unreachable", {"198.19.255.254, and the kernel says it is unreachable", "says it is unreachable"}},
+        {"prohibit", {"198.19.255.254, and the kernel says it is prohibit", "says it is prohibit"}},
+    };
+    links_make();
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(uplink_freep) Uplink *watch = NULL;
+    Address a;
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    ck_assert_int_eq(uplink_new(&watch, event, NULL, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        LOGS_NOTHING(ck_assert_int_eq(uplink_find(watch, route, NULL, AF_INET, &a), 0));
+        LOGS_NOTHING(ck_assert_int_eq(uplink_find(watch, route, NULL, AF_INET6, &a), 0));
+        RUN("ip route add %s 198.18.0.0/15 && ip route add %s 2001:2::/48", cases[i].type, cases[i].type);
+        LOG_OF(uplink_find(watch, route, NULL, AF_INET, &a), cases[i].says[0]);
+        LOG_OF(uplink_find(watch, route, NULL, AF_INET6, &a), cases[i].says[1]);
+        LOGS_NOTHING(ck_assert_int_eq(uplink_find(watch, route, NULL, AF_INET, &a), -ENETUNREACH));
+        LOGS_NOTHING(ck_assert_int_eq(uplink_find(watch, route, NULL, AF_INET6, &a), -ENETUNREACH));
+        RUN("ip route del %s 198.18.0.0/15 && ip route del %s 2001:2::/48", cases[i].type, cases[i].type);
+    }
+    RUN("ip route del default && ip -6 route del default");
+    LOGS_NOTHING(uplink_find(watch, route, NULL, AF_INET, &a)); /* no route: every box without a cable */
+    LOGS_NOTHING(uplink_find(watch, route, NULL, AF_INET6, &a));
+}
+END_TEST
+
+START_TEST(arp_for_the_inner_address_is_warned_of) {
+    namespace_enter();
+    RUN("sysctl -qw net.ipv4.conf.all.arp_ignore=0");
+    LOG_OF(uplink_warn_of_arp(),
+           "Linux answers ARP for the inner address on other links "
+           "(net.ipv4.conf.all.arp_ignore=0)");
+    RUN("sysctl -qw net.ipv4.conf.all.arp_ignore=1");
+    LOGS_NOTHING(uplink_warn_of_arp());
 }
 END_TEST
 
@@ -509,7 +727,9 @@ SUITE_IF_ABLE(netns_unable, "netlink", spi_is_reserved_and_given_back, spi_for_i
               refused_pair_leaves_nothing, impossible_selectors_give_the_spi_back,
               flush_takes_only_what_is_ours, guards_come_and_go, foreign_policies_in_the_guards_place,
               inside_is_laid_out, inner_address_never_stands_in_for_the_uplinks, inside_is_taken_back,
-              only_one_interface_is_asked, refusals_come_with_the_kernels_words,
-              uplink_is_address_and_default_route, uplink_of_ipv6, dead_ends_are_no_uplink, changes_are_told,
+              former_rules_are_found, former_address_sends_nothing, former_rule_gives_way_to_the_uplink,
+              former_rules_have_a_limit, only_one_interface_is_asked, refusals_come_with_the_kernels_words,
+              uplink_is_address_and_default_route, uplink_of_ipv6, dead_ends_are_no_uplink,
+              forbidden_probe_is_told_once, arp_for_the_inner_address_is_warned_of, changes_are_told,
               lost_notifications_are_a_change, foreign_interface_is_left_alone,
               kernel_without_xfrm_interfaces_is_named)

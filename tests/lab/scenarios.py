@@ -370,6 +370,36 @@ def stop_and_start(lab):
     down(lab)
 
 
+@scenario("stop-silent-segw", "a SeGW that does not answer the DELETE holds up a stop for 2 s and no longer")
+def stop_silent_segw(lab):
+    up(lab)
+    lab.boxes.silence("segw", "udp dport { 500, 4500 }")
+    begin = time.monotonic()
+    lab.agent.stop()
+    seconds = time.monotonic() - begin
+    expect(1.9 <= seconds < 6, f"stopping took {seconds:.1f} s")
+    lab.agent.wait_journal("did not answer the DELETE in time", 10)
+    lab.agent.no_tunnel()
+    lab.agent.guard(boxes.INNER)
+    result = lab.agent.unit("ActiveState", "Result")
+    expect(result == {"ActiveState": "inactive", "Result": "success"}, f"after stop: {result}")
+
+
+@scenario("segw-deletes", "the SeGW deletes the IKE SA: the MME goes off the bus at once, and comes back by itself")
+def segw_deletes(lab):
+    up(lab)
+    lab.boxes.swanctl("segw", "--terminate", "--ike", "henb")
+    lab.agent.wait("State", "retrying")
+    properties(lab, Mme=[], InnerAddresses=[])
+    expect("deleted" in lab.agent.get("LastError"), f"LastError is {lab.agent.get('LastError')!r}")
+    silent(lab, "without a tunnel")
+    lab.agent.registered()
+    lab.agent.tunnel()
+    properties(lab, Mme=[[boxes.MME, [boxes.MME], boxes.S1_PORT]], LastError="")
+    ping()
+    associated(lab)
+
+
 def killed(lab):
     """kill -9; systemd starts it again."""
     before = lab.agent.pid()

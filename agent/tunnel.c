@@ -93,8 +93,7 @@ static int child_install(Tunnel *t, Association *a, const ChildSa *child,
         return r;
     }
     a->child = *child; /* which SAs and policies to remove; the keys are the kernel's only */
-    explicit_bzero(&a->child.keys_in, sizeof a->child.keys_in);
-    explicit_bzero(&a->child.keys_out, sizeof a->child.keys_out);
+    child_sa_wipe_keys(&a->child);
     a->installed = true;
     return 0;
 }

@@ -46,3 +46,5 @@ typedef struct ChildSa {
 
 /* Wipes the keys and forgets everything else. */
 void child_sa_wipe(ChildSa *child);
+/* Wipes the keys alone: what is left says which SAs and policies there are. */
+void child_sa_wipe_keys(ChildSa *child);

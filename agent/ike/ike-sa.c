@@ -111,15 +111,10 @@ static void push(IkeSa *sa, IkeAction action, uint8_t *data) {
     sa->actions[sa->n_actions++] = (Queued){action, data};
 }
 
-static void child_keys_wipe(ChildSa *child) {
-    explicit_bzero(&child->keys_in, sizeof child->keys_in);
-    explicit_bzero(&child->keys_out, sizeof child->keys_out);
-}
-
 bool ike_sa_next(IkeSa *sa, IkeAction *ret) {
     free(TAKE_PTR(sa->handed_out));
     if (sa->child_handed_out) { /* the kernel has them now */
-        child_keys_wipe(&sa->child);
+        child_sa_wipe_keys(&sa->child);
         sa->child_handed_out = false;
     }
     if (sa->n_actions == 0)
@@ -137,15 +132,20 @@ static void request_forget(IkeSa *sa) {
     sa->request.deadline = USEC_NEVER;
 }
 
+static void reason_set(IkeSa *sa, IkeEnd end, const char *format, va_list ap) _printf_(3, 0);
+static void reason_set(IkeSa *sa, IkeEnd end, const char *format, va_list ap) {
+    sa->end = end;
+    vsnprintf(sa->ended_text, sizeof sa->ended_text, format, ap);
+}
+
 static void ike_sa_end(IkeSa *sa, IkeEnd end, const char *format, ...) _printf_(3, 4);
 static void ike_sa_end(IkeSa *sa, IkeEnd end, const char *format, ...) {
     va_list ap;
 
     if (sa->state == STATE_ENDED)
         return;
-    sa->end = end;
     va_start(ap, format);
-    vsnprintf(sa->ended_text, sizeof sa->ended_text, format, ap);
+    reason_set(sa, end, format, ap);
     va_end(ap);
     request_forget(sa);
     sa->wants = 0;
@@ -165,9 +165,8 @@ static void ike_sa_refuse(IkeSa *sa, IkeEnd end, const char *format, ...) {
 
     if (sa->state == STATE_CLOSING || sa->state == STATE_ENDED)
         return;
-    sa->end = end;
     va_start(ap, format);
-    vsnprintf(sa->ended_text, sizeof sa->ended_text, format, ap);
+    reason_set(sa, end, format, ap);
     va_end(ap);
     if (sa->state == STATE_ESTABLISHED && end != IKE_END_CLOSED)
         push(sa, (IkeAction){.type = IKE_CHILD_DOWN, .ended = {end, sa->ended_text}}, NULL);
@@ -364,9 +363,8 @@ static void init_doubt(IkeSa *sa, Moment now, IkeEnd end, const char *format, ..
 
     if (sa->grace != USEC_NEVER)
         return;
-    sa->end = end;
     va_start(ap, format);
-    vsnprintf(sa->ended_text, sizeof sa->ended_text, format, ap);
+    reason_set(sa, end, format, ap);
     va_end(ap);
     sa->grace = now.mono + IKE_ERROR_GRACE;
 }

@@ -71,6 +71,11 @@ int child_keys_derive(const Suite *ike, const IkeKeys *keys, const Suite *esp, c
     return r;
 }
 
+void child_sa_wipe_keys(ChildSa *child) {
+    explicit_bzero(&child->keys_in, sizeof child->keys_in);
+    explicit_bzero(&child->keys_out, sizeof child->keys_out);
+}
+
 void child_sa_wipe(ChildSa *child) {
     explicit_bzero(child, sizeof *child);
 }

@@ -71,18 +71,19 @@ static void clock_do(Procedure *p, Moment now) {
     p->deadline = now.mono + PROCEDURE_CLOCK_POLL;
 }
 
+/* Asks the side that the step's row names. */
+static void ask(Procedure *p, const char *name) {
+    push(p,
+         (ProcedureAction){.type = ACTION_RESOLVE, .side = procedure_row(p->step)->resolver, .name = name});
+}
+
 static bool segw_dns_skip(Procedure *p, Moment now) {
     p->segw_index = 0;
     return literal(p->config.segw, &p->segw);
 }
 
 static void segw_dns_do(Procedure *p, Moment now) {
-    push(p, (ProcedureAction){
-                .type = ACTION_RESOLVE, .side = procedure_row(p->step)->resolver, .name = p->config.segw});
-}
-
-static bool tunnel_skip(Procedure *p, Moment now) {
-    return p->tunnel;
+    ask(p, p->config.segw);
 }
 
 static void tunnel_do(Procedure *p, Moment now) {
@@ -96,9 +97,7 @@ static bool hems_dns_skip(Procedure *p, Moment now) {
 }
 
 static void hems_dns_do(Procedure *p, Moment now) {
-    push(p, (ProcedureAction){.type = ACTION_RESOLVE,
-                              .side = procedure_row(p->step)->resolver,
-                              .name = p->config.hems_host});
+    ask(p, p->config.hems_host);
 }
 
 static void inform_do(Procedure *p, Moment now) {
@@ -115,9 +114,7 @@ static bool mme_dns_skip(Procedure *p, Moment now) {
 }
 
 static void mme_dns_do(Procedure *p, Moment now) {
-    push(p, (ProcedureAction){.type = ACTION_RESOLVE,
-                              .side = procedure_row(p->step)->resolver,
-                              .name = p->candidate.mme.items[p->candidate_index].entry});
+    ask(p, p->candidate.mme.items[p->candidate_index].entry);
 }
 
 static bool mme_known(const Procedure *p) {
@@ -140,12 +137,12 @@ static void wait_set(Procedure *p, Moment now, unsigned *failures) {
 static void registered_do(Procedure *p, Moment now) {
     const MmeList *mme = &p->candidate.mme;
 
-    p->outcome = mme_known(p) ? OUTCOME_REGISTERED : OUTCOME_WITHOUT_MME;
     p->s1 = p->candidate;
     p->s1.mme = (MmeList){};
     for (size_t i = 0; i < mme->n; i++)
         if (mme->items[i].addresses.n > 0)
             p->s1.mme.items[p->s1.mme.n++] = mme->items[i];
+    p->outcome = p->s1.mme.n > 0 ? OUTCOME_REGISTERED : OUTCOME_WITHOUT_MME;
     p->failures = 0;
     if (p->s1.mme.n < mme->n)
         wait_set(p, now, &p->mme_failures);
@@ -185,7 +182,7 @@ static const struct Row {
     [STEP_SEGW_DNS] =     {{"Ask the public DNS for the Serving SeGW", "5.1.2.2 steps 1-2", RESOLVER_PUBLIC, AGENT_DISCOVERING},
                            segw_dns_skip, segw_dns_do, EVENT_RESOLVED, STEP_TUNNEL, STEP_WAIT},
     [STEP_TUNNEL] =       {{"Establish the IPsec tunnel to the Serving SeGW", "5.1.2.2 step 3", RESOLVER_NONE, AGENT_DISCOVERING},
-                           tunnel_skip, tunnel_do, EVENT_TUNNEL_UP, STEP_HEMS_DNS, STEP_WAIT},
+                           NULL, tunnel_do, EVENT_TUNNEL_UP, STEP_HEMS_DNS, STEP_WAIT},
     [STEP_HEMS_DNS] =     {{"Ask the private DNS for the Serving HeMS", "5.1.2.2 steps 4-5", RESOLVER_PRIVATE, AGENT_DISCOVERING},
                            hems_dns_skip, hems_dns_do, EVENT_RESOLVED, STEP_INFORM, STEP_WAIT},
     [STEP_INFORM] =       {{"Open a TR-069 session with the Serving HeMS", "5.1.3 steps 1.1-1.2", RESOLVER_NONE, AGENT_REGISTERING},
@@ -244,6 +241,7 @@ static void tunnel_forget(Procedure *p, bool close) {
  * where no mere session failed; a registration that stands is not taken back for a later session. */
 static void step_failed(Procedure *p, Moment now, const char *text) {
     ProcedureStep on_failure = table[p->step].on_failure;
+
     error_set(p, text);
     p->failed = p->step;
     if (p->tunnel && p->silent >= PROCEDURE_SILENT_ROUNDS) {
@@ -284,7 +282,7 @@ static void mme_keep(Procedure *p) {
 
 static void on_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
     if (p->step == STEP_MME_DNS) {
-        /* One name that does not resolve must not cost the others. */ if (e->text) {
+        if (e->text) { /* one name that does not resolve must not cost the others */
             error_set(p, e->text);
             mme_keep(p);
         } else

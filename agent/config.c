@@ -104,7 +104,7 @@ static const char *parse_path(Config *config, const ConfigKey *key, const char *
     return text_store(config, key, value);
 }
 
-static const char *parse_public_dns(Config *config, const ConfigKey *key, const char *value) {
+static const char *parse_addresses(const char *value, Address list[static DNS_SERVERS_MAX], size_t *ret_n) {
     char copy[INI_MAX_LINE], *save = NULL;
     size_t n = 0;
 
@@ -114,12 +114,52 @@ static const char *parse_public_dns(Config *config, const ConfigKey *key, const 
     for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
         if (n == DNS_SERVERS_MAX)
             return "more servers than 8";
-        if (address_parse(word, &config->public_dns[n]) < 0 || !address_is_unicast(&config->public_dns[n]))
+        if (address_parse(word, &list[n]) < 0 || !address_is_unicast(&list[n]))
             return "not a list of addresses with spaces between them";
         n++;
     }
-    config->n_public_dns = n;
+    *ret_n = n;
     return NULL;
+}
+
+static const char *parse_public_dns(Config *config, const ConfigKey *key, const char *value) {
+    return parse_addresses(value, config->public_dns, &config->n_public_dns);
+}
+
+static const char *parse_private_dns(Config *config, const ConfigKey *key, const char *value) {
+    return parse_addresses(value, config->private_dns, &config->n_private_dns);
+}
+
+/* A whole number of seconds or rounds. */
+static const char *parse_number(Config *config, const ConfigKey *key, const char *value) {
+    size_t len = strlen(value);
+
+    if (len == 0 || len > 7 || strspn(value, "0123456789") != len)
+        return "not a number from 0 to 9999999";
+    *(uint32_t *)key_field(config, key) = (uint32_t)strtoul(value, NULL, 10);
+    return NULL;
+}
+
+static const char *parse_clock_policy(Config *config, const ConfigKey *key, const char *value) {
+    if (!streq(value, "wait") && !streq(value, "lenient"))
+        return "not one of wait, lenient";
+    config->clock_policy = streq(value, "wait") ? CLOCK_WAIT : CLOCK_LENIENT;
+    return NULL;
+}
+
+static const char *parse_revocation(Config *config, const ConfigKey *key, const char *value) {
+    static const char *const words[] = {
+        [REVOCATION_OFF] = "off",
+        [REVOCATION_IF_AVAILABLE] = "if-available",
+        [REVOCATION_STRICT] = "strict",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (streq(value, words[i])) {
+            config->revocation = (Revocation)i;
+            return NULL;
+        }
+    return "not one of off, if-available, strict";
 }
 
 /* What the kernel takes (dev_valid_name()), without the '%' that makes a template of a name. */
@@ -182,9 +222,17 @@ static const ConfigKey keys[] = {
     {"Trust", "CA", parse_path, FIELD(ca), true, NULL},
     {"Trust", "Certificate", parse_path, FIELD(certificate), true, NULL},
     {"Trust", "Key", parse_path, FIELD(key), true, NULL},
+    {"Trust", "CRL", parse_path, FIELD(crl), false, NULL},
+    {"Trust", "Revocation", parse_revocation, FIELD(revocation), false, "if-available"},
+    {"Trust", "ClockPolicy", parse_clock_policy, FIELD(clock_policy), false, "wait"},
     {"Network", "PublicDNS", parse_public_dns, FIELD(n_public_dns), false, NULL},
+    {"Network", "PrivateDNS", parse_private_dns, FIELD(n_private_dns), false, NULL},
     {"Network", "TunnelInterface", parse_interface, FIELD(tunnel_interface), false, "henb0"},
     {"Network", "InterfaceId", parse_interface_id, FIELD(interface_id), false, "32593"},
+    {"Registration", "WaitForLocation", parse_number, FIELD(wait_for_location), false, "0"},
+    {"Registration", "InformParameters", parse_text, FIELD(inform_parameters), false, NULL},
+    {"Registration", "FallbackRounds", parse_number, FIELD(fallback_rounds), false, "3"},
+    {"Registration", "FallbackTime", parse_number, FIELD(fallback_time), false, "3600"},
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
 };
 static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "origins of all keys");
@@ -440,31 +488,38 @@ static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
     assert(r == 0);
     if (!tunnel && !url.tls)
         return key_fail(l, -EINVAL, section, "HeMS", "http: without a SeGW in front of it; https: is needed");
-    if (tunnel && url.tls)
-        return key_fail(l, -EINVAL, section, "HeMS",
-                        "https: behind a SeGW is not built yet; TLS comes with stage 2");
     return 0;
 }
 
-/* Which of the clauses 5.1.2.2, 5.1.2.3 and 5.1.2.4 the factory data ask for. */
+/* Who the operator is must be known to stay away from it after a de-registration (5.1.4). A host name says it
+ * by what follows its first label; an address, or an Initial HeMS that may send the box anywhere, does not.
+ */
+static int operator_check(Loader *l) {
+    const Config *c = l->config;
+    Address address;
+    Url url;
+
+    if (*c->operator_name)
+        return 0;
+    if (*c->initial.hems)
+        return loader_fail(l, -EINVAL, l->path, 0, NULL,
+                           "missing: [Identity] Operator=, with [Initial] HeMS=");
+    int r = url_parse(c->serving.hems, &url, NULL);
+    assert(r == 0);
+    if (address_parse(url.host, &address) == 0 || address_parse(c->serving.segw, &address) == 0)
+        return loader_fail(l, -EINVAL, l->path, 0, NULL,
+                           "missing: [Identity] Operator=, with an address instead of a name");
+    return 0;
+}
+
+/* The pairs of the clauses 5.1.2.2, 5.1.2.3 and 5.1.2.4. */
 static int ways_check(Loader *l) {
     Config *c = l->config;
     int r = pair_complete(l, "Serving", &c->serving);
 
     if (r == 0)
         r = pair_complete(l, "Initial", &c->initial);
-    if (r < 0 || !*c->initial.hems)
-        return r;
-    const bool fallback = *c->serving.segw;
-    if (*c->initial.segw)
-        return key_fail(l, -EINVAL, "Initial", "SeGW",
-                        fallback ? "clause 5.1.2.3 (initial SeGW and HeMS), here the fallback of the serving "
-                                   "pair, is not built yet"
-                                 : "clause 5.1.2.3 (initial SeGW and HeMS) is not built yet");
-    return key_fail(l, -EINVAL, "Initial", "HeMS",
-                    fallback ? "clause 5.1.2.4 (initial HeMS on the internet), here the fallback of the "
-                               "serving pair, is not built yet"
-                             : "clause 5.1.2.4 (initial HeMS on the internet) is not built yet");
+    return r < 0 ? r : operator_check(l);
 }
 
 static int file_check(const char *path) {

@@ -8,12 +8,13 @@
 #include "base/address.h"
 #include "status.h"
 
-#define CONFIG_FILE_DEFAULT  "/etc/henb-agent/agent.conf"
-#define INTERFACE_ID_DEFAULT 32593
-#define HEMS_PORT_INSIDE     7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
-#define IDENTITY_MAX_BYTES   65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
-#define CONFIG_KEYS_MAX      24
-#define ORIGIN_MAX_BYTES     256 /* "FILE:LINE: [SECTION] KEY=", with its NUL */
+#define CONFIG_FILE_DEFAULT   "/etc/henb-agent/agent.conf"
+#define INTERFACE_ID_DEFAULT  32593
+#define HEMS_PORT_INSIDE      7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
+#define IDENTITY_MAX_BYTES    65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
+#define CONFIG_KEYS_MAX       32
+#define INFORM_PARAMETERS_MAX 1024 /* bytes of InformParameters=, with its NUL */
+#define ORIGIN_MAX_BYTES      256  /* "FILE:LINE: [SECTION] KEY=", with its NUL */
 
 /* A pair of gateway and management system; empty strings when not configured. */
 typedef struct ConfigPair {
@@ -22,6 +23,20 @@ typedef struct ConfigPair {
     char segw_identity[HOST_MAX_BYTES]; /* what the certificate must carry; SeGW's own name or address if
                                            unset */
 } ConfigPair;
+
+/* Whether certificates are judged while the clock cannot be believed (TS 33.320 has boxes without a battery).
+ */
+typedef enum ClockPolicy {
+    CLOCK_WAIT,    /* nothing starts before the clock is plausible */
+    CLOCK_LENIENT, /* validity dates are passed over, and judged as soon as the time is known */
+} ClockPolicy;
+
+/* What is asked of a certificate's revocation. */
+typedef enum Revocation {
+    REVOCATION_OFF,
+    REVOCATION_IF_AVAILABLE, /* a CRL or a stapled OCSP answer that is there counts */
+    REVOCATION_STRICT,       /* and one has to be there */
+} Revocation;
 
 typedef struct Config {
     char manufacturer[IDENTITY_MAX_BYTES];
@@ -33,8 +48,17 @@ typedef struct Config {
     char operator_name[IDENTITY_MAX_BYTES];
     ConfigPair initial, serving;
     char ca[PATH_MAX], certificate[PATH_MAX], key[PATH_MAX]; /* paths, absolute */
+    char crl[PATH_MAX];                                      /* of the HeMS's TLS; "": none */
+    Revocation revocation;
+    ClockPolicy clock_policy;
     size_t n_public_dns;
     Address public_dns[DNS_SERVERS_MAX];
+    size_t n_private_dns;
+    Address private_dns[DNS_SERVERS_MAX]; /* inside the tunnel, where the SeGW names none */
+    uint32_t wait_for_location;           /* seconds */
+    uint32_t fallback_rounds;             /* failed rounds of a site, and */
+    uint32_t fallback_time;               /* seconds without success, before the next site is tried */
+    char inform_parameters[INFORM_PARAMETERS_MAX]; /* names and partial paths, separated by spaces */
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;
     int log_level;

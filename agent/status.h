@@ -50,8 +50,10 @@ typedef struct S1Config {
 typedef struct Status {
     AgentState state;
     MmeList mme;                      /* non-empty only in AGENT_REGISTERED */
+    MmeList mme_stored;               /* of an earlier registration; no permission to start S1 */
     char s1_connection_mode[8];       /* "One" or "All" */
     bool admin_state;                 /* FAPControl.LTE.AdminState */
+    bool clock_trusted;               /* not before the day of the build and the last time known as good */
     AddressList inner_addresses;      /* the box's addresses inside the tunnel; empty without a tunnel */
     char tunnel_interface[IFNAMSIZ];  /* "henb0" */
     char segw[HOST_MAX_BYTES];        /* the SeGW in use or being tried, as configured */

@@ -521,6 +521,8 @@ static void auth_input(Responder *r, const IkePayloads *payloads, IkeWriter *m) 
         ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)r->switches.child_error, NULL, 0);
     else
         child_write(r, payloads, m);
+    if (r->switches.child_notify)
+        ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)r->switches.child_notify, NULL, 0);
     if (r->switches.bad_inner)
         m->w.data[m->payload + 3] ^= 0x40;
 }

@@ -54,6 +54,7 @@ typedef struct Switches {
     bool no_auth, no_idr;         /* the payload missing */
     unsigned auth_error;          /* an error without AUTH */
     unsigned child_error;         /* AUTH is good, but no Child SA */
+    unsigned child_notify;        /* an error beside the Child SA */
     bool no_cp;
     const char *inner[3];           /* addresses, default 10.1.0.7 */
     const char *dns[3];             /* default 10.0.0.53 */

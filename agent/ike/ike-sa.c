@@ -766,7 +766,10 @@ static void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     }
     if (auth_check_peer(sa, now, payloads, idr, auth) != 0)
         return;
-    if (error) {
+    /* Beside a Child SA it is about the one inner family that the gateway does not give (3.15.4). */
+    bool half =
+        error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE && ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0);
+    if (error && !half) {
         ike_sa_refuse(sa, IKE_END_REFUSED, "the gateway refused the Child SA with %s", NOTIFY_TEXT(error));
         return;
     }

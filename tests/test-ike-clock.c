@@ -80,8 +80,8 @@ START_TEST(judged_at_input) {
     _cleanup_(link_freep) Link *l = lenient(&(Switches){.chain = &chain});
     link_assert_up(l);
     l->now.real = LINK_START;
-    link_inject(l, &(Endpoint){address("192.0.2.66"), 500}, "x", 1, 1);
-    link_run(l, l->now.mono + 1);
+    ike_sa_input(l->sa, l->now, (uint8_t[]){0}, 1, &(Endpoint){address("192.0.2.66"), IKE_PORT});
+    link_drain(l);
     assert_taken_down(l, &bad[0]);
     test_chain_free(&chain);
 }

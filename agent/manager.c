@@ -123,17 +123,17 @@ static void inside_forget(Manager *m) {
     m->inside = (IkeConfiguration){};
 }
 
-static void on_tunnel(void *userdata, const IkeConfiguration *configuration, const char *text) {
+static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
     inside_forget(m);
-    if (configuration) {
-        m->inside = *configuration;
+    if (report->configuration) {
+        m->inside = *report->configuration;
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP,
                                   .addresses = &m->inside.addresses,
                                   .session_due = cpe_is_due(m->cpe)});
     } else
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = text});
+        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text});
 }
 
 static int finish(Manager *m) {

@@ -21,6 +21,9 @@ typedef int (*StoreVisitor)(void *userdata, const char *path, const char *value)
 int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata);
 /* All of *changes* or none, on the disk when this returns 0; negative errno otherwise. */
 int store_commit(Store *store, const StoreChange *changes, size_t n);
+/* De-registration: all parameters but those of *keep*, and all facts, are gone. All or nothing, like a
+ * commit. */
+int store_reset(Store *store, const char *const *keep, size_t n);
 
 /* Single facts that are no parameters ("bootstrapped-url"). get: *ret* is malloc'ed; -ENOENT. A NULL *value*
  * forgets the key. */

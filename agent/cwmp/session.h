@@ -51,6 +51,7 @@ typedef struct SessionAction {
     size_t size;
     ModelOutcome outcome;
     int error;
+    bool factory_reset; /* ENDED well: the HeMS has taken our FactoryResetResponse (TS 32.593 5.1.4) */
     const char *text;   /* "HTTP 404 from http://hems.example:7547/", until session_free() */
     usec_t retry_after; /* ENDED with an error: the HeMS asked for at least this pause */
 } SessionAction;

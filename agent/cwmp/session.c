@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "cwmp/inform.h"
 #include "cwmp/rpc.h"
 #include "cwmp/value.h"
 
@@ -94,7 +95,8 @@ static int build_inform(const SessionConfig *config, Moment now, char **ret, siz
     for (size_t i = 0; i < config->n_events; i++)
         if (soap_add_event(&m, &config->events[i]) < 0)
             return -ENOMEM;
-    int r = model_read_forced(config->model, add_parameter, &m);
+    int r = inform_parameters(config->model, strempty(config->inform_parameters), config->events,
+                              config->n_events, add_parameter, &m);
     return r < 0 ? r : soap_encode(&m, ret, ret_size);
 }
 

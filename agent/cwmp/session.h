@@ -22,7 +22,8 @@ typedef struct SessionConfig {
     const SoapEvent *events;
     size_t n_events;
     uint32_t retry_count;
-    Model *model; /* must outlive the session */
+    const char *inform_parameters; /* as for inform_parameters(); NULL: none */
+    Model *model;                  /* must outlive the session */
 } SessionConfig;
 
 /* What came back for a POST. */

@@ -26,6 +26,7 @@ struct Manager {
     Tunnel *tunnel;
     Resolver *resolvers[RESOLVER_PRIVATE + 1]; /* by side; the private one lives as long as the tunnel */
     ResolverSide asked;                        /* whose answer is waited for */
+    Store *store;
     Cpe *cpe;
     Procedure *procedure;
     IkeConfiguration inside; /* of the tunnel that is up; no addresses without one */
@@ -359,13 +360,14 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
                              .id = config->interface_id,
                              .changed = on_network,
                              .userdata = m};
-    CpeConfig cpe = {.event = event,
-                     .factory = config,
-                     .store = store,
-                     .rng = &m->rng,
-                     .report = on_cpe,
-                     .userdata = m}; /* The ports first: of two agents the second one stops here, before it
-                                        takes the first one's SAs for leftovers. */
+    Site site = {.n_segws = 1};
+    CpeConfig cpe = {
+        .event = event, .factory = config, .site = &site, .rng = &m->rng, .report = on_cpe, .userdata = m};
+
+    snprintf(site.segws[0], sizeof site.segws[0], "%s", config->serving.segw);
+    snprintf(site.hems_url, sizeof site.hems_url, "%s", config->serving.hems);
+    /* The ports first: of two agents the second one stops here, before it takes the first one's SAs for
+     * leftovers. */
     int r = ike_io_new(&m->ike, event, on_datagram, m);
     if (r < 0)
         return r;
@@ -375,6 +377,10 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
     r = tunnel_make(m, trust, credential);
     if (r < 0)
         return r;
+    r = store_open(&m->store, store);
+    if (r < 0)
+        return r;
+    cpe.store = m->store;
     r = cpe_new(&m->cpe, &cpe);
     if (r < 0)
         return r;
@@ -398,6 +404,7 @@ void manager_free(Manager *m) {
     for (ResolverSide side = RESOLVER_PUBLIC; side <= RESOLVER_PRIVATE; side++)
         resolver_free(m->resolvers[side]);
     cpe_free(m->cpe);
+    store_close(m->store);
     tunnel_free(m->tunnel);
     ike_io_free(m->ike);
     netlink_io_free(m->netlink);

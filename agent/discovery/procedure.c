@@ -129,9 +129,11 @@ static void clock_do(Procedure *p, Moment now) {
 }
 
 /* Asks the side that the step's row names. */
-static void ask(Procedure *p, const char *name) {
-    push(p,
-         (ProcedureAction){.type = ACTION_RESOLVE, .side = procedure_row(p->step)->resolver, .name = name});
+static void ask(Procedure *p, const char *name, bool outside) {
+    push(p, (ProcedureAction){.type = ACTION_RESOLVE,
+                              .side = procedure_row(p->step)->resolver,
+                              .name = name,
+                              .outside = outside});
 }
 
 static bool segw_dns_skip(Procedure *p, Moment now) {
@@ -139,7 +141,7 @@ static bool segw_dns_skip(Procedure *p, Moment now) {
 }
 
 static void segw_dns_do(Procedure *p, Moment now) {
-    ask(p, site_of(p)->segws[p->segw]);
+    ask(p, site_of(p)->segws[p->segw], true);
 }
 
 static bool tunnel_skip(Procedure *p, Moment now) {
@@ -175,7 +177,7 @@ static bool public_hems_dns_skip(Procedure *p, Moment now) {
 }
 
 static void hems_dns_do(Procedure *p, Moment now) {
-    ask(p, p->hems_host);
+    ask(p, p->hems_host, !is_private(p));
 }
 
 static bool location_skip(Procedure *p, Moment now) {
@@ -210,7 +212,7 @@ static bool handover_dns_skip(Procedure *p, Moment now) {
 }
 
 static void handover_dns_do(Procedure *p, Moment now) {
-    ask(p, site_of(p)->segws[p->handover]);
+    ask(p, site_of(p)->segws[p->handover], true);
 }
 
 static bool release_skip(Procedure *p, Moment now) {
@@ -236,7 +238,7 @@ static bool mme_dns_skip(Procedure *p, Moment now) {
 }
 
 static void mme_dns_do(Procedure *p, Moment now) {
-    ask(p, far_end_name(&p->far_end));
+    ask(p, far_end_name(&p->far_end), false);
 }
 
 /* Uniform in [least, 2 * least), doubling with each failure in a row. */

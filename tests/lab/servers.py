@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the HeNB talks to beyond the gateway: HeMSs and the MME; and the S1 stand-in on the box itself."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,8 @@ import places
 from machine import CERTIFICATES, HERE, Failure, inside, wait_for
 
 # The HeMSs: the child's name, and that of the ACS's log.
-SERVING_HEMS, INITIAL_HEMS, PUBLIC_HEMS = "hems", "hems-initial", "hems-public"
-ACS_LOG = {SERVING_HEMS: "acs", INITIAL_HEMS: "acs-initial", PUBLIC_HEMS: "acs-public"}
+SERVING_HEMS, INITIAL_HEMS, PUBLIC_HEMS, MOVED_HEMS = "hems", "hems-initial", "hems-public", "hems-moved"
+ACS_LOG = {SERVING_HEMS: "acs", INITIAL_HEMS: "acs-initial", PUBLIC_HEMS: "acs-public", MOVED_HEMS: "acs-moved"}
 
 
 def listening(namespace, port):
@@ -44,6 +46,10 @@ class Servers:
                  CERTIFICATES / f"{certificate}.pem", CERTIFICATES / f"{certificate}-key.pem", "--client-ca",
                  CERTIFICATES / "ca.pem", *options)
 
+    def hems_moved(self, scenario, side=places.SERVING):
+        """Another HeMS behind a gateway, on the next port."""
+        self.acs(MOVED_HEMS, side.network, f"[::]:{places.HEMS_MOVED_PORT}", scenario)
+
     def acs(self, name, namespace, listen, scenario, *options):
         path = HERE / "acs" / scenario if isinstance(scenario, str) else HERE / "acs" / f"of-{name}.json"
         if not isinstance(scenario, str):
@@ -56,6 +62,10 @@ class Servers:
     def hems_says(self, name=SERVING_HEMS):
         """The log of a HeMS."""
         return self.log(ACS_LOG[name])
+
+    def informs(self, name=SERVING_HEMS):
+        """The events of each Inform that opened a session with a HeMS, in order."""
+        return [ast.literal_eval(events) for events in re.findall(r"<- Inform (\[.*?\]) .* from ", self.hems_says(name))]
 
     def hems_verdict(self, *names):
         """Ends HeMSs; Failure unless they are content with the HeNB."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import agent as henb
+import judge
 import places
 from gateways import Gateway
 from machine import expect, run, wait_for
@@ -40,8 +41,9 @@ def associated(lab):
     """The S1 stand-in finds what it needs on the bus and gets its association."""
     status, output = lab.boxes.s1_stack()
     expect(status == 0 and "association" in output, f"the S1 stand-in: status {status}: {output.strip()}")
-    inner = lab.agent.get("InnerAddresses")[0]
-    wait_for("the MME to see PPID 18", lambda: f"association from {inner} ppid 18" in lab.boxes.log("mme"))
+    inner = lab.agent.get("InnerAddresses")
+    wait_for("the MME to see PPID 18", lambda: any(
+        f"association from {address} ppid 18" in lab.boxes.log("mme") + lab.boxes.log("mme6") for address in inner))
 
 
 def up(lab):
@@ -112,3 +114,69 @@ def refused(lab, pattern, *identities):
         lab.agent.wait_journal(re.escape(identity), 10)
     lab.agent.no_tunnel()
     expect(not lab.agent.watch or "registering" not in lab.agent.watch.states(), "it went on to register")
+
+
+def mme_list(*entries, port=places.S1_PORT):
+    """Mme as the bus shows it, of addresses or (name, address...)."""
+    return [[entry, [entry], port] if isinstance(entry, str) else [entry[0], list(entry[1:]), port] for entry in entries]
+
+
+def in_order(seen, *patterns):
+    """Each pattern fits something in *seen*, one after the other."""
+    rest = iter(seen)
+    for pattern in patterns:
+        expect(any(re.search(pattern, one) for one in rest), f"/{pattern}/ is not where it should be in {seen}")
+
+
+def clauses(lab):
+    """The values of Clause so far."""
+    return [values["Clause"] for _, _, values in lab.agent.watch.changes if values.get("Clause")]
+
+
+def asked_of(lab, dns, *names):
+    """Exactly these names were asked of a DNS server of the lab."""
+    seen = {name.lower() for name, _ in lab.boxes.dns_asked(dns)}
+    expect(seen == set(names), f"{dns} was asked for {sorted(seen)}, not {sorted(names)}")
+
+
+def informed(lab, name, count=1, *events):
+    """A HeMS has had so many sessions, the first with (at least) these events."""
+    informs = lab.boxes.informs(name)
+    expect(len(informs) == count, f"{name} has had {len(informs)} sessions, not {count}: {informs}")
+    expect(not count or set(events) <= set(informs[0]), f"{name}'s first Inform has {informs[0] if informs else None}")
+
+
+def tunnels_made(lab, gateway):
+    """How many IKE SAs a gateway has had."""
+    return len(re.findall(r"IKE_SA henb\[\d+\] established between", lab.boxes.log(f"{gateway}-charon")))
+
+
+def nothing_leaves(lab, seconds=15, name="quiet", but=()):
+    """For so long the HeNB sends nothing but what a host without any program sends."""
+    lab.boxes.capture(name)
+    time.sleep(seconds)
+    lab.boxes.capture_end(name)
+    verdict = judge.judge_file(lab.logs / f"{name}.pcap", lab.rules())
+    sent = {kind: count for kind, count in verdict.seen.items() if kind not in ("ARP", "IPv6 neighbours", *but)}
+    expect(not sent and not verdict.objections, f"the HeNB sends {sent} {verdict.objections[:1]}")
+
+
+def sent_to(lab, name):
+    """The verdict on a capture that has ended, and the addresses the HeNB sent to."""
+    lab.boxes.capture_end(name)
+    verdict = judge.judge_file(lab.logs / f"{name}.pcap", lab.rules())
+    return verdict, {where for _, _, where in verdict.packets if where}
+
+
+def killed_at(lab, pattern, timeout=FAILURE):
+    """kill -9 as soon as Clause fits."""
+    begin = len(lab.agent.watch.changes)
+    wait_for(f"Clause /{pattern}/", lambda: any(re.search(pattern, values.get("Clause", "")) for _, _, values in
+                                               lab.agent.watch.changes[begin:]), timeout, 0.005)
+    killed(lab)
+
+
+def gateway_dies(lab, name="segw"):
+    """Without a word, as in a power cut."""
+    lab.boxes.silence(name, "meta l4proto { udp, esp } iifname wan")
+    lab.boxes.end(name, signal.SIGKILL)

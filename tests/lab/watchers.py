@@ -14,10 +14,10 @@ from places import HENB, ROUTER
 
 
 class Watchers:
-    def capture(self, name="uplink"):
-        """Records what goes over the uplink's wire, seen from the router."""
+    def capture(self, name="uplink", namespace="internet", link="henb"):
+        """Records what goes over a link; by default the uplink's wire, seen from the router."""
         path = self.logs / f"{name}.pcap"
-        self.spawn(f"capture-{name}", "internet", "tcpdump", "-i", "henb", "-n", "-U", "-s", "0", "-B", "8192", "-Z",
+        self.spawn(f"capture-{name}", namespace, "tcpdump", "-i", link, "-n", "-U", "-s", "0", "-B", "8192", "-Z",
                    "root", "--immediate-mode", "-w", path)
         wait_for("the capture", lambda: self.alive(f"capture-{name}") and "listening on" in self.log(f"capture-{name}"))
         return path

@@ -29,6 +29,7 @@ nothing. During all of it the uplink is captured, and what the HeNB sent is judg
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -79,25 +80,27 @@ class Lab:
             self.boxes.overlap()
         if scenario.nat:
             self.boxes.nat()
-        self.boxes.capture()
-        self.agent.watch_begin()
-        self.boxes.dns_public(scenario.public_names)
-        self.boxes.dns_of(places.SERVING, scenario.private_names)
+        boxes, initial = self.boxes, scenario.initial_side
+        start = [boxes.capture, self.agent.watch_begin, lambda: boxes.dns_public(scenario.public_names),
+                 lambda: boxes.dns_of(places.SERVING, scenario.private_names)]
         if scenario.gateway:
-            self.boxes.segw(scenario.gateway)
+            start.append(lambda: boxes.segw(scenario.gateway))
         if scenario.second:
-            self.boxes.segw(scenario.second, places.SECOND)
+            start.append(lambda: boxes.segw(scenario.second, places.SECOND))
         if scenario.initial:
-            self.boxes.dns_of(scenario.initial_side, scenario.initial_names)
-            self.boxes.segw(scenario.initial, scenario.initial_side)
+            start += [lambda: boxes.dns_of(initial, scenario.initial_names), lambda: boxes.segw(scenario.initial, initial)]
         if scenario.mme:
-            self.boxes.mme()
+            start.append(boxes.mme)
         if scenario.hems is not None:
-            self.boxes.hems(scenario.hems)
+            start.append(lambda: boxes.hems(scenario.hems))
         if scenario.hems_initial is not None:
-            self.boxes.hems_initial(scenario.hems_initial, scenario.initial_side)
+            start.append(lambda: boxes.hems_initial(scenario.hems_initial, initial))
         if scenario.hems_public is not None:
-            self.boxes.hems_public(scenario.hems_public, scenario.hems_certificate, scenario.hems_options)
+            start.append(lambda: boxes.hems_public(scenario.hems_public, scenario.hems_certificate, scenario.hems_options))
+        # Most of the time each of them takes is waiting for another program to start.
+        with concurrent.futures.ThreadPoolExecutor(len(start)) as pool:
+            for done in [pool.submit(one) for one in start]:
+                done.result()
         if scenario.agent:
             self.agent.configure(scenario.device, scenario.factory)
 

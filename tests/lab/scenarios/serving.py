@@ -12,6 +12,7 @@ from machine import expect, run, wait_for
 from scenario import scenario
 from steps import (RSA, URL, associated, down, killed, network_settings, no_key_in_journal, ping, process_facts, properties,
                    silent, up)
+from ways import OPERATOR
 
 
 @scenario("register", "5.1.2.2 and 5.1.3 with ECDSA, AES-GCM and names; then what each part looks like")
@@ -56,7 +57,7 @@ def register_rsa_cbc(lab):
 
 
 @scenario("register-by-address", "SeGW and HeMS as addresses: no DNS at all, the certificate has an iPAddress",
-          factory={"Serving": {"SeGW": places.SEGW, "HeMS": places.HEMS}}, names=[],
+          factory={"Identity": OPERATOR, "Serving": {"SeGW": places.SEGW, "HeMS": places.HEMS}}, names=[],
           gateway=Gateway("segw-address", identity=places.SEGW))
 def register_by_address(lab):
     up(lab)

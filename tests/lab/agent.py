@@ -121,7 +121,8 @@ class Agent:
             config[section] = {key: value for key, value in values.items() if value is not None}
         with open(CONFIG / "agent.conf", "w", encoding="utf-8") as file:
             config.write(file, space_around_delimiters=False)
-        shutil.copy(CERTIFICATES / "ca.pem", CONFIG / "ca.pem")
+        for name in ("ca.pem", "crl.pem"):
+            shutil.copy(CERTIFICATES / name, CONFIG / name)
         shutil.copy(CERTIFICATES / f"henb-{device}.pem", CONFIG / "henb.pem")
         shutil.copy(CERTIFICATES / f"henb-{device}-key.pem", CONFIG / "henb-key.pem")
         (CONFIG / "henb-key.pem").chmod(0o640)

@@ -168,12 +168,13 @@ def sent_to(lab, name):
     return verdict, {where for _, _, where in verdict.packets if where}
 
 
-def killed_at(lab, pattern, timeout=FAILURE):
-    """kill -9 as soon as Clause fits."""
-    begin = len(lab.agent.watch.changes)
+def killed_at(lab, pattern, begin, timeout=FAILURE):
+    """kill -9 as soon as Clause fits in what the bus has told since change number *begin*; the number at the kill."""
     wait_for(f"Clause /{pattern}/", lambda: any(re.search(pattern, values.get("Clause", "")) for _, _, values in
                                                lab.agent.watch.changes[begin:]), timeout, 0.005)
+    number = len(lab.agent.watch.changes)
     killed(lab)
+    return number
 
 
 def gateway_dies(lab, name="segw"):

@@ -101,6 +101,6 @@ def several_addresses(lab):
             chain out { type filter hook forward priority 0; ip daddr { 203.0.113.8, 203.0.113.9 } drop; }
         }""")
     lab.agent.start()
-    lab.agent.registered(FAILURE)
+    lab.agent.registered(2 * FAILURE)
     properties(lab, SeGWAddress=places.SEGW)
     expect("retrying" not in lab.agent.watch.states(), f"the states were {lab.agent.watch.states()}")

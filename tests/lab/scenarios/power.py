@@ -33,8 +33,9 @@ def registered(lab):
           **inside(**KILLED))
 def kill_in_way(lab):
     lab.agent.start()
+    number = 0
     for step in (STEPS[1], STEPS[3], STEPS[5]):
-        killed_at(lab, step)
+        number = killed_at(lab, step, number)
         silent(lab, f"killed at {step}")
     registered(lab)
 
@@ -43,14 +44,16 @@ def kill_in_way(lab):
           long=True, **inside(**KILLED))
 def long_kill_in_way(lab):
     for step in STEPS:
+        number = len(lab.agent.watch.changes)
         lab.agent.start()
-        killed_at(lab, step)
+        killed_at(lab, step, number)
         registered(lab)
         lab.agent.stop()
         shutil.rmtree(henb.STATE)
+    number = len(lab.agent.watch.changes)
     lab.agent.start()
-    for step in (r"5\.1\.3.*\b1\.1", r"5\.1\.2\..*\b3|6\.3", r"5\.1\.3.*\b1\.1"):
-        killed_at(lab, step)
+    for step in (r"5\.1\.3.*\b1\.1", r"5\.1\.2\..*(\b3|6\.3)", r"5\.1\.3.*\b1\.1"):
+        number = killed_at(lab, step, number)
     registered(lab)
 
 

@@ -26,6 +26,9 @@ def public(lab):
     associated(lab)
 
 
+REVOCATION = {"Trust": {"CRL": "/etc/henb-agent/crl.pem", "Revocation": "strict"}}
+
+
 def refused(lab, pattern):
     """The HeMS is refused: LastError names the check; it got no message, and there is no tunnel."""
     lab.agent.start()
@@ -48,6 +51,16 @@ bad_hems("unknown-ca", "the HeMS's certificate is from a stranger with our root'
 bad_hems("expired", "the HeMS's certificate ended yesterday", r"expired", hems_certificate="hems-expired")
 bad_hems("not-yet", "the HeMS's certificate begins in a month", r"not yet valid|not valid yet", hems_certificate="hems-not-yet")
 bad_hems("tls11", "the HeMS has TLS 1.1 and nothing newer", r"TLS|version|protocol", hems_options=("--tls-max", "1.1"))
+
+
+bad_hems("revoked", "the HeMS's certificate is in its issuer's revocation list", r"revoked", hems_certificate="hems-revoked",
+         factory=REVOCATION)
+
+
+@scenario("public-crl-good", "Revocation=strict with the issuer's list, in which the HeMS is not", **outside(factory=REVOCATION))
+def public_crl_good(lab):
+    lab.agent.start()
+    lab.agent.registered(FAILURE)
 
 
 @scenario("public-no-segw", "the Initial HeMS on the internet names a HeMS and no SeGW: a stated error", **outside(

@@ -34,6 +34,7 @@ struct ConfigKey {
     size_t offset, size;
     bool required;
     const char *fallback; /* what a key that is absent or empty means; NULL: an empty field */
+    bool adds; /* may be there several times: each value adds to those before, an empty one resets */
 };
 
 static void *key_field(Config *config, const ConfigKey *key) {
@@ -128,6 +129,30 @@ static const char *parse_public_dns(Config *config, const ConfigKey *key, const 
 
 static const char *parse_private_dns(Config *config, const ConfigKey *key, const char *value) {
     return parse_addresses(value, config->private_dns, &config->n_private_dns);
+}
+
+static bool is_parameter(const char *word) {
+    static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    return strncmp(word, "Device.", strlen("Device.")) == 0 && strspn(word, chars) == strlen(word) &&
+           !strstr(word, "..");
+}
+
+/* Full names and partial paths of TR-069. Whether the box has them is for who knows the data model. */
+static const char *parse_parameters(Config *config, const ConfigKey *key, const char *value) {
+    char copy[INI_MAX_LINE], *save = NULL, *field = key_field(config, key);
+
+    if (strlen(value) >= sizeof copy || strlen(field) + 1 + strlen(value) >= key->size)
+        return "too long together with those before";
+    strcpy(copy, value);
+    for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+        if (!is_parameter(word))
+            return "not a list of parameters (Device.A.B or Device.A.) with spaces between them";
+        if (*field)
+            strcat(field, " ");
+        strcat(field, word);
+    }
+    return NULL;
 }
 
 /* A whole number of seconds or rounds. */
@@ -230,7 +255,7 @@ static const ConfigKey keys[] = {
     {"Network", "TunnelInterface", parse_interface, FIELD(tunnel_interface), false, "henb0"},
     {"Network", "InterfaceId", parse_interface_id, FIELD(interface_id), false, "32593"},
     {"Registration", "WaitForLocation", parse_number, FIELD(wait_for_location), false, "0"},
-    {"Registration", "InformParameters", parse_text, FIELD(inform_parameters), false, NULL},
+    {"Registration", "InformParameters", parse_parameters, FIELD(inform_parameters), false, NULL, true},
     {"Registration", "FallbackRounds", parse_number, FIELD(fallback_rounds), false, "3"},
     {"Registration", "FallbackTime", parse_number, FIELD(fallback_time), false, "3600"},
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
@@ -364,12 +389,13 @@ static int loader_set(void *userdata, const char *section, const char *name, con
         return 1;
     }
     Origin *origin = &l->origins[key - keys];
-    if (origin->reading == l->reading) {
+    if (origin->reading == l->reading && !key->adds) {
         loader_fail(l, -EINVAL, l->file, l->line, key, "set twice in this file, first in line %u",
                     origin->line);
         return 1;
     }
-    key_reset(l->config, key);
+    if (!key->adds || !*value)
+        key_reset(l->config, key);
     *origin = (Origin){.file = *value ? l->file : NULL, .line = l->line, .reading = l->reading};
     const char *wrong = *value ? key->parse(l->config, key, value) : NULL;
     if (wrong)
@@ -454,7 +480,9 @@ static int missing_check(Loader *l) {
         if (pairs[i].missing)
             len += (size_t)snprintf(names + len, sizeof names - len, "%s[%s] %s=", len ? ", " : "",
                                     pairs[i].section, pairs[i].key);
-    return len ? loader_fail(l, -EINVAL, l->path, 0, NULL, "missing: %s", names) : 0;
+    return len ? loader_fail(l, -EINVAL, l->path, 0, NULL, "missing: %s%s", names,
+                             nothing ? " (or [Initial] HeMS=)" : "")
+               : 0;
 }
 
 static int key_fail(Loader *l, int error, const char *section, const char *name, const char *text) {
@@ -471,6 +499,8 @@ static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
     char bare[HOST_MAX_BYTES];
     Url url;
 
+    if (*pair->segw_identity && !tunnel)
+        return key_fail(l, -EINVAL, section, "SeGWIdentity", "there is no SeGW= it would be of");
     if (!*pair->segw_identity)
         strcpy(pair->segw_identity, pair->segw);
     if (!*pair->hems)
@@ -491,24 +521,27 @@ static int pair_complete(Loader *l, const char *section, ConfigPair *pair) {
     return 0;
 }
 
-/* Who the operator is must be known to stay away from it after a de-registration (5.1.4). A host name says it
- * by what follows its first label; an address, or an Initial HeMS that may send the box anywhere, does not.
- */
+/* Who the operator is must be known to stay away from it after a de-registration (5.1.4). The HeMS's name
+ * says it by what follows its first label, if that is more than a top-level domain, which is nobody's. An
+ * address does not say it, nor an Initial HeMS, which may send the box anywhere. */
 static int operator_check(Loader *l) {
     const Config *c = l->config;
-    Address address;
     Url url;
 
     if (*c->operator_name)
         return 0;
     if (*c->initial.hems)
-        return loader_fail(l, -EINVAL, l->path, 0, NULL,
-                           "missing: [Identity] Operator=, with [Initial] HeMS=");
+        return key_fail(l, -EINVAL, "Initial", "HeMS", "[Identity] Operator= is needed with it");
+    if (address_is_literal(c->serving.segw))
+        return key_fail(l, -EINVAL, "Serving", "SeGW", "[Identity] Operator= is needed with an address");
     int r = url_parse(c->serving.hems, &url, NULL);
     assert(r == 0);
-    if (address_parse(url.host, &address) == 0 || address_parse(c->serving.segw, &address) == 0)
-        return loader_fail(l, -EINVAL, l->path, 0, NULL,
-                           "missing: [Identity] Operator=, with an address instead of a name");
+    if (address_is_literal(url.host))
+        return key_fail(l, -EINVAL, "Serving", "HeMS", "[Identity] Operator= is needed with an address");
+    const char *rest = strchr(url.host, '.');
+    if (!rest || !strchr(rest + 1, '.'))
+        return key_fail(l, -EINVAL, "Serving", "HeMS",
+                        "[Identity] Operator= is needed with a name of less than three labels");
     return 0;
 }
 
@@ -550,6 +583,13 @@ static int files_check(Loader *l) {
     return 0;
 }
 
+/* What can be used, but is hardly meant. */
+static void config_warn(const Config *c) {
+    if (*c->crl && c->revocation == REVOCATION_OFF)
+        log_warning("%s%s: not looked at, because of Revocation=off", config_origin(c, "Trust", "CRL"),
+                    c->crl);
+}
+
 /* The files' names are gone after the loader. A name as long as that is cut, the rest never. */
 static void origins_keep(Loader *l) {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -589,8 +629,10 @@ int config_load(Config *ret, const char *path, char *error) {
         r = ways_check(&l);
     if (r == 0)
         r = files_check(&l);
-    if (r == 0)
+    if (r == 0) {
         origins_keep(&l);
+        config_warn(ret);
+    }
     for (char **p = dropins; p && *p; p++)
         free(*p);
     free(dropins);

@@ -56,7 +56,7 @@ typedef struct Config {
     size_t n_private_dns;
     Address private_dns[DNS_SERVERS_MAX]; /* inside the tunnel, where the SeGW names none */
     uint32_t wait_for_location;           /* seconds */
-    uint32_t fallback_rounds;             /* failed rounds of a site, and */
+    uint32_t fallback_rounds;             /* failed rounds of a site (0: never the next one), and */
     uint32_t fallback_time;               /* seconds without success, before the next site is tried */
     char inform_parameters[INFORM_PARAMETERS_MAX]; /* names and partial paths, separated by spaces */
     char tunnel_interface[IFNAMSIZ];
@@ -65,11 +65,12 @@ typedef struct Config {
     char origins[CONFIG_KEYS_MAX][ORIGIN_MAX_BYTES]; /* for config_origin() */
 } Config;
 
-/* Reads *path*, then PATH.d/ *.conf by name; a later value replaces an earlier one, an empty value brings the
- * default back. On error writes one line that names file, line and key (or the
+/* Reads *path*, then PATH.d/ *.conf by name; a later value replaces an earlier one (InformParameters= adds to
+ * it), an empty value brings the default back. On error writes one line that names file, line and key (or the
  * key that is missing) to *error* (ERROR_MAX_BYTES) and returns a negative errno; *ret* is then unspecified.
- * Checks what can be checked without the network: which way in the factory data is (this stage: the serving
- * pair; the other two are refused by clause number), http: without a tunnel, files that cannot be read. */
+ * Checks what can be checked without the network: that there is a way in (a serving pair, an initial pair, an
+ * Initial HeMS on the internet, TS 32.593 5.1.2.2 to 5.1.2.4), http: without a tunnel, who the operator is,
+ * files that cannot be read. Logs a warning about what is hardly meant. */
 int config_load(Config *ret, const char *path, char *error);
 /* Where a key of a loaded configuration was set: "FILE:LINE: [SECTION] KEY=", without ":LINE" when nowhere.
  * For the line about a value that turns out to be unusable later. *section* and *key* must exist. */

@@ -3,23 +3,31 @@
 #include "cpe.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "base/url.h"
 #include "clock.h"
 #include "cwmp/cwmp-io.h"
+#include "cwmp/fault.h"
+#include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
-#include "store/store.h"
 
 #define CHANGES_MAX       4096 /* values of one SetParameterValues */
 #define META_BOOTSTRAPPED "bootstrapped-url"
+#define HEMS_URL          "Device.ManagementServer.URL"
+#define FAP_CONTROL       "Device.Services.FAPService.1.FAPControl."
+#define GATEWAY           FAP_CONTROL "LTE.Gateway."
+#define REM_CELLS         "Device.Services.FAPService.1.REM.LTE.Cell."
+
+static const char *const gateways[] = {GATEWAY "SecGWServer1", GATEWAY "SecGWServer2",
+                                       GATEWAY "SecGWServer3"};
+static_assert(ARRAY_SIZE(gateways) == SITE_SEGWS_MAX, "a SecGWServer for each");
 
 struct Cpe {
     CpeConfig config;
-    Store *store;
     Model *model;
+    bool assigned; /* a HeMS has set a MODEL_ASSIGNED parameter: it is in the store */
     Schedule *schedule;
     Session *session;
     CwmpIo *io;
@@ -41,63 +49,57 @@ static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
 
     if (!stored || n > CHANGES_MAX)
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++)
+    bool assigned = cpe->assigned;
+    for (size_t i = 0; i < n; i++) {
         stored[i] = (StoreChange){changes[i].parameter->path, changes[i].new_value};
-    return store_commit(cpe->store, stored, n);
+        assigned |= (changes[i].parameter->flags & MODEL_ASSIGNED) != 0;
+    }
+    int r = store_commit(cpe->config.store, stored, n);
+    if (r == 0)
+        cpe->assigned = assigned;
+    return r;
 }
 
 static void report(Cpe *cpe, CpeReport r) {
     cpe->config.report(cpe->config.userdata, &r);
 }
 
-/* The same place, however it is spelt: case of the host, port left out, no path. */
-static bool url_means(const char *a, const char *b) {
-    Url x, y;
-    if (url_parse(a, &x, NULL) < 0 || url_parse(b, &y, NULL) < 0)
-        return false;
-    const char *path_a = strchr(strstr(a, "//") + 2, '/'), *path_b = strchr(strstr(b, "//") + 2, '/');
-    return x.tls == y.tls && x.port == y.port && strcasecmp(x.host, y.host) == 0 &&
-           streq(path_a ? path_a : "/", path_b ? path_b : "/");
-}
-
-/* Another HeMS or SeGW than the factory data's is the matter of clauses 5.1.2.3 and 5.1.2.4, which are not
- * built yet: a HeMS that wants to hand the box over is told so instead of being obeyed in appearance. */
+/* A de-registered box initiates nothing towards that operator (TS 32.593 5.1.4), on whoever's word. */
 static const char *on_veto(void *userdata, const ModelChange *change) {
     const Cpe *cpe = userdata;
-    const ConfigPair *factory = &cpe->config.factory->serving;
-    bool same = true;
+    const char *host = change->new_value;
+    Url url;
 
-    if (change->parameter->flags & MODEL_TOPIC_GATEWAY)
-        same = change->new_value[0] == 0 || strcasecmp(change->new_value, factory->segw) == 0;
-    else if (streq(change->parameter->path, "Device.ManagementServer.URL"))
-        same = url_means(change->new_value, factory->hems);
-    return same ? NULL : "another HeMS or SeGW than the factory data's is not supported by this version";
+    if (!(change->parameter->flags & MODEL_ASSIGNED) || !cpe->config.barred || !*host)
+        return NULL;
+    if (change->parameter->type == MODEL_URL) {
+        if (url_parse(host, &url, NULL) < 0)
+            return NULL;
+        host = url.host;
+    }
+    return cpe->config.barred(cpe->config.userdata, host)
+               ? "this host's operator is one that this box is de-registered from"
+               : NULL;
 }
 
 static int on_stored(void *userdata, const char *path, const char *value) {
-    int r = model_put(userdata, path, value);
+    Cpe *cpe = userdata;
+    const ModelParameter *parameter = model_parameter(cpe->model, path);
+    int r = model_put(cpe->model, path, value);
     if (r > 0) { /* of another version's model: nothing that must keep the box from starting */
         log_warning("store: %s does not fit the data model any more (CWMP fault %d) and is ignored", path, r);
         return 0;
     }
+    cpe->assigned |= r == 0 && parameter->flags & MODEL_ASSIGNED;
     return r;
 }
 
-/* What factory data says outranks what was stored: it is what the box is. */
-static int factory_put(Model *model, const Config *f) {
-    const struct {
-        const char *path, *value;
-    } values[] = {
-        {"Device.DeviceInfo.Manufacturer", f->manufacturer},
-        {"Device.DeviceInfo.ManufacturerOUI", f->oui},
-        {"Device.DeviceInfo.ProductClass", f->product_class},
-        {"Device.DeviceInfo.SerialNumber", f->serial_number},
-        {"Device.DeviceInfo.HardwareVersion", f->hardware_version},
-        {"Device.DeviceInfo.SoftwareVersion", f->software_version},
-        {"Device.ManagementServer.URL", f->serving.hems},
-    };
+typedef struct FactoryValue {
+    const char *path, *value;
+} FactoryValue;
 
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+static int factory_put(Model *model, const FactoryValue *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
         int r = model_put(model, values[i].path, values[i].value);
         if (r != 0) {
             log_error("%s=%s does not fit the data model (CWMP fault %d)", values[i].path, values[i].value,
@@ -108,16 +110,99 @@ static int factory_put(Model *model, const Config *f) {
     return 0;
 }
 
+/* Where the box goes, until a HeMS says something else. */
+static int factory_put_site(Model *model, const Config *f) {
+    const ConfigPair *pair = *f->serving.hems ? &f->serving : &f->initial;
+    const FactoryValue values[] = {{HEMS_URL, pair->hems}, {gateways[0], pair->segw}};
+    return factory_put(model, values, ARRAY_SIZE(values));
+}
+
+/* What the box is: outranks whatever may have been stored. */
+static int factory_put_identity(Model *model, const Config *f) {
+    const FactoryValue values[] = {
+        {"Device.DeviceInfo.Manufacturer", f->manufacturer},
+        {"Device.DeviceInfo.ManufacturerOUI", f->oui},
+        {"Device.DeviceInfo.ProductClass", f->product_class},
+        {"Device.DeviceInfo.SerialNumber", f->serial_number},
+        {"Device.DeviceInfo.HardwareVersion", f->hardware_version},
+        {"Device.DeviceInfo.SoftwareVersion", f->software_version},
+    };
+    return factory_put(model, values, ARRAY_SIZE(values));
+}
+
 static int model_open(Cpe *cpe) {
     ModelConfig config = {.commit = on_commit, .veto = on_veto, .userdata = cpe};
 
+    cpe->assigned = false;
     int r = model_new(&cpe->model, &config);
     if (r < 0)
         return r;
-    r = store_load_parameters(cpe->store, on_stored, cpe->model);
+    r = factory_put_site(cpe->model, cpe->config.factory);
     if (r < 0)
         return r;
-    return factory_put(cpe->model, cpe->config.factory);
+    r = store_load_parameters(cpe->config.store, on_stored, cpe);
+    if (r < 0)
+        return r;
+    return factory_put_identity(cpe->model, cpe->config.factory);
+}
+
+/* What the Inform carries beyond the forced parameters and the HeMS's own choice. */
+static const char *inform_paths(const Cpe *cpe) {
+    const char *configured = cpe->config.factory->inform_parameters;
+    return *configured ? configured : INFORM_LOCATION;
+}
+
+static int inform_open(const Cpe *cpe) {
+    char text[ERROR_MAX_BYTES];
+    const char *why = inform_check(cpe->model, inform_paths(cpe), text);
+
+    if (!why)
+        return 0;
+    log_error("%s %s", config_origin(cpe->config.factory, "Registration", "InformParameters"), why);
+    return -EINVAL;
+}
+
+bool cpe_assignment(const Cpe *cpe, Site *ret) {
+    Site site = {};
+
+    if (!cpe->assigned)
+        return false;
+    snprintf(site.hems_url, sizeof site.hems_url, "%s", model_get(cpe->model, HEMS_URL));
+    for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
+        const char *segw = model_get(cpe->model, gateways[i]);
+        if (*segw)
+            snprintf(site.segws[site.n_segws++], sizeof site.segws[0], "%s", segw);
+    }
+    *ret = site;
+    return true;
+}
+
+const char *cpe_report_value(Cpe *cpe, const char *path, const char *value) {
+    switch (model_report(cpe->model, path, value)) {
+    case 0:
+        return NULL;
+    case FAULT_INVALID_NAME:
+        return "there is no such parameter";
+    case FAULT_NOT_WRITABLE:
+        return "this parameter is not one that is reported";
+    case FAULT_INVALID_VALUE:
+        return "the value does not fit the type or range of the parameter";
+    default: /* an int, no enum of ours */
+        return "out of memory";
+    }
+}
+
+bool cpe_location_known(const Cpe *cpe) {
+    static const char *const position[] = {"Device.FAP.GPS.LockedLatitude", "Device.FAP.GPS.LockedLongitude"};
+    size_t n, cells = 0, coordinates = 0;
+    const ModelParameter *p = model_parameters(&n);
+
+    for (size_t i = 0; i < ARRAY_SIZE(position); i++)
+        coordinates += model_is_known(cpe->model, model_parameter(cpe->model, position[i]));
+    for (size_t i = 0; i < n; i++)
+        cells += p[i].flags & MODEL_REPORTED && strncmp(p[i].path, REM_CELLS, strlen(REM_CELLS)) == 0 &&
+                 model_is_known(cpe->model, &p[i]);
+    return coordinates == ARRAY_SIZE(position) || cells > 0;
 }
 
 /* Schedule ------------------------------------------------------------------------------------------------
@@ -134,19 +219,20 @@ static SchedulePolicy policy_read(const Model *model) {
     };
 }
 
-static int schedule_open(Cpe *cpe) {
+/* *url*: of the first HeMS. */
+static int schedule_open(Cpe *cpe, const char *url) {
     ScheduleSnapshot snapshot = {};
-    _cleanup_free_ char *url = NULL;
+    _cleanup_free_ char *bootstrapped = NULL;
     SchedulePolicy policy = policy_read(cpe->model);
 
-    int r = store_get_meta(cpe->store, META_BOOTSTRAPPED, &url);
+    int r = store_get_meta(cpe->config.store, META_BOOTSTRAPPED, &bootstrapped);
     if (r < 0 && r != -ENOENT)
         return r;
-    snprintf(snapshot.bootstrapped_url, sizeof snapshot.bootstrapped_url, "%s", strempty(url));
+    snprintf(snapshot.bootstrapped_url, sizeof snapshot.bootstrapped_url, "%s", strempty(bootstrapped));
     r = schedule_new(&cpe->schedule, &snapshot, &policy, cpe->config.rng, clock_now());
     if (r < 0)
         return r;
-    schedule_boot(cpe->schedule, cpe->config.factory->serving.hems, clock_now());
+    schedule_boot(cpe->schedule, url, clock_now());
     return 0;
 }
 
@@ -200,7 +286,7 @@ static void on_delivered(Cpe *cpe) {
     if (schedule_delivered(cpe->schedule)) {
         schedule_snapshot(cpe->schedule, &snapshot);
         /* If this is lost, the HeMS gets 0 BOOTSTRAP once more. */
-        if (store_set_meta(cpe->store, META_BOOTSTRAPPED, snapshot.bootstrapped_url) < 0)
+        if (store_set_meta(cpe->config.store, META_BOOTSTRAPPED, snapshot.bootstrapped_url) < 0)
             log_warning("the HeMS's acceptance of 0 BOOTSTRAP could not be stored");
     }
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});
@@ -208,8 +294,9 @@ static void on_delivered(Cpe *cpe) {
 
 static void on_ended(Cpe *cpe, const SessionAction *action) {
     char text[ERROR_MAX_BYTES];
-    bool failed = action->error < 0;
+    bool failed = action->error < 0, factory_reset = action->factory_reset;
     S1Config s1;
+    Site site;
 
     snprintf(text, sizeof text, "TR-069 session: %s", strempty(action->text));
     usec_t retry_after = action->retry_after;
@@ -226,7 +313,11 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
         log_info("TR-069 session ended");
     }
     cpe_s1(cpe, &s1);
-    report(cpe, (CpeReport){.type = CPE_ENDED, .text = failed ? text : NULL, .s1 = &s1});
+    report(cpe, (CpeReport){.type = CPE_ENDED,
+                            .text = failed ? text : NULL,
+                            .s1 = &s1,
+                            .factory_reset = factory_reset,
+                            .assignment = cpe_assignment(cpe, &site) ? &site : NULL});
 }
 
 static void on_response(void *userdata, const SessionResponse *response);
@@ -316,14 +407,24 @@ static int session_open(Cpe *cpe, const char *url) {
         .events = events,
         .n_events = cpe->start.n_events,
         .retry_count = cpe->start.retry_count,
+        .inform_parameters = inform_paths(cpe),
         .model = cpe->model,
     };
     return session_new(&cpe->session, &config, clock_now());
 }
 
+void cpe_hems(Cpe *cpe, const char *url) {
+    if (schedule_url_changed(cpe->schedule, url, clock_now()) && cpe->started && !cpe->session)
+        cpe_missed(cpe);
+    timers_set(cpe);
+}
+
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface,
              const Address *source) {
-    CwmpIoTarget target = {.url = url, .address = *address, .interface = interface, .source = *source};
+    CwmpIoTarget target = {.url = url, .address = *address, .interface = interface};
+
+    if (source)
+        target.source = *source;
 
     assert(!cpe->session);
     int r = session_open(cpe, url);
@@ -347,22 +448,65 @@ void cpe_s1(const Cpe *cpe, S1Config *ret) {
     model_s1(cpe->model, ret);
 }
 
+/* What others have measured is no less true afterwards, and they may not say it again. */
+static int reported_copy(Model *to, const Model *from) {
+    size_t n;
+    const ModelParameter *p = model_parameters(&n);
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i++)
+        if (p[i].flags & MODEL_REPORTED && model_is_known(from, &p[i]))
+            r = model_report(to, p[i].path, model_get(from, p[i].path));
+    return r;
+}
+
+int cpe_reset(Cpe *cpe) {
+    static const char *const keep[] = {FAP_CONTROL "EnclosureTamperingDetected"};
+
+    cpe_abort(cpe);
+    int r = store_reset(cpe->config.store, keep, ARRAY_SIZE(keep));
+    if (r < 0)
+        return r;
+    Model *model = TAKE_PTR(cpe->model);
+    Schedule *schedule = TAKE_PTR(cpe->schedule);
+    bool assigned = cpe->assigned;
+    r = model_open(cpe);
+    if (r == 0)
+        r = reported_copy(cpe->model, model);
+    if (r == 0)
+        r = schedule_open(cpe, model_get(cpe->model, HEMS_URL));
+    if (r == 0)
+        cpe->started = false;
+    else { /* without memory; the next start finds the store as it should be */
+        log_error("the parameters could not be reset: %s", strerror(-r));
+        model_free(cpe->model);
+        schedule_free(cpe->schedule);
+        cpe->model = TAKE_PTR(model);
+        cpe->schedule = TAKE_PTR(schedule);
+        cpe->assigned = assigned;
+    }
+    model_free(model);
+    schedule_free(schedule);
+    timers_set(cpe);
+    return r;
+}
+
 int cpe_new(Cpe **ret, const CpeConfig *config) {
     _cleanup_(cpe_freep) Cpe *cpe = calloc(1, sizeof *cpe);
 
     if (!cpe)
         return -ENOMEM;
     cpe->config = *config;
-    int r = store_open(&cpe->store, config->store);
+    int r = model_open(cpe);
     if (r < 0)
         return r;
-    r = model_open(cpe);
+    r = inform_open(cpe);
     if (r < 0)
         return r;
-    r = schedule_open(cpe);
+    r = schedule_open(cpe, config->site ? config->site->hems_url : model_get(cpe->model, HEMS_URL));
     if (r < 0)
         return r;
-    r = cwmp_io_new(&cpe->io, config->event);
+    r = cwmp_io_new(&cpe->io, config->event, NULL);
     if (r < 0)
         return r;
     r = sd_event_add_time(config->event, &cpe->session_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_session_timer,
@@ -386,6 +530,5 @@ void cpe_free(Cpe *cpe) {
     session_free(cpe->session);
     schedule_free(cpe->schedule);
     model_free(cpe->model);
-    store_close(cpe->store);
     free(cpe);
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The CPE of TR-069: the data model with what the store keeps of it, CWMP's schedule, and the session that
- * runs now over HTTP. */
+ * runs now over HTTP. Which HeMS that is, and how it is reached, others decide (TS 32.593 5.1.2): here is
+ * known what a HeMS has assigned, and that a new one is told 0 BOOTSTRAP. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "base/macro.h"
 #include "base/rng.h"
+#include "base/site.h"
 #include "config.h"
 #include "cwmp/model.h"
+#include "store/store.h"
 
+struct TlsConfig;
 typedef struct Cpe Cpe;
 
 typedef enum CpeReportType {
@@ -27,25 +31,41 @@ typedef struct CpeReport {
     const S1Config *s1; /* ANSWERED: as that SetParameterValues left it; ENDED: as it stands */
     bool mme_set;       /* ANSWERED: it named the list or the port, not only mode or AdminState */
     bool silent;        /* UNREACHED: there was no answer in time, not even a refusal */
+    bool factory_reset; /* ENDED: well, and the HeMS has taken our FactoryResetResponse (5.1.4): the box is to
+                           be de-registered, of which nothing has been done yet */
+    const Site *assignment; /* ENDED: as for cpe_assignment(); NULL: none */
 } CpeReport;
 
 typedef struct CpeConfig {
     sd_event *event;
     const Config *factory;
-    const char *store; /* path of the database */
+    Store *store;                /* not owned */
+    const struct TlsConfig *tls; /* for sessions over https; NULL: there are none */
+    /* Whose HeMS is the first one; read by cpe_new() only. NULL: what a HeMS has assigned, else the factory's
+     * pair. */
+    const Site *site;
+    /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
+     * it there: 9001. NULL: nobody is. */
+    bool (*barred)(void *userdata, const char *host);
     Rng *rng;
     void (*report)(void *userdata, const CpeReport *report);
     void *userdata;
 } CpeConfig;
 
-/* Opens the store and loads the model: what was stored, then what factory data says. 0 or negative errno,
- * logged. *config* is copied; what it points to must outlive the CPE. */
+/* Loads the model: what factory data says, and what was stored. 0 or negative errno, logged; -EINVAL: the
+ * factory data do not fit the data model (an InformParameters= that names what is not there). *config* is
+ * copied; what it points to must outlive the CPE. */
 int cpe_new(Cpe **ret, const CpeConfig *config);
 void cpe_free(Cpe *cpe);
 DEFINE_CLEANUP(Cpe, cpe_free)
 
-/* Starts a session with *url* at *address*, bound to *interface* and to *source*. 0 or negative errno: then
- * nothing is reported, and it is like CPE_UNREACHED. */
+/* Sessions are with this HeMS from now on. Nothing if it is the one before; otherwise a session is due at
+ * once, with 0 BOOTSTRAP if that HeMS was not the last one to accept it, and one that could not be had yet
+ * with the HeMS before (CPE_UNREACHED) is given up. A session that runs goes on. */
+void cpe_hems(Cpe *cpe, const char *url);
+/* Starts a session with *url* at *address*, bound to *interface* and to *source*; both NULL: outside any
+ * tunnel. It stays with that HeMS whatever is set in it. 0 or negative errno: then nothing is reported, and
+ * it is like CPE_UNREACHED. */
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface, const Address *source);
 /* Ends a session that runs, without a report: it counts as failed, its events stay. */
 void cpe_abort(Cpe *cpe);
@@ -57,3 +77,20 @@ bool cpe_is_due(const Cpe *cpe);
 void cpe_expect(Cpe *cpe, bool expected);
 /* The S1 parameters as they stand. */
 void cpe_s1(const Cpe *cpe, S1Config *ret);
+/* The serving side that a HeMS has assigned: ManagementServer.URL and those of SecGWServer1..3 that are not
+ * empty. One of them that no HeMS has set is the factory data's: of the serving pair, of the initial one
+ * where there is no other. Setting one to what it was counts, too. False: no HeMS has ever set one, since the
+ * last cpe_reset(). Survives restarts. */
+bool cpe_assignment(const Cpe *cpe, Site *ret);
+
+/* Somebody has measured *value* of a parameter with REPORTED in parameters.def, "": it is not known any more.
+ * NULL, or why it is not taken (static text). It is forgotten with the CPE. */
+const char *cpe_report_value(Cpe *cpe, const char *path, const char *value);
+/* Is a GPS position or a cell of the radio environment known? */
+bool cpe_location_known(const Cpe *cpe);
+
+/* De-registration (5.1.4): parameters as in the factory data, in the store too, but for
+ * FAPControl.EnclosureTamperingDetected and what was reported; events and schedule as on a new box. A session
+ * that runs ends without a report. 0 or negative errno, logged: then the store is as it was, or as it should
+ * be, and this object as it was. */
+int cpe_reset(Cpe *cpe);

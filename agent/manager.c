@@ -123,17 +123,17 @@ static void inside_forget(Manager *m) {
     m->inside = (IkeConfiguration){};
 }
 
-static void on_tunnel(void *userdata, const IkeConfiguration *configuration, const char *text) {
+static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
     inside_forget(m);
-    if (configuration) {
-        m->inside = *configuration;
+    if (report->configuration) {
+        m->inside = *report->configuration;
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP,
                                   .addresses = &m->inside.addresses,
                                   .session_due = cpe_is_due(m->cpe)});
     } else
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = text});
+        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text});
 }
 
 static int finish(Manager *m) {
@@ -346,6 +346,14 @@ static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) 
     return finish(userdata);
 }
 
+static void on_bus_request(void *userdata, BusRequest *request) {
+    bus_request_done(request, "not built yet");
+}
+
+static const char *on_bus_value(void *userdata, const char *path, const char *value) {
+    return "not built yet";
+}
+
 int manager_new(Manager **ret, sd_event *event, const Config *config, const TrustStore *trust,
                 const Credential *credential, const char *store) {
     _cleanup_(manager_freep) Manager *m = calloc(1, sizeof *m);
@@ -359,13 +367,11 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
                              .id = config->interface_id,
                              .changed = on_network,
                              .userdata = m};
-    CpeConfig cpe = {.event = event,
-                     .factory = config,
-                     .store = store,
-                     .rng = &m->rng,
-                     .report = on_cpe,
-                     .userdata = m}; /* The ports first: of two agents the second one stops here, before it
-                                        takes the first one's SAs for leftovers. */
+    CpeConfig cpe = {
+        .event = event, .factory = config, .store = store, .rng = &m->rng, .report = on_cpe, .userdata = m};
+    BusHandlers handlers = {on_bus_request, on_bus_request, on_bus_value, m};
+    /* The ports first: of two agents the second one stops here, before it takes the first one's SAs for
+     * leftovers. */
     int r = ike_io_new(&m->ike, event, on_datagram, m);
     if (r < 0)
         return r;
@@ -385,7 +391,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
     if (r < 0)
         return r;
     status_start(m);
-    r = bus_new(&m->bus, event, &m->status);
+    r = bus_new(&m->bus, event, &m->status, &handlers);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(m);

@@ -8,20 +8,25 @@
 
 #include "base/log.h"
 #include "clock.h"
-#include "status.h"
+#include "ike/gateways.h"
 
 /* An IKE SA and what belongs to it in the kernel. */
 typedef struct Association {
     IkeSa *sa;
     Address local, remote;
-    uint32_t spi;  /* reserved or in use, 0: none */
-    ChildSa child; /* programmed when installed */
+    uint16_t group; /* of the first KE */
+    uint32_t spi;   /* reserved or in use, 0: none */
+    ChildSa child;  /* programmed when installed */
     bool installed;
 } Association;
 
 struct Tunnel {
     TunnelConfig config;
-    sd_event_source *timer;
+    sd_event_source *timer, *clock_timer;
+    Gateways gateways;
+    IkePrepared *prepared; /* for the next SA, or NULL */
+    usec_t prepared_until;
+    AddressList inside; /* inner addresses that the box has, with or without a tunnel */
     Association current;
     Association leaving; /* closed, its DELETE not answered yet */
     bool running;        /* tunnel_run() is on the stack */
@@ -35,7 +40,12 @@ int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
     if (!t)
         return -ENOMEM;
     t->config = *config;
+    t->prepared_until = USEC_NEVER;
     int r = sd_event_add_time(config->event, &t->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, t);
+    /* The kernel has this one go off also when the clock is set past it: nothing needs to look at the clock
+     * again and again. */
+    if (r >= 0)
+        r = sd_event_add_time(config->event, &t->clock_timer, CLOCK_REALTIME, UINT64_MAX, 1, on_timer, t);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(t);
@@ -70,12 +80,23 @@ static void association_drop(Tunnel *t, Association *a) {
     ike_sa_free(TAKE_PTR(a->sa));
 }
 
+/* Not used: a secret that waits has no end of its own. */
+static void prepared_drop(Tunnel *t) {
+    if (!t->prepared)
+        return;
+    ike_prepared_free(TAKE_PTR(t->prepared));
+    t->prepared_until = USEC_NEVER;
+    crypto_forget_caches();
+}
+
 void tunnel_free(Tunnel *t) {
     if (!t)
         return;
     association_drop(t, &t->current);
     association_drop(t, &t->leaving);
+    prepared_drop(t);
     sd_event_source_disable_unref(t->timer);
+    sd_event_source_disable_unref(t->clock_timer);
     explicit_bzero(t, sizeof *t);
     free(t);
 }
@@ -87,6 +108,7 @@ static int child_install(Tunnel *t, Association *a, const ChildSa *child,
     int r = netlink_io_set_inner(t->config.netlink, &configuration->addresses);
     if (r < 0)
         return r;
+    t->inside = configuration->addresses;
     r = netlink_io_install(t->config.netlink, child);
     if (r < 0) {
         a->spi = 0; /* taken back with the batch */
@@ -96,6 +118,10 @@ static int child_install(Tunnel *t, Association *a, const ChildSa *child,
     child_sa_wipe_keys(&a->child);
     a->installed = true;
     return 0;
+}
+
+static void report_down(Tunnel *t, const char *text) {
+    t->config.report(t->config.userdata, &(TunnelReport){.text = text});
 }
 
 static void on_child_up(Tunnel *t, Association *a, const IkeAction *action) {
@@ -108,15 +134,22 @@ static void on_child_up(Tunnel *t, Association *a, const IkeAction *action) {
         snprintf(text, sizeof text, "the kernel refused the tunnel to %s: %s", ADDRESS_STR(&a->remote),
                  strerror(-r));
         tunnel_close(t);
-        t->config.report(t->config.userdata, NULL, text);
+        report_down(t, text);
         return;
     }
+    uint16_t group = ike_sa_group(a->sa);
+    gateways_remember(&t->gateways, &a->remote, group == proposals_groups()[0] ? 0 : group);
     log_info("tunnel to %s is up: IKE %s, ESP %s%s%s, SPIs %08x in, %08x out%s", ADDRESS_STR(&a->remote),
              suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "",
              child->algorithms.aead ?: child->algorithms.encryption, child->algorithms.aead ? "" : " with ",
              child->algorithms.aead ? "" : child->algorithms.integrity, child->spi_in, child->spi_out,
              child->encapsulate ? ", in UDP (NAT on the way)" : "");
-    t->config.report(t->config.userdata, action->up.configuration, NULL);
+    if (action->up.undated)
+        log_notice(
+            "SeGW %s: the time is not known yet, so the validity dates of its certificates are passed over "
+            "for now",
+            ADDRESS_STR(&a->remote));
+    t->config.report(t->config.userdata, &(TunnelReport){.configuration = action->up.configuration});
 }
 
 /* The SA has its DELETE to bring home, the tunnel is gone now. */
@@ -125,7 +158,7 @@ static void on_child_down(Tunnel *t, const IkeAction *action) {
 
     snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->current.remote), action->ended.text);
     tunnel_close(t);
-    t->config.report(t->config.userdata, NULL, text);
+    report_down(t, text);
 }
 
 static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
@@ -134,13 +167,16 @@ static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
 
     if (current)
         snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&a->remote), action->ended.text);
+    /* Never up: the group we remembered may be what the gateway has refused. */
+    if (current && !a->installed && (action->ended.end == IKE_END_REFUSED || ike_sa_group(a->sa) != a->group))
+        gateways_remember(&t->gateways, &a->remote, 0);
     association_drop(t, a);
     if (!current) {
         if (tunnel_is_idle(t))
             t->config.idle(t->config.userdata);
         return;
     }
-    t->config.report(t->config.userdata, NULL, text);
+    report_down(t, text);
 }
 
 /* Performs one action. */
@@ -187,11 +223,14 @@ static void tunnel_run(Tunnel *t) {
     }
     t->running = false;
 
-    usec_t deadline = USEC_NEVER;
+    usec_t deadline = t->prepared_until, real = USEC_NEVER;
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-        if (each[i]->sa)
+        if (each[i]->sa) {
             deadline = MIN(deadline, ike_sa_deadline(each[i]->sa));
+            real = MIN(real, ike_sa_real_deadline(each[i]->sa));
+        }
     timer_set(t->timer, deadline);
+    timer_set(t->clock_timer, real);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -201,24 +240,54 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
         if (each[i]->sa)
             ike_sa_tick(each[i]->sa, clock_now());
+    if (clock_now().mono >= t->prepared_until)
+        prepared_drop(t);
     tunnel_run(t);
     return 0;
+}
+
+void tunnel_prepare(Tunnel *t) {
+    if (t->prepared || ike_prepared_new(&t->prepared, proposals_groups()[0], &t->config.rng) < 0)
+        return; /* then it is made when it is needed */
+    t->prepared_until = clock_now().mono + TUNNEL_PREPARED_MAX;
+    tunnel_run(t);
+}
+
+/* An inner address is none to send IKE from: with nothing better the kernel offers it for a link that has a
+ * route and no address of its own (RFC 6724 prefers its scope). */
+static int outer_source(const Tunnel *t, const Address *remote, Address *ret) {
+    Address source;
+
+    int r = ike_io_source(remote, &source);
+    for (size_t i = 0; i < t->inside.n && r == 0; i++)
+        if (address_equal(&t->inside.items[i], &source))
+            r = -ENETUNREACH;
+    if (r == 0)
+        *ret = source;
+    return r;
 }
 
 int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
     IkeConfig config = {.remote = *remote,
                         .trust = t->config.trust,
                         .credential = t->config.credential,
-                        .rng = t->config.rng};
+                        .rng = t->config.rng,
+                        .group = gateways_group(&t->gateways, remote),
+                        .prepared = &t->prepared,
+                        .clock_floor = t->config.clock_floor,
+                        .clock_lenient = t->config.clock_lenient};
 
     tunnel_close(t);
-    int r = ike_io_source(remote, &config.local);
+    int r = outer_source(t, remote, &config.local);
     if (r < 0)
         return r;
     snprintf(config.identity, sizeof config.identity, "%s", identity);
     r = ike_sa_new(&t->current.sa, &config, clock_now());
+    if (!t->prepared)
+        t->prepared_until = USEC_NEVER;
     if (r < 0)
         return r;
+    t->current.group = ike_sa_group(t->current.sa);
     t->current.local = config.local;
     t->current.remote = *remote;
     log_info("IKE_SA_INIT from %s to %s, whose certificate must carry %s", ADDRESS_STR(&config.local),
@@ -262,7 +331,7 @@ void tunnel_uplink_changed(Tunnel *t) {
 
     /* No way at all may be over in a moment; another source address will not be, and the gateway drops what
      * comes from it (RFC 4555 is another stage's). */
-    if (!t->current.sa || ike_io_source(&t->current.remote, &now) < 0 ||
+    if (!t->current.sa || outer_source(t, &t->current.remote, &now) < 0 ||
         address_equal(&now, &t->current.local))
         return;
     char text[128];
@@ -270,5 +339,13 @@ void tunnel_uplink_changed(Tunnel *t) {
              ADDRESS_STR(&t->current.local));
     association_drop(
         t, &t->current); /* no DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up */
-    t->config.report(t->config.userdata, NULL, text);
+    t->config.report(t->config.userdata, &(TunnelReport){.text = text, .moved = true});
+}
+
+void tunnel_outer(const Tunnel *t, TunnelOuter *ret) {
+    const Association *a = &t->current;
+
+    *ret = (TunnelOuter){};
+    if (a->installed)
+        *ret = (TunnelOuter){a->local, a->remote, ike_sa_nat_local(a->sa), ike_sa_nat_remote(a->sa)};
 }

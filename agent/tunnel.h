@@ -10,6 +10,22 @@
 
 typedef struct Tunnel Tunnel;
 
+/* So long a key pair made ahead by tunnel_prepare() is kept. */
+#define TUNNEL_PREPARED_MAX (60 * USEC_PER_SEC)
+
+typedef struct TunnelReport {
+    const IkeConfiguration *configuration; /* the tunnel carries traffic; NULL: an attempt failed or an
+                                              established tunnel is gone, and *text* says why in one line */
+    const char *text;
+    bool moved; /* the uplink's address has changed: nobody failed */
+} TunnelReport;
+
+/* The outside of the tunnel as NAT detection saw it; AF_UNSPEC without a tunnel that is up. */
+typedef struct TunnelOuter {
+    Address local, remote;
+    bool nat_local, nat_remote; /* we are behind a NAT, the gateway is */
+} TunnelOuter;
+
 typedef struct TunnelConfig {
     sd_event *event;
     IkeIo *ike;
@@ -17,9 +33,10 @@ typedef struct TunnelConfig {
     const TrustStore *trust;
     const Credential *credential;
     Rng rng;
-    /* The tunnel carries traffic (*configuration*), or an attempt failed or an established tunnel is gone
-     * (NULL, *text*: one line that says why). Not called by tunnel_close(). */
-    void (*report)(void *userdata, const IkeConfiguration *configuration, const char *text);
+    usec_t clock_floor; /* real time before this is not believed; see IkeConfig */
+    bool clock_lenient;
+    /* Not called by tunnel_close(). */
+    void (*report)(void *userdata, const TunnelReport *report);
     /* The DELETE of a closed tunnel was answered or given up. */
     void (*idle)(void *userdata);
     void *userdata;
@@ -31,6 +48,9 @@ int tunnel_new(Tunnel **ret, const TunnelConfig *config);
 void tunnel_free(Tunnel *tunnel);
 DEFINE_CLEANUP(Tunnel, tunnel_free)
 
+/* A tunnel will be opened soon: what does not depend on the gateway is made now, while its name is asked for.
+ */
+void tunnel_prepare(Tunnel *tunnel);
 /* Starts IKE with *remote*, whose certificate must carry *identity*. 0, or negative errno: then nothing is
  * reported. */
 int tunnel_open(Tunnel *tunnel, const char *identity, const Address *remote);
@@ -40,5 +60,6 @@ void tunnel_close(Tunnel *tunnel);
 bool tunnel_is_idle(const Tunnel *tunnel);
 /* A datagram of IKE's sockets. */
 void tunnel_input(Tunnel *tunnel, uint8_t *datagram, size_t size, const Endpoint *from);
-/* Addresses or routes may have changed: a tunnel whose outer address is gone is reported down. */
+/* Addresses or routes may have changed: a tunnel whose outer address is another now is reported down. */
 void tunnel_uplink_changed(Tunnel *tunnel);
+void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);

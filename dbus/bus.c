@@ -1,33 +1,53 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See bus.h. org.henb.Agent1, as API.md describes it: one table of properties, from which come the vtable,
- * the comparison of two states and the names in PropertiesChanged. */
+ * the comparison of two states and the names in PropertiesChanged; and the methods. The two privileged ones
+ * go caller's uid -> polkit -> handler, each step asynchronous, and are answered when the handler says so. */
 #include "dbus/bus.h"
 
+#include <stdio.h>
 #include <systemd/sd-bus.h>
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "base/moment.h"
 #include "base/utf8.h"
 
-#define BUS_NAME      "org.henb.Agent1"
-#define BUS_PATH      "/org/henb/Agent1"
-#define BUS_INTERFACE "org.henb.Agent1"
+#define BUS_NAME       "org.henb.Agent1"
+#define BUS_PATH       "/org/henb/Agent1"
+#define BUS_INTERFACE  "org.henb.Agent1"
+#define BUS_PARAMETERS BUS_INTERFACE ".Parameters"
+#define ERROR_REFUSED  BUS_INTERFACE ".Error.Refused"
+#define ERROR_BUSY     BUS_INTERFACE ".Error.Busy"
+
+#define POLKIT_NAME                   "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH                   "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE              "org.freedesktop.PolicyKit1.Authority"
+#define POLKIT_ALLOW_USER_INTERACTION UINT32_C(1)
+
+/* A person who is asked for a password takes so long; without one polkit has sd-bus' own limit, 25 s. */
+#define INTERACTION_TIMEOUT (2 * 60 * USEC_PER_SEC)
+
+/* Any local user may call: so many calls are held at once, and of one user polkit is asked about one. */
+#define REQUESTS_MAX      16
+#define REPORT_VALUES_MAX 64 /* of one Report call */
 
 /* Strings come from servers and files too, and the bus disconnects who sends anything but UTF-8: what is none
- * becomes a question mark. */
-static int append_text(sd_bus_message *m, const char *text) {
-    if (utf8_is_valid(text))
-        return sd_bus_message_append_basic(m, 's', text);
-    _cleanup_free_ char *copy = strdup(text);
-    if (!copy)
-        return -ENOMEM;
-    for (char *p = copy; *p;) {
+ * becomes a question mark. The caller frees; NULL: no memory. */
+static char *text_clean(const char *text) {
+    char *copy = strdup(text);
+
+    for (char *p = copy; p && *p;) {
         size_t n = utf8_sequence(p);
         if (n == 0)
             *p = '?';
         p += n == 0 ? 1 : n;
     }
-    return sd_bus_message_append_basic(m, 's', copy);
+    return copy;
+}
+
+static int append_text(sd_bus_message *m, const char *text) {
+    _cleanup_free_ char *clean = text_clean(text);
+    return clean ? sd_bus_message_append_basic(m, 's', clean) : -ENOMEM;
 }
 
 static int append_addresses(sd_bus_message *m, const AddressList *list) {
@@ -131,8 +151,10 @@ static const struct {
 } properties[] = {
     {"State", "s", offsetof(Status, state), get_state, state_equal},
     {"Mme", "a(sasq)", offsetof(Status, mme), get_mme, mme_equal},
+    {"MmeStored", "a(sasq)", offsetof(Status, mme_stored), get_mme, mme_equal},
     {"S1ConnectionMode", "s", offsetof(Status, s1_connection_mode), get_text, text_equal},
     {"AdminState", "b", offsetof(Status, admin_state), get_bool, bool_equal},
+    {"ClockTrusted", "b", offsetof(Status, clock_trusted), get_bool, bool_equal},
     {"InnerAddresses", "as", offsetof(Status, inner_addresses), get_addresses, addresses_equal},
     {"TunnelInterface", "s", offsetof(Status, tunnel_interface), get_text, text_equal},
     {"SeGW", "s", offsetof(Status, segw), get_text, text_equal},
@@ -143,33 +165,248 @@ static const struct {
     {"LastError", "s", offsetof(Status, last_error), get_text, text_equal},
 };
 
-struct Bus {
-    sd_bus *connection;
-    Status status; /* what readers see */
-    sd_bus_vtable vtable[ARRAY_SIZE(properties) + 2];
+typedef enum Method {
+    METHOD_DEREGISTER,
+    METHOD_CLEAR_DEREGISTRATION,
+    METHODS_,
+} Method;
+
+/* The actions are those of policy/org.henb.agent1.policy. */
+static const struct {
+    const char *name, *action;
+} methods[] = {
+    [METHOD_DEREGISTER] = {"Deregister", "org.henb.agent1.deregister"},
+    [METHOD_CLEAR_DEREGISTRATION] = {"ClearDeregistration", "org.henb.agent1.clear-deregistration"},
+};
+static_assert(ARRAY_SIZE(methods) == METHODS_, "a row for each method");
+
+struct BusRequest {
+    Bus *bus;
+    Method method;
+    sd_bus_message *call; /* NULL: this entry is free */
+    sd_bus_slot *slot;    /* the question to the bus daemon or to polkit */
+    uint32_t uid;         /* of the caller, from on_caller() on */
+    bool asking;          /* polkit is asked */
+    bool authorized;      /* with the handler, until bus_request_done() */
 };
 
+struct Bus {
+    sd_bus *connection;
+    BusHandlers handlers;
+    Status status; /* what readers see */
+    BusRequest requests[REQUESTS_MAX];
+    sd_bus_vtable vtable[ARRAY_SIZE(properties) + METHODS_ + 2];
+};
+
+/* Answers the call, unless nobody waits for an answer, and frees the entry. *error*: NULL for "done". */
+static void request_answer(BusRequest *request, const char *error, const char *text) {
+    _cleanup_free_ char *clean = error ? text_clean(text) : NULL;
+
+    if (error)
+        log_info("D-Bus: %s by %s: %s", methods[request->method].name,
+                 sd_bus_message_get_sender(request->call), text);
+    int r = error ? sd_bus_reply_method_errorf(request->call, error, "%s", strempty(clean))
+                  : sd_bus_reply_method_return(request->call, NULL);
+    if (r < 0)
+        log_warning("D-Bus: %s cannot be answered: %s", methods[request->method].name, strerror(-r));
+    sd_bus_slot_unref(request->slot);
+    sd_bus_message_unref(request->call);
+    *request = (BusRequest){};
+}
+
+void bus_request_done(BusRequest *request, const char *refusal) {
+    assert(request->authorized);
+    request_answer(request, refusal ? ERROR_REFUSED : NULL, refusal);
+}
+
+static void request_authorized(BusRequest *request, const char *by) {
+    const BusHandlers *handlers = &request->bus->handlers;
+
+    for (size_t i = 0; i < REQUESTS_MAX; i++) {
+        const BusRequest *other = &request->bus->requests[i];
+        if (other->authorized && other->method == request->method) {
+            request_answer(request, ERROR_BUSY, "an earlier call has not been answered yet");
+            return;
+        }
+    }
+    log_notice("D-Bus: %s by %s, user %u, authorized by %s", methods[request->method].name,
+               sd_bus_message_get_sender(request->call), request->uid, by);
+    request->authorized = true;
+    switch (request->method) {
+    case METHOD_DEREGISTER:
+        handlers->deregister(handlers->userdata, request);
+        break;
+    case METHOD_CLEAR_DEREGISTRATION:
+        handlers->clear_deregistration(handlers->userdata, request);
+        break;
+    case METHODS_:
+        assert(false);
+    }
+}
+
+/* polkit's AuthorizationResult: yes or no, and whether a person's password would make it a yes. */
+static int on_polkit(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+    BusRequest *request = userdata;
+    int authorized, challenge;
+    const sd_bus_error *failure = sd_bus_message_get_error(reply);
+
+    request->asking = false;
+    request->slot = sd_bus_slot_unref(request->slot);
+    int r =
+        failure ? -sd_bus_error_get_errno(failure) : sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+    if (r < 0) {
+        char text[ERROR_MAX_BYTES];
+        snprintf(text, sizeof text, "polkit could not be asked, and without it only root may do this: %s",
+                 failure && failure->message ? failure->message : strerror(-r));
+        request_answer(request, SD_BUS_ERROR_ACCESS_DENIED, text);
+    } else if (authorized)
+        request_authorized(request, "polkit");
+    else if (challenge && !sd_bus_message_get_allow_interactive_authorization(request->call))
+        request_answer(request, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                       "polkit wants to ask for a password, and the call does not allow it");
+    else
+        request_answer(request, SD_BUS_ERROR_ACCESS_DENIED, "polkit does not allow it");
+    return 0;
+}
+
+static int polkit_ask(BusRequest *request) {
+    const bool interactive = sd_bus_message_get_allow_interactive_authorization(request->call) > 0;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+
+    int r = sd_bus_message_new_method_call(request->bus->connection, &m, POLKIT_NAME, POLKIT_PATH,
+                                           POLKIT_INTERFACE, "CheckAuthorization");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(request->call), methods[request->method].action,
+                                  0, interactive ? POLKIT_ALLOW_USER_INTERACTION : 0, "");
+    if (r >= 0)
+        r = sd_bus_call_async(request->bus->connection, &request->slot, m, on_polkit, request,
+                              interactive ? INTERACTION_TIMEOUT : 0);
+    request->asking = r >= 0;
+    return r;
+}
+
+/* Who calls, as the bus daemon knows. root may always, as polkit would say: a reset button works on a box
+ * whose polkit does not. */
+static int on_caller(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+    BusRequest *request = userdata;
+
+    request->slot = sd_bus_slot_unref(request->slot);
+    if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read(reply, "u", &request->uid) <= 0) {
+        request_answer(request, SD_BUS_ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
+        return 0;
+    }
+    if (request->uid == 0) {
+        request_authorized(request, "being root");
+        return 0;
+    }
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        if (request->bus->requests[i].asking && request->bus->requests[i].uid == request->uid) {
+            request_answer(request, ERROR_BUSY, "polkit is still asked about another call of this user");
+            return 0;
+        }
+    int r = polkit_ask(request);
+    if (r < 0)
+        request_answer(request, SD_BUS_ERROR_FAILED, strerror(-r));
+    return 0;
+}
+
+/* Deregister and ClearDeregistration. The answer comes later. */
+static int request_begin(Bus *bus, Method method, sd_bus_message *m, sd_bus_error *error) {
+    BusRequest *request = NULL;
+
+    for (size_t i = 0; i < REQUESTS_MAX && !request; i++)
+        if (!bus->requests[i].call)
+            request = &bus->requests[i];
+    if (!request)
+        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "%d calls wait already", REQUESTS_MAX);
+    sd_bus_slot *slot;
+    int r = sd_bus_call_method_async(bus->connection, &slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                     "org.freedesktop.DBus", "GetConnectionUnixUser", on_caller, request, "s",
+                                     sd_bus_message_get_sender(m));
+    if (r < 0)
+        return r;
+    *request = (BusRequest){.bus = bus, .method = method, .call = sd_bus_message_ref(m), .slot = slot};
+    return 1;
+}
+
+static int on_deregister(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+    return request_begin(userdata, METHOD_DEREGISTER, m, error);
+}
+
+static int on_clear_deregistration(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+    return request_begin(userdata, METHOD_CLEAR_DEREGISTRATION, m, error);
+}
+
+/* Values are taken in their order up to the first one that is refused. Who may report is the bus policy's
+ * matter. */
+static int on_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+    const BusHandlers *handlers = &((Bus *)userdata)->handlers;
+    struct {
+        const char *path, *value;
+    } values[REPORT_VALUES_MAX], one;
+    size_t n = 0;
+
+    int r = sd_bus_message_enter_container(m, 'a', "(ss)");
+    while (r >= 0 && (r = sd_bus_message_read(m, "(ss)", &one.path, &one.value)) > 0) {
+        if (n == REPORT_VALUES_MAX)
+            return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "more values than %d in one call",
+                                     REPORT_VALUES_MAX);
+        values[n].path = one.path;
+        values[n++].value = one.value;
+    }
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        const char *wrong = handlers->report_value(handlers->userdata, values[i].path, values[i].value);
+        if (wrong)
+            return sd_bus_error_setf(error, ERROR_REFUSED, "%s: %s", values[i].path, wrong);
+    }
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static const sd_bus_vtable parameters_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a(ss)", values), SD_BUS_NO_RESULT, on_report,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+/* "Unprivileged" methods are those sd-bus leaves to us and to the bus policy: itself it would ask for
+ * CAP_SYS_ADMIN. */
 static void vtable_fill(sd_bus_vtable *vtable) {
+    static const sd_bus_message_handler_t handlers[] = {
+        [METHOD_DEREGISTER] = on_deregister,
+        [METHOD_CLEAR_DEREGISTRATION] = on_clear_deregistration,
+    };
+    static_assert(ARRAY_SIZE(handlers) == METHODS_, "a handler for each method");
+
     *vtable++ = (sd_bus_vtable)SD_BUS_VTABLE_START(0);
     for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
-        *vtable++ =
-            (sd_bus_vtable)SD_BUS_PROPERTY(properties[i].name, properties[i].signature, properties[i].get,
-                                           properties[i].offset, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
+        *vtable++ = (sd_bus_vtable)SD_BUS_PROPERTY(
+            properties[i].name, properties[i].signature, properties[i].get,
+            offsetof(Bus, status) + properties[i].offset, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE);
+    for (size_t i = 0; i < METHODS_; i++)
+        *vtable++ = (sd_bus_vtable)SD_BUS_METHOD(methods[i].name, NULL, NULL, handlers[i],
+                                                 SD_BUS_VTABLE_UNPRIVILEGED);
     *vtable = (sd_bus_vtable)SD_BUS_VTABLE_END;
 }
 
 /* An MME is only told while registered: a stack that sees one connects. */
 static void status_check(const Status *status) {
     assert(status->mme.n == 0 || status->state == AGENT_REGISTERED);
-    assert(status->mme.n <= MME_MAX);
+    assert(status->mme.n <= MME_MAX && status->mme_stored.n <= MME_MAX);
 }
 
 /* Connects, adds the object, takes the name. 0 or negative errno. */
 static int bus_open(Bus *bus, sd_event *event) {
     int r = sd_bus_open_system(&bus->connection);
     if (r >= 0)
-        r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_INTERFACE, bus->vtable,
-                                     &bus->status);
+        r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_INTERFACE, bus->vtable, bus);
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_PARAMETERS, parameters_vtable, bus);
     if (r >= 0)
         r = sd_bus_attach_event(bus->connection, event, SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
@@ -189,13 +426,14 @@ static int bus_open(Bus *bus, sd_event *event) {
     return r;
 }
 
-int bus_new(Bus **ret, sd_event *event, const Status *initial) {
+int bus_new(Bus **ret, sd_event *event, const Status *initial, const BusHandlers *handlers) {
     _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof *bus);
 
     if (!bus)
         return -ENOMEM;
     status_check(initial);
     bus->status = *initial;
+    bus->handlers = *handlers;
     vtable_fill(bus->vtable);
     /* The bus daemon may answer anything, and some errors mean more to the caller: one for all. */
     if (bus_open(bus, event) < 0)
@@ -207,6 +445,9 @@ int bus_new(Bus **ret, sd_event *event, const Status *initial) {
 void bus_free(Bus *bus) {
     if (!bus)
         return;
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        if (bus->requests[i].call)
+            request_answer(&bus->requests[i], ERROR_REFUSED, "the agent is stopping");
     sd_bus_flush_close_unref(bus->connection);
     free(bus);
 }

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
- *     cpe-driver [-p PATH=VALUE]... [-a WORD] URL ADDRESS,... STORE WORD COUNT
+ *     cpe-driver [-if] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
+ *                URL ADDRESS,... STORE WORD COUNT
  *
- * The host of URL is at these addresses, nothing is bound to an interface. A session starts whenever the
- * schedule says so. Each report is a line on standard output, S1 stands for "ENTRY,... PORT MODE ADMINSTATE":
+ * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
+ * Its host, and that of any other HeMS, is at these addresses; nothing is bound to an interface. A session
+ * starts whenever the schedule says so, with the HeMS that was assigned, if there is one, with -f with URL
+ * all the same. Each report is a line on standard output, S1 stands for "ENTRY,... PORT MODE ADMINSTATE":
  *
+ *     REPORTED LOCATION    after all of -r: "here" or "nowhere"; "REPORTED PATH: WHY" for one not taken
  *     DUE MILLISECONDS     since the last session's end, or since the start
  *     UNREACHED TEXT       then the next address is tried
  *     ACCEPTED
  *     ANSWERED S1          "ANSWERED S1 without MMEs" if those were not set
  *     ENDED S1             well
  *     FAILED S1 TEXT
+ *     ASSIGNED URL SEGW,... behind both, if any was
+ *     RESET                behind ENDED: the HeMS has taken a FactoryResetResponse, and it was carried out
  *
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
- * start. */
+ * start, -r is reported after it, -n is InformParameters=, -b a host of an operator from which the box is
+ * de-registered. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -27,10 +35,18 @@
 #include "cpe.h"
 #include "store/store.h"
 
+#define FACTS_MAX 16
+#define SEGW      "segw.operator.example"
+
 typedef struct Driver {
     sd_event *event;
+    Store *store;
     Cpe *cpe;
-    const char *url, *last, *abort_at;
+    char url[URL_MAX_BYTES];
+    const char *last, *abort_at, *barred, *paths;
+    bool initial, fall_back;
+    char *facts[FACTS_MAX], *reported[FACTS_MAX]; /* PATH=VALUE */
+    size_t n_facts, n_reported;
     AddressList addresses;
     size_t next_address;
     unsigned count;
@@ -47,6 +63,13 @@ static void say_s1(const char *word, const S1Config *s1) {
     for (size_t i = 0; i < s1->mme.n; i++)
         printf("%s%s", i ? "," : "", s1->mme.items[i].entry);
     printf(" %u %s %d", s1->mme.n ? s1->mme.items[0].port : 0, s1->connection_mode, s1->admin_state);
+}
+
+static void say_site(const Site *site) {
+    printf("ASSIGNED %s ", site->hems_url);
+    for (size_t i = 0; i < site->n_segws; i++)
+        printf("%s%s", i ? "," : "", site->segws[i]);
+    puts("");
 }
 
 /* Says the report; returns its word. */
@@ -90,6 +113,27 @@ static void driver_open(Driver *d) {
     }
 }
 
+static bool word_is_last(Driver *d, const char *word) {
+    if (!streq(word, d->last) || --d->count > 0)
+        return false;
+    sd_event_exit(d->event, EXIT_SUCCESS);
+    return true;
+}
+
+/* Acts on what an ended session has brought, as who decides about the way would. */
+static void driver_take(Driver *d, const CpeReport *report) {
+    if (report->assignment && !report->text) {
+        snprintf(d->url, sizeof d->url, "%s", report->assignment->hems_url);
+        cpe_hems(d->cpe, d->url);
+    }
+    if (report->factory_reset) {
+        int r = cpe_reset(d->cpe);
+        Site site;
+        printf("RESET%s%s\n", r < 0 ? " failed" : "", cpe_assignment(d->cpe, &site) ? " in vain" : "");
+        (void)word_is_last(d, "RESET");
+    }
+}
+
 static void driver_go_on(Driver *d, CpeReportType type) {
     switch (type) {
     case CPE_ACCEPTED:
@@ -116,8 +160,11 @@ static void on_report(void *userdata, const CpeReport *report) {
     Driver *d = userdata;
     const char *word = report_say(d, report);
 
-    if (streq(word, d->last) && --d->count == 0) {
-        sd_event_exit(d->event, EXIT_SUCCESS);
+    if (report->assignment)
+        say_site(report->assignment);
+    driver_take(d, report);
+    if (word_is_last(d, word)) {
+        cpe_expect(d->cpe, false);
     } else if (d->abort_at && streq(word, d->abort_at)) {
         d->abort_at = NULL;
         cpe_abort(d->cpe);
@@ -127,41 +174,66 @@ static void on_report(void *userdata, const CpeReport *report) {
     }
 }
 
-/* *fact*: PATH=VALUE, is cut in two. */
-static int store_put(const char *path, char *fact) {
-    Store *store;
-    char *value = strchr(fact, '=');
+static bool on_barred(void *userdata, const char *host) {
+    const Driver *d = userdata;
+    return d->barred && strcasecmp(d->barred, host) == 0;
+}
 
-    if (!value)
-        return -EINVAL;
-    *value++ = 0;
-    int r = store_open(&store, path);
-    if (r < 0)
-        return r;
-    r = store_commit(store, &(StoreChange){fact, value}, 1);
-    store_close(store);
+/* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
+static const char *fact_cut(char *fact) {
+    char *value = strchr(fact, '=');
+    *value = 0;
+    return value + 1;
+}
+
+static int driver_store(Driver *d, const char *path) {
+    int r = store_open(&d->store, path);
+    for (size_t i = 0; r == 0 && i < d->n_facts; i++) {
+        const char *value = fact_cut(d->facts[i]);
+        r = store_commit(d->store, &(StoreChange){d->facts[i], value}, 1);
+    }
     return r;
 }
 
-static int driver_run(Driver *d, const char *store) {
-    Config factory = {.manufacturer = "Example",
-                      .oui = "0A1B2C",
-                      .product_class = "HeNB",
-                      .serial_number = "1",
-                      .hardware_version = "1",
-                      .software_version = "1"};
+static void driver_report(Driver *d) {
+    for (size_t i = 0; i < d->n_reported; i++) {
+        const char *value = fact_cut(d->reported[i]), *why = cpe_report_value(d->cpe, d->reported[i], value);
+        if (why)
+            printf("REPORTED %s: %s\n", d->reported[i], why);
+    }
+    if (d->n_reported > 0)
+        printf("REPORTED %s\n", cpe_location_known(d->cpe) ? "here" : "nowhere");
+}
+
+static int driver_run(Driver *d) {
+    static Config factory = {.manufacturer = "Example",
+                             .oui = "0A1B2C",
+                             .product_class = "HeNB",
+                             .serial_number = "1",
+                             .hardware_version = "1",
+                             .software_version = "1"};
+    ConfigPair *pair = d->initial ? &factory.initial : &factory.serving;
     Rng rng = {.fill = fill_zero};
     CpeConfig config = {.event = d->event,
                         .factory = &factory,
-                        .store = store,
+                        .store = d->store,
+                        .barred = on_barred,
                         .rng = &rng,
                         .report = on_report,
                         .userdata = d};
+    Site site;
 
-    snprintf(factory.serving.hems, sizeof factory.serving.hems, "%s", d->url);
+    snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
+    snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
+    snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
     int r = cpe_new(&d->cpe, &config);
     if (r < 0)
         return r;
+    if (d->fall_back)
+        cpe_hems(d->cpe, d->url);
+    else if (cpe_assignment(d->cpe, &site))
+        snprintf(d->url, sizeof d->url, "%s", site.hems_url);
+    driver_report(d);
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
@@ -175,34 +247,57 @@ static int addresses_parse(AddressList *list, char *text) {
     return 0;
 }
 
+static bool fact_add(char **facts, size_t *n, char *fact) {
+    if (*n == FACTS_MAX || !strchr(fact, '='))
+        return false;
+    facts[(*n)++] = fact;
+    return true;
+}
+
+static bool option_take(Driver *d, int option) {
+    switch (option) {
+    case 'a':
+        d->abort_at = optarg;
+        return true;
+    case 'b':
+        d->barred = optarg;
+        return true;
+    case 'f':
+        return d->fall_back = true;
+    case 'i':
+        return d->initial = true;
+    case 'n':
+        d->paths = optarg;
+        return true;
+    case 'p':
+        return fact_add(d->facts, &d->n_facts, optarg);
+    case 'r':
+        return fact_add(d->reported, &d->n_reported, optarg);
+    }
+    return false;
+}
+
 int main(int argc, char *argv[]) {
     Driver d = {};
-    char *facts[8];
-    size_t n_facts = 0;
-    int r = 0, option;
+    int option;
 
-    while ((option = getopt(argc, argv, "a:p:")) != -1) {
-        if (option == 'a')
-            d.abort_at = optarg;
-        else if (option == 'p' && n_facts < ARRAY_SIZE(facts))
-            facts[n_facts++] = optarg;
-        else
+    while ((option = getopt(argc, argv, "a:b:fin:p:r:")) != -1)
+        if (!option_take(&d, option))
             return 2;
-    }
     argv += optind;
     if (argc - optind != 5 || addresses_parse(&d.addresses, argv[1]) < 0)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     log_set_level(LOG_DEBUG);
-    d.url = argv[0];
+    snprintf(d.url, sizeof d.url, "%s", argv[0]);
     d.last = argv[3];
     d.count = (unsigned)atoi(argv[4]);
-    for (size_t i = 0; r == 0 && i < n_facts; i++)
-        r = store_put(argv[2], facts[i]);
+    int r = driver_store(&d, argv[2]);
     if (r == 0)
         r = sd_event_new(&d.event);
     if (r >= 0)
-        r = driver_run(&d, argv[2]);
+        r = driver_run(&d);
+    store_close(d.store);
     sd_event_unref(d.event);
     if (r < 0)
         fprintf(stderr, "cpe-driver: %s\n", strerror(-r));

@@ -74,8 +74,12 @@ static void transmit(Link *l, bool by_gateway, const Endpoint *from, const Endpo
 
     ck_assert_uint_lt(l->n_sent, LINK_SENT_MAX);
     Sent *s = &l->sent[l->n_sent++];
-    *s = (Sent){
-        .at = l->now.mono, .by_gateway = by_gateway, .from = *from, .to = *to, .hash = fnv(data, size)};
+    *s = (Sent){.at = l->now.mono,
+                .by_gateway = by_gateway,
+                .from = *from,
+                .to = *to,
+                .size = size,
+                .hash = fnv(data, size)};
     ck_assert_int_eq(ike_header_decode(&r, &s->header) == 0 || by_gateway, 1);
     if (l->fate)
         l->fate(l, s, &fate);
@@ -108,6 +112,7 @@ void link_drain(Link *l) {
             l->ups++;
             l->child = *a.up.child;
             l->configuration = *a.up.configuration;
+            l->undated = a.up.undated;
             break;
         case IKE_CHILD_DOWN:
             ck_assert_uint_eq(l->ups, l->downs + 1);
@@ -157,9 +162,25 @@ static void advance(Link *l, usec_t to) {
     l->now.mono = to;
 }
 
+void link_set_clock(Link *l, usec_t real) {
+    l->now.real = real;
+    if (real >= ike_sa_real_deadline(l->sa)) {
+        ike_sa_tick(l->sa, l->now);
+        link_drain(l);
+    }
+}
+
+/* Both deadlines on the clock that is not set. */
+static usec_t sa_deadline(const Link *l) {
+    usec_t deadline = ike_sa_deadline(l->sa), real = ike_sa_real_deadline(l->sa);
+    if (real != USEC_NEVER)
+        deadline = MIN(deadline, l->now.mono + (real > l->now.real ? real - l->now.real : 0));
+    return deadline;
+}
+
 /* The next thing that happens. False: nothing before *until*. */
 static bool step(Link *l, usec_t until) {
-    usec_t next = l->ends ? USEC_NEVER : ike_sa_deadline(l->sa);
+    usec_t next = l->ends ? USEC_NEVER : sa_deadline(l);
     size_t flight = SIZE_MAX;
 
     for (size_t i = 0; i < l->n_flights; i++)

@@ -31,6 +31,7 @@ typedef struct Sent {
     bool by_gateway;
     Endpoint from, to;
     IkeHeader header;
+    size_t size;
     uint64_t hash; /* of its bytes: the same means sent again */
 } Sent;
 
@@ -55,6 +56,7 @@ struct Link {
     Flight flights[LINK_FLIGHTS_MAX];
     Sent sent[LINK_SENT_MAX];
     unsigned ups, downs, ends;
+    bool undated; /* the last up */
     usec_t down_at;
     ChildSa child;
     IkeConfiguration configuration;
@@ -82,6 +84,8 @@ void link_inject(Link *link, const Endpoint *from, const void *data, size_t size
 /* Sends what a side wants to send now. */
 void link_send_message(Link *link, const Message *m);
 void link_drain(Link *link);
+/* Somebody sets the clock. */
+void link_set_clock(Link *link, usec_t real);
 void link_close(Link *link);
 /* Both ends hold the same pair, seen from opposite sides; or the SA ended so. */
 void link_assert_agreed(const Link *link);

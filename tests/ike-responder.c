@@ -411,42 +411,66 @@ static void cert_and_auth_write(Responder *r, IkeWriter *m) {
         ike_typed_blob_write(m, IKE_PAYLOAD_AUTH, method, 3, data, size);
 }
 
+static void cp_addresses_write(Writer *w, const char *const texts[3], uint16_t v4_type, uint16_t v6_type,
+                               bool v6_prefix) {
+    for (size_t i = 0; i < 3 && texts[i]; i++) {
+        Address a;
+        ck_assert_int_eq(address_parse(texts[i], &a), 0);
+        size_t size = address_size(a.family);
+        bool prefix = a.family == AF_INET6 && v6_prefix;
+        writer_u16(w, a.family == AF_INET6 ? v6_type : v4_type);
+        writer_u16(w, (uint16_t)(size + prefix));
+        writer_bytes(w, a.bytes, size);
+        if (prefix)
+            writer_u8(w, 64);
+    }
+}
+
+static const char *const *inner_addresses(const Responder *r) {
+    static const char *const defaults[3] = {"10.1.0.7"};
+    return r->switches.inner[0] ? r->switches.inner : defaults;
+}
+
 static void cp_write(Responder *r, IkeWriter *m) {
+    static const char *const dns[3] = {"10.0.0.53"};
+    const Switches *s = &r->switches;
     uint8_t buffer[256];
     Writer w = writer_new(buffer, sizeof buffer);
-    static const char *defaults[] = {"10.1.0.7", NULL};
-    const char *const *inner = r->switches.inner[0] ? r->switches.inner : defaults;
 
     writer_u32(&w, (uint32_t)IKE_CFG_REPLY << 24);
-    for (size_t i = 0; i < ARRAY_SIZE(r->switches.inner) && inner[i]; i++) {
-        Address a;
-        ck_assert_int_eq(address_parse(inner[i], &a), 0);
-        bool v6 = a.family == AF_INET6;
-        writer_u16(&w, v6 ? IKE_CP_INTERNAL_IP6_ADDRESS : IKE_CP_INTERNAL_IP4_ADDRESS);
-        writer_u16(&w, v6 ? 17 : 4);
-        writer_bytes(&w, a.bytes, address_size(a.family));
-        if (v6)
-            writer_u8(&w, 64);
+    cp_addresses_write(&w, inner_addresses(r), IKE_CP_INTERNAL_IP4_ADDRESS, IKE_CP_INTERNAL_IP6_ADDRESS,
+                       true);
+    cp_addresses_write(&w, s->dns[0] ? s->dns : dns, IKE_CP_INTERNAL_IP4_DNS, IKE_CP_INTERNAL_IP6_DNS, false);
+    if (s->refuses) {
+        bool v6 = s->refuses == AF_INET6;
+        writer_u32(&w, (uint32_t)(v6 ? IKE_CP_INTERNAL_IP6_ADDRESS : IKE_CP_INTERNAL_IP4_ADDRESS) << 16);
+        writer_u32(&w, (uint32_t)(v6 ? IKE_CP_INTERNAL_IP6_DNS : IKE_CP_INTERNAL_IP4_DNS) << 16);
     }
-    writer_u32(&w, (uint32_t)IKE_CP_INTERNAL_IP4_DNS << 16 | 4);
-    writer_bytes(&w, (uint8_t[]){10, 0, 0, 53}, 4);
     writer_u32(&w, 7 << 16 | 3); /* APPLICATION_VERSION, which nobody asked for */
     writer_bytes(&w, "gw1", 3);
     ike_blob_write(m, IKE_PAYLOAD_CP, buffer, w.len);
 }
 
 static void ts_write(Responder *r, IkeWriter *m) {
-    const char *local = r->switches.ts_local ?: r->switches.inner[0] ?: "10.1.0.7";
-    TrafficSelector ts = {.port_max = UINT16_MAX};
+    const char *const only[3] = {r->switches.ts_local};
+    const char *const *locals = r->switches.ts_local ? only : inner_addresses(r);
+    TrafficSelector near[3], far[3];
+    size_t n_near = 0, n_far = 0;
 
-    ck_assert_int_eq(address_parse(local, &ts.address), 0);
-    ts.prefix = r->switches.ts_wide ? 0 : (uint8_t)(8 * address_size(ts.address.family));
-    if (r->switches.ts_wide)
-        ts.address = (Address){.family = ts.address.family};
-    ike_ts_write(m, IKE_PAYLOAD_TSI, &ts, 1);
-    ts.address = (Address){.family = ts.address.family};
-    ts.prefix = 0;
-    ike_ts_write(m, IKE_PAYLOAD_TSR, &ts, 1);
+    for (size_t i = 0; i < 3 && locals[i]; i++) {
+        TrafficSelector ts = {.port_max = UINT16_MAX};
+        ck_assert_int_eq(address_parse(locals[i], &ts.address), 0);
+        int family = ts.address.family;
+        TrafficSelector any = {.address = {.family = family}, .port_max = UINT16_MAX};
+        if (family == r->switches.without_ts)
+            continue;
+        ts.prefix = (uint8_t)(8 * address_size(family));
+        near[n_near++] = r->switches.ts_wide ? any : ts;
+        if (family != r->switches.without_tsr)
+            far[n_far++] = any;
+    }
+    ike_ts_write(m, IKE_PAYLOAD_TSI, near, n_near);
+    ike_ts_write(m, IKE_PAYLOAD_TSR, far, n_far);
     if (r->switches.ts_odd)
         m->w.data[m->w.len - 1] = 0xfe; /* 0.0.0.0 to 255.255.255.254 */
 }
@@ -497,6 +521,8 @@ static void auth_input(Responder *r, const IkePayloads *payloads, IkeWriter *m) 
         ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)r->switches.child_error, NULL, 0);
     else
         child_write(r, payloads, m);
+    if (r->switches.child_notify)
+        ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)r->switches.child_notify, NULL, 0);
     if (r->switches.bad_inner)
         m->w.data[m->payload + 3] ^= 0x40;
 }

@@ -54,9 +54,13 @@ typedef struct Switches {
     bool no_auth, no_idr;         /* the payload missing */
     unsigned auth_error;          /* an error without AUTH */
     unsigned child_error;         /* AUTH is good, but no Child SA */
+    unsigned child_notify;        /* an error beside the Child SA */
     bool no_cp;
     const char *inner[3];           /* addresses, default 10.1.0.7 */
-    const char *ts_local;           /* else the first inner address */
+    const char *dns[3];             /* default 10.0.0.53 */
+    int refuses;                    /* a family: its attributes come empty, without a value (3.15.1) */
+    int without_ts, without_tsr;    /* a family whose selectors are missing: both sides, the far side alone */
+    const char *ts_local;           /* else the inner addresses */
     bool ts_wide;                   /* TSi is everything */
     bool ts_odd;                    /* a remote range that is no prefix */
     uint8_t esp_proposal;           /* as above */

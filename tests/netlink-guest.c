@@ -400,6 +400,25 @@ static void pairs_share_policies(void) {
     check(pair_remove(&new) && nothing_left(&henb), "and with it the policies go");
 }
 
+/* Two tunnels in a row, to different gateways that give the very same inner address and selectors: one if_id,
+ * so the second one's policies are in the slots of the first one's. Which is gone by then, whatever becomes
+ * of its DELETE; and if it were removed late, the second one would not notice. */
+static void tunnels_in_a_row(void) {
+    const AddressList a = list(henb.inner);
+    Pair first = pair_reserve(&variants[0], 0, false);
+    check(pair_install(&first) && pings(0), "a first tunnel carries traffic");
+    check(pair_remove(&first) && nothing_left(&henb), "closed, nothing of it is left");
+    Pair second = pair_reserve(&variants[2], 1, false);
+    check(netlink_io_set_inner(henb.io, &a) == 0, "the second gateway gives the same inner address");
+    check(pair_install(&second) && pings(0) && pings(1), "and its tunnel carries traffic");
+    check(netns_count("tmpl src 2001:db8::1 dst 2001:db8::2", "ip -n n-henb xfrm policy") == 2,
+          "through the second gateway alone");
+    check(pair_remove(&first), "the first one removed once more");
+    check(netns_count("if_id", "ip -n n-henb xfrm policy") == 4, "leaves the second one's policies");
+    check(pings(0) && pings(1), "and its traffic");
+    check(pair_remove(&second) && nothing_left(&henb), "which is removed as well");
+}
+
 /* The kernel refuses the outbound SA after it took the inbound one. */
 static void refusal_is_taken_back(void) {
     Pair good = pair_reserve(&variants[0], 0, false), bad = pair_reserve(&variants[0], 1, false);
@@ -670,6 +689,7 @@ int main(void) {
     block_policy_blocks();
     nothing_inner_leaves_in_clear();
     pairs_share_policies();
+    tunnels_in_a_row();
     refusal_is_taken_back();
     expired_reservation_is_renewed();
     killed_predecessor_is_cleaned_up();

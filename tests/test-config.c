@@ -17,6 +17,7 @@
 #define TRUST    "[Trust]\nCA=/proc/self/status\nCertificate=/proc/self/status\nKey=/proc/self/status\n"
 #define SERVING  "[Serving]\nSeGW=segw.operator.example\nHeMS=hems.operator.example\n"
 #define GOOD     IDENTITY TRUST SERVING /* 12 lines: a line appended to it is line 13 */
+#define OPERATOR "[Identity]\nOperator=Ö-Tel\n"
 
 static char dir[] = "/tmp/henb-config-XXXXXX";
 static char path[64];
@@ -78,6 +79,14 @@ START_TEST(serving_pair_is_read) {
     ck_assert_str_eq(config.tunnel_interface, "henb0");
     ck_assert_uint_eq(config.interface_id, 32593);
     ck_assert_int_eq(config.log_level, LOG_INFO);
+    ck_assert_str_eq(config.crl, "");
+    ck_assert_int_eq(config.revocation, REVOCATION_IF_AVAILABLE);
+    ck_assert_int_eq(config.clock_policy, CLOCK_WAIT);
+    ck_assert_uint_eq(config.n_private_dns, 0);
+    ck_assert_uint_eq(config.wait_for_location, 0);
+    ck_assert_str_eq(config.inform_parameters, "");
+    ck_assert_uint_eq(config.fallback_rounds, 3);
+    ck_assert_uint_eq(config.fallback_time, 3600);
     directory_remove();
 }
 END_TEST
@@ -98,6 +107,86 @@ START_TEST(other_keys_are_read) {
     ck_assert_str_eq(config.hardware_version, "rev B");
     ck_assert_str_eq(config.software_version, "9");
     ck_assert_str_eq(config.operator_name, "Ö-Tel");
+    ck_assert_msg(load(GOOD "[Trust]\nCRL=/proc/self/stat\nRevocation=strict\nClockPolicy=lenient\n"
+                            "[Network]\nPrivateDNS=10.0.0.53 fd00::53\n"
+                            "[Registration]\nWaitForLocation=60\nInformParameters=Device.FAP.GPS.\n"
+                            "FallbackRounds=0\nFallbackTime=9999999\n") == 0,
+                  "%s", error);
+    ck_assert_str_eq(config.crl, "/proc/self/stat");
+    ck_assert_int_eq(config.revocation, REVOCATION_STRICT);
+    ck_assert_int_eq(config.clock_policy, CLOCK_LENIENT);
+    ck_assert_uint_eq(config.n_private_dns, 2);
+    ck_assert_str_eq(ADDRESS_STR(&config.private_dns[0]), "10.0.0.53");
+    ck_assert_str_eq(ADDRESS_STR(&config.private_dns[1]), "fd00::53");
+    ck_assert_uint_eq(config.wait_for_location, 60);
+    ck_assert_str_eq(config.inform_parameters, "Device.FAP.GPS.");
+    ck_assert_uint_eq(config.fallback_rounds, 0);
+    ck_assert_uint_eq(config.fallback_time, 9999999);
+    directory_remove();
+}
+END_TEST
+
+/* 5.1.2.3, 5.1.2.4, and each of them beside the serving pair. */
+START_TEST(initial_pair_is_read) {
+    static const struct {
+        const char *text, *serving, *segw, *identity, *hems;
+    } cases[] = {
+        {IDENTITY TRUST OPERATOR "[Initial]\nSeGW=a\nHeMS=b\n", "", "a", "a", "http://b:7547/"},
+        {IDENTITY TRUST OPERATOR
+         "[Initial]\nSeGW=192.0.2.1\nHeMS=https://10.0.0.1/x\nSeGWIdentity=gw.example\n",
+         "", "192.0.2.1", "gw.example", "https://10.0.0.1/x"},
+        {IDENTITY TRUST OPERATOR "[Initial]\nHeMS=b\n", "", "", "", "https://b/"},
+        {IDENTITY TRUST OPERATOR "[Initial]\nHeMS=2001:db8::7\n", "", "", "", "https://[2001:db8::7]/"},
+        {IDENTITY TRUST OPERATOR "[Initial]\nHeMS=HTTPS://b:8443/acs\n", "", "", "", "https://b:8443/acs"},
+        {GOOD OPERATOR "[Initial]\nSeGW=a\nHeMS=b\n", "segw.operator.example", "a", "a", "http://b:7547/"},
+        {GOOD OPERATOR "[Initial]\nHeMS=b\n", "segw.operator.example", "", "", "https://b/"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ck_assert_msg(load(cases[i].text) == 0, "%s", error);
+        ck_assert_str_eq(config.serving.segw, cases[i].serving);
+        ck_assert_str_eq(config.initial.segw, cases[i].segw);
+        ck_assert_str_eq(config.initial.segw_identity, cases[i].identity);
+        ck_assert_str_eq(config.initial.hems, cases[i].hems);
+    }
+    directory_remove();
+}
+END_TEST
+
+START_TEST(inform_parameters_add_up) {
+    char text[4096] = GOOD "[Registration]\n", expected[128];
+    ck_assert_msg(load(GOOD "[Registration]\nInformParameters=Device.A.\tDevice.B_1\n"
+                            "InformParameters=Device.C-2.\n") == 0,
+                  "%s", error);
+    ck_assert_str_eq(config.inform_parameters, "Device.A. Device.B_1 Device.C-2.");
+    snprintf(expected, sizeof expected, "%s:15: [Registration] InformParameters=", path); /* the last one */
+    ck_assert_str_eq(config_origin(&config, "Registration", "InformParameters"), expected);
+    dropin_write("10-a.conf", "[Registration]\nInformParameters=Device.D\n");
+    ck_assert_msg(load(GOOD "[Registration]\nInformParameters=Device.A.\n") == 0, "%s", error);
+    ck_assert_str_eq(config.inform_parameters, "Device.A. Device.D");
+    dropin_write("10-a.conf", "[Registration]\nInformParameters=\nInformParameters=Device.D\n");
+    ck_assert_msg(load(GOOD "[Registration]\nInformParameters=Device.A.\n") == 0, "%s", error);
+    ck_assert_str_eq(config.inform_parameters, "Device.D");
+    dropin_write("10-a.conf", "[Registration]\nInformParameters=\n");
+    ck_assert_msg(load(GOOD "[Registration]\nInformParameters=Device.A.\n") == 0, "%s", error);
+    ck_assert_str_eq(config.inform_parameters, "");
+    dropin_write("10-a.conf", "");
+    /* 93 of 11 bytes with their separators fit in 1023. */
+    for (size_t i = 0; i < 93; i++)
+        strcat(text, "InformParameters=Device.123\n");
+    ck_assert_msg(load(text) == 0, "%s", error);
+    ck_assert_uint_eq(strlen(config.inform_parameters), 93 * 11 - 1);
+    strcat(text, "InformParameters=Device.123\n");
+    ck_assert_int_eq(load(text), -EINVAL);
+    check_error(
+        ":107: [Registration] InformParameters=: too long together with those before: \"Device.123\"");
+    directory_remove();
+}
+END_TEST
+
+START_TEST(crl_that_is_not_looked_at) {
+    LOG_OF(load(GOOD "[Trust]\nRevocation=off\nCRL=/proc/self/stat\n"),
+           ":15: [Trust] CRL=/proc/self/stat: not looked at, because of Revocation=off");
+    ck_assert_str_eq(error, "");
     directory_remove();
 }
 END_TEST
@@ -113,10 +202,12 @@ START_TEST(hems_becomes_a_url) {
         {"HTTP://hems.example:80/acs?x=1", "http://hems.example:80/acs?x=1"},
         {"http://[2001:db8::7]:8080/", "http://[2001:db8::7]:8080/"},
         {"http://[2001:db8::7]/a", "http://[2001:db8::7]/a"},
+        {"HTTPS://hems.example", "https://hems.example/"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char text[1024];
-        snprintf(text, sizeof text, IDENTITY TRUST "[Serving]\nSeGW=192.0.2.1\nHeMS=%s\n", cases[i].hems);
+        snprintf(text, sizeof text, IDENTITY TRUST OPERATOR "[Serving]\nSeGW=192.0.2.1\nHeMS=%s\n",
+                 cases[i].hems);
         ck_assert_msg(load(text) == 0, "%s", error);
         ck_assert_str_eq(config.serving.hems, cases[i].url);
     }
@@ -129,10 +220,10 @@ START_TEST(comments_blanks_and_indentation) {
     memset(text + strlen(text), 'x', 500); /* a comment may be longer than what libinih reads */
     strcat(text, "\n\n  ; another\n" IDENTITY TRUST
                  "[Serving]\r\n  SeGW = segw.example \r\n"
-                 "\tHeMS: hems.example ; the old one\r\n");
+                 "\tHeMS: hems.op.example ; the old one\r\n");
     ck_assert_msg(load(text) == 0, "%s", error);
     ck_assert_str_eq(config.serving.segw, "segw.example");
-    ck_assert_str_eq(config.serving.hems, "http://hems.example:7547/");
+    ck_assert_str_eq(config.serving.hems, "http://hems.op.example:7547/");
     directory_remove();
 }
 END_TEST
@@ -219,33 +310,66 @@ START_TEST(mistakes_are_told) {
          ":2: [Network] InterfaceId=: not a number from 1 to 32765 other than 253, 254 and 255: \"32766\""},
         {"[Network]\nInterfaceId=-7\n",
          ":2: [Network] InterfaceId=: not a number from 1 to 32765 other than 253, 254 and 255: \"-7\""},
+        {"[Network]\nPrivateDNS=dns.operator.example\n",
+         ":2: [Network] PrivateDNS=: not a list of addresses with spaces between them: "
+         "\"dns.operator.example\""},
+        {"[Network]\nPrivateDNS=0.0.0.0\n",
+         ":2: [Network] PrivateDNS=: not a list of addresses with spaces between them: \"0.0.0.0\""},
+        {"[Trust]\nCRL=crl.pem\n", ":2: [Trust] CRL=: not an absolute path: \"crl.pem\""},
+        {"[Trust]\nRevocation=yes\n",
+         ":2: [Trust] Revocation=: not one of off, if-available, strict: \"yes\""},
+        {"[Trust]\nClockPolicy=Wait\n", ":2: [Trust] ClockPolicy=: not one of wait, lenient: \"Wait\""},
+        {"[Registration]\nWaitForLocation=1min\n",
+         ":2: [Registration] WaitForLocation=: not a number from 0 to 9999999: \"1min\""},
+        {"[Registration]\nFallbackRounds=-1\n",
+         ":2: [Registration] FallbackRounds=: not a number from 0 to 9999999: \"-1\""},
+        {"[Registration]\nFallbackTime=10000000\n",
+         ":2: [Registration] FallbackTime=: not a number from 0 to 9999999: \"10000000\""},
+        {"[Registration]\nInformParameters=Device.A,Device.B\n",
+         ":2: [Registration] InformParameters=: not a list of parameters (Device.A.B or Device.A.) with "
+         "spaces between them: \"Device.A,Device.B\""},
+        {"[Registration]\nInformParameters=Device.A\nInformParameters=Device..B\n",
+         ":3: [Registration] InformParameters=: not a list of parameters (Device.A.B or Device.A.) with "
+         "spaces between them: \"Device..B\""},
+        {"[Registration]\nInformParameters=InternetGatewayDevice.\n",
+         ":2: [Registration] InformParameters=: not a list of parameters (Device.A.B or Device.A.) with "
+         "spaces between them: \"InternetGatewayDevice.\""},
         /* What is missing. */
         {"",
          ": missing: [Identity] Manufacturer=, [Identity] OUI=, [Identity] ProductClass=, "
          "[Identity] SerialNumber=, [Trust] CA=, [Trust] Certificate=, [Trust] Key=, [Serving] SeGW=, "
-         "[Serving] HeMS="},
+         "[Serving] HeMS= (or [Initial] HeMS=)"},
         {IDENTITY SERVING "[Trust]\nCA=/a\nKey=\n", ": missing: [Trust] Certificate=, [Trust] Key="},
         {IDENTITY TRUST "[Serving]\nSeGW=a\n", ": missing: [Serving] HeMS="},
         {IDENTITY TRUST "[Serving]\nHeMS=a\n", ": missing: [Serving] SeGW="},
         {IDENTITY TRUST "[Initial]\nSeGW=a\n", ": missing: [Initial] HeMS="},
-        /* Ways in that are not built, and what goes over which way. */
-        {IDENTITY TRUST "[Initial]\nSeGW=a\nHeMS=b\n",
-         ":11: [Initial] SeGW=: clause 5.1.2.3 (initial SeGW and HeMS) is not built yet"},
-        {IDENTITY TRUST "[Initial]\nHeMS=b\n",
-         ":11: [Initial] HeMS=: clause 5.1.2.4 (initial HeMS on the internet) is not built yet"},
-        {IDENTITY TRUST "[Initial]\nHeMS=http://b/\n",
-         ":11: [Initial] HeMS=: http: without a SeGW in front of it; https: is needed"},
-        {GOOD "[Initial]\nSeGW=a\nHeMS=b\n",
-         ":14: [Initial] SeGW=: clause 5.1.2.3 (initial SeGW and HeMS), here the fallback of the serving "
-         "pair, is not built yet"},
-        {GOOD "[Initial]\nHeMS=b\n",
-         ":14: [Initial] HeMS=: clause 5.1.2.4 (initial HeMS on the internet), here the fallback of the "
-         "serving pair, is not built yet"},
-        {IDENTITY TRUST "[Serving]\nSeGW=a\nHeMS=HTTPS://b/\n",
-         ":12: [Serving] HeMS=: https: behind a SeGW is not built yet; TLS comes with stage 2"},
+        {IDENTITY TRUST "[Initial]\nHeMS=b\n[Serving]\nHeMS=a\n", ": missing: [Serving] SeGW="},
+        /* What goes over which way. */
+        {IDENTITY TRUST OPERATOR "[Initial]\nHeMS=http://b/\n",
+         ":13: [Initial] HeMS=: http: without a SeGW in front of it; https: is needed"},
+        {GOOD OPERATOR "[Initial]\nHeMS=b\nSeGWIdentity=c\n",
+         ":17: [Initial] SeGWIdentity=: there is no SeGW= it would be of"},
+        {GOOD "[Initial]\nSeGWIdentity=c\n",
+         ":14: [Initial] SeGWIdentity=: there is no SeGW= it would be of"},
+        /* Who the operator is. */
+        {IDENTITY TRUST "[Initial]\nSeGW=a\nHeMS=b.c.d.e\n",
+         ":12: [Initial] HeMS=: [Identity] Operator= is needed with it"},
+        {GOOD "[Initial]\nHeMS=b.c.d.e\n", ":14: [Initial] HeMS=: [Identity] Operator= is needed with it"},
+        {IDENTITY TRUST "[Serving]\nSeGW=192.0.2.1\nHeMS=hems.operator.example\n",
+         ":11: [Serving] SeGW=: [Identity] Operator= is needed with an address"},
+        {IDENTITY TRUST "[Serving]\nSeGW=a\nHeMS=10.0.0.1\n",
+         ":12: [Serving] HeMS=: [Identity] Operator= is needed with an address"},
+        {IDENTITY TRUST "[Serving]\nSeGW=a\nHeMS=http://[2001:db8::1]/\n",
+         ":12: [Serving] HeMS=: [Identity] Operator= is needed with an address"},
+        {IDENTITY TRUST "[Serving]\nSeGW=segw.operator.example\nHeMS=hems\n",
+         ":12: [Serving] HeMS=: [Identity] Operator= is needed with a name of less than three labels"},
+        {IDENTITY TRUST "[Serving]\nSeGW=segw.operator.example\nHeMS=http://hems.example:80/\n",
+         ":12: [Serving] HeMS=: [Identity] Operator= is needed with a name of less than three labels"},
         /* Files. */
         {IDENTITY SERVING "[Trust]\nCA=/nonexistent/ca.pem\nCertificate=/proc/self/status\nKey=/tmp\n",
          ":10: [Trust] CA=: cannot read \"/nonexistent/ca.pem\": No such file or directory"},
+        {GOOD "[Trust]\nCRL=/nonexistent/crl.pem\n",
+         ":14: [Trust] CRL=: cannot read \"/nonexistent/crl.pem\": No such file or directory"},
         {IDENTITY SERVING "[Trust]\nCA=/proc/self/status\nCertificate=/proc/self/status\nKey=/tmp\n",
          ":12: [Trust] Key=: cannot read \"/tmp\": Is a directory"},
     };
@@ -298,14 +422,15 @@ END_TEST
 
 START_TEST(dropins_in_order_of_their_names) {
     dropin_write("20-b.conf", "[Serving]\nSeGW=b.example\n[Network]\nInterfaceId=2\n");
-    dropin_write("10-a.conf", "[Serving]\nSeGW=a.example\nHeMS=http://h.example/acs\n[Log]\nLevel=error\n");
+    dropin_write("10-a.conf",
+                 "[Serving]\nSeGW=a.example\nHeMS=http://h.op.example/acs\n[Log]\nLevel=error\n");
     dropin_write("30-c.conf", "[Log]\nLevel=\n");
     dropin_write("ignored.conf.old", "nonsense\n");
     dropin_write(".ignored.conf", "nonsense\n");
     ck_assert_msg(load(GOOD "[Network]\nInterfaceId=1\n") == 0, "%s", error);
     ck_assert_str_eq(config.serving.segw, "b.example");
     ck_assert_str_eq(config.serving.segw_identity, "b.example");
-    ck_assert_str_eq(config.serving.hems, "http://h.example/acs");
+    ck_assert_str_eq(config.serving.hems, "http://h.op.example/acs");
     ck_assert_uint_eq(config.interface_id, 2);
     ck_assert_int_eq(config.log_level, LOG_INFO);
     directory_remove();
@@ -390,7 +515,8 @@ START_TEST(every_state_has_its_word) {
 }
 END_TEST
 
-SUITE("config", serving_pair_is_read, other_keys_are_read, hems_becomes_a_url,
-      comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
-      files_that_cannot_be_read, dropins_in_order_of_their_names, mistakes_in_dropins_name_them,
-      origins_of_keys_are_kept, example_is_right, utf8, every_state_has_its_word)
+SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read, inform_parameters_add_up,
+      crl_that_is_not_looked_at, hems_becomes_a_url, comments_blanks_and_indentation, mistakes_are_told,
+      long_line_is_an_error, nul_byte_is_an_error, files_that_cannot_be_read, dropins_in_order_of_their_names,
+      mistakes_in_dropins_name_them, origins_of_keys_are_kept, example_is_right, utf8,
+      every_state_has_its_word)

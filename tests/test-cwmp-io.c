@@ -163,7 +163,7 @@ static Got got;
 
 static void start(void) {
     ck_assert_int_ge(sd_event_new(&event), 0);
-    ck_assert_int_eq(cwmp_io_new(&io, event), 0);
+    ck_assert_int_eq(cwmp_io_new(&io, event, NULL), 0);
     got = (Got){0};
 }
 

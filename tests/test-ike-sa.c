@@ -115,8 +115,20 @@ START_TEST(without_rfc7427) {
 }
 END_TEST
 
-START_TEST(ipv6_outside_and_inside) {
-    Switches s = {.inner = {"2001:db8:1::7"}};
+/* "10.1.0.7 2001:db8:1::7", valid until the next call. */
+static const char *list_format(const AddressList *list) {
+    static char text[ADDRESSES_MAX * ADDRESS_STR_MAX];
+
+    text[0] = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        strcat(text, i ? " " : "");
+        strcat(text, ADDRESS_STR(&list->items[i]));
+    }
+    return text;
+}
+
+START_TEST(nat_over_ipv6) {
+    Switches s = {.inner = {"2001:db8:1::7"}, .nat_initiator = true};
     TestChain chain = test_chain((const char *[]){"gateway-address.pem", ""});
     _cleanup_(link_freep) Link *l = link_new(&s, NULL, 1);
 
@@ -128,11 +140,81 @@ START_TEST(ipv6_outside_and_inside) {
     l->responder.switches.id_type = IKE_ID_IPV6_ADDR;
     l->responder.switches.id_data = (Blob){l->config.remote.bytes, 16};
     link_assert_up(l);
-    ck_assert(!l->child.encapsulate);
-    ck_assert_str_eq(ENDPOINT_STR(&l->child.remote), "[2001:db8::1]:500");
-    ck_assert_str_eq(ADDRESS_STR(&l->configuration.addresses.items[0]), "2001:db8:1::7");
-    ck_assert_uint_eq(l->child.local_ts[0].prefix, 128);
+    ck_assert(l->child.encapsulate);
+    ck_assert_str_eq(ENDPOINT_STR(&l->child.remote), "[2001:db8::1]:4500");
     test_chain_free(&chain);
+}
+END_TEST
+
+/* A gateway over either family gives inner addresses of either or of both, or refuses one of them: by leaving
+ * it away, by empty attributes, or by not carrying its traffic. */
+START_TEST(outside_and_inside) {
+    static const struct {
+        Switches switches;
+        const char *addresses, *dns;
+    } cases[] = {
+        {{.inner = {"10.1.0.7"}}, "10.1.0.7", "10.0.0.53"},
+        {{.inner = {"2001:db8:1::7"}, .dns = {"2001:db8:1::53"}}, "2001:db8:1::7", "2001:db8:1::53"},
+        {{.inner = {"10.1.0.7", "2001:db8:1::7"}, .dns = {"2001:db8:1::53", "10.0.0.53"}},
+         "10.1.0.7 2001:db8:1::7",
+         "2001:db8:1::53 10.0.0.53"},
+        {{.inner = {"2001:db8:1::7", "10.1.0.7"}}, "2001:db8:1::7 10.1.0.7", "10.0.0.53"},
+        {{.inner = {"10.1.0.7"}, .refuses = AF_INET6}, "10.1.0.7", "10.0.0.53"},
+        {{.inner = {"2001:db8:1::7"}, .dns = {"2001:db8:1::53"}, .refuses = AF_INET},
+         "2001:db8:1::7",
+         "2001:db8:1::53"},
+        {{.inner = {"2001:db8:1::7", "10.1.0.7"},
+          .dns = {"2001:db8:1::53", "10.0.0.53"},
+          .without_ts = AF_INET6},
+         "10.1.0.7",
+         "10.0.0.53"},
+        {{.inner = {"10.1.0.7", "2001:db8:1::7"}, .without_tsr = AF_INET}, "2001:db8:1::7", ""},
+        {{.inner = {"0.0.0.0", "2001:db8:1::7"}, .dns = {"2001:db8:1::53"}},
+         "2001:db8:1::7",
+         "2001:db8:1::53"},
+        {{.inner = {"10.1.0.7", "fe80::1"}}, "10.1.0.7", "10.0.0.53"},
+        {{.inner = {"10.1.0.7"}, .child_notify = IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE},
+         "10.1.0.7",
+         "10.0.0.53"},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+        TestChain chain = test_chain((const char *[]){"gateway-address.pem", ""});
+        _cleanup_(link_freep) Link *l = link_new(&cases[i / 2].switches, NULL, i);
+        if (i % 2) {
+            l->config.local = address("2001:db8:2::9");
+            l->config.remote = l->responder.local.address = address("2001:db8::1");
+            strcpy(l->config.identity, "2001:db8::1");
+            l->responder.switches.chain = &chain;
+            l->responder.switches.id_type = IKE_ID_IPV6_ADDR;
+            l->responder.switches.id_data = (Blob){l->config.remote.bytes, 16};
+        }
+        link_assert_up(l);
+        ck_assert_str_eq(list_format(&l->configuration.addresses), cases[i / 2].addresses);
+        ck_assert_str_eq(list_format(&l->configuration.dns), cases[i / 2].dns);
+        ck_assert_uint_eq(l->child.n_local_ts, l->configuration.addresses.n);
+        for (size_t k = 0; k < l->child.n_local_ts; k++) {
+            const TrafficSelector *ts = &l->child.local_ts[k];
+            ck_assert(address_equal(&ts->address, &l->configuration.addresses.items[k]));
+            ck_assert_uint_eq(ts->prefix, 8 * address_size(ts->address.family));
+        }
+        ck_assert_int_eq(l->child.local.address.family, i % 2 ? AF_INET6 : AF_INET);
+        ck_assert(!l->child.encapsulate);
+        test_chain_free(&chain);
+    }
+}
+END_TEST
+
+START_TEST(nothing_inside) {
+    static const Switches cases[] = {
+        {.inner = {"10.1.0.7"}, .without_tsr = AF_INET, .refuses = AF_INET6},
+        {.inner = {"10.1.0.7", "2001:db8:1::7"}, .ts_local = "10.1.0.8"},
+        {.inner = {"0.0.0.0", "::"}, .ts_local = "10.1.0.7"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(link_freep) Link *l = link_new(&cases[i], NULL, i);
+        link_assert_ended(l, IKE_END_UNACCEPTABLE, "traffic selectors");
+        ck_assert_uint_eq(l->responder.deletes_ike, 1);
+    }
 }
 END_TEST
 
@@ -187,6 +269,95 @@ END_TEST
 START_TEST(group_not_offered) {
     _cleanup_(link_freep) Link *l = link_new(&(Switches){.group = 2, .endless_group = true}, NULL, 1);
     link_assert_ended(l, IKE_END_REFUSED, "INVALID_KE_PAYLOAD");
+}
+END_TEST
+
+/* What the caller remembers and makes ahead ------------------------------------------------------------- */
+
+START_TEST(a_known_group_costs_nothing) {
+    static const uint16_t groups[] = {IKE_DH_ECP_256, IKE_DH_ECP_384, IKE_DH_CURVE25519, IKE_DH_MODP_2048};
+
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+        for (unsigned cookie = 0; cookie < 2; cookie++) {
+            Switches s = {.group = groups[i], .cookie = cookie};
+            _cleanup_(link_freep) Link *first = link_new(&s, NULL, i), *second = link_new(&s, NULL, i + 10);
+            link_assert_up(first);
+            ck_assert_uint_eq(link_count(first, IKE_EXCHANGE_SA_INIT, false), 1 + (i > 0) + cookie);
+            ck_assert_uint_eq(ike_sa_group(first->sa), groups[i]);
+            second->config.group = ike_sa_group(first->sa);
+            link_assert_up(second);
+            ck_assert_uint_eq(link_count(second, IKE_EXCHANGE_SA_INIT, false), 1 + cookie);
+            ck_assert_uint_eq(ike_sa_group(second->sa), groups[i]);
+        }
+    /* What was remembered is wrong, or was never ours to offer. */
+    _cleanup_(link_freep) Link *changed = link_new(&(Switches){.group = IKE_DH_ECP_256}, NULL, 1);
+    changed->config.group = IKE_DH_MODP_2048;
+    link_assert_up(changed);
+    ck_assert_uint_eq(link_count(changed, IKE_EXCHANGE_SA_INIT, false), 2);
+    ck_assert_uint_eq(ike_sa_group(changed->sa), IKE_DH_ECP_256);
+    _cleanup_(link_freep) Link *unknown = link_new(&(Switches){}, NULL, 1);
+    unknown->config.group = 2;
+    link_assert_up(unknown);
+    ck_assert_uint_eq(ike_sa_group(unknown->sa), IKE_DH_ECP_256);
+}
+END_TEST
+
+/* The public value, nonce and SPI that an SA sent. */
+static void assert_init_differs(const Link *a, const Link *b) {
+    ck_assert_uint_ne(a->responder.spi_i, b->responder.spi_i);
+    ck_assert_mem_ne(a->responder.nonces.i, b->responder.nonces.i, IKE_NONCE_SIZE);
+    ck_assert_mem_ne(a->responder.init_request.bytes, b->responder.init_request.bytes,
+                     a->responder.init_request.size);
+}
+
+START_TEST(prepared_is_for_one_sa) {
+    _cleanup_(link_freep) Link *a = link_new(&(Switches){}, NULL, 1), *b = link_new(&(Switches){}, NULL, 2);
+    IkePrepared *prepared = NULL;
+    uint8_t nonce[IKE_NONCE_SIZE], public_value[64];
+    size_t size;
+
+    {
+        Rng temporary = a->config.rng; /* the pair outlives whoever lent the randomness */
+        ck_assert_int_eq(ike_prepared_new(&prepared, IKE_DH_ECP_256, &temporary), 0);
+        temporary = (Rng){};
+    }
+    uint64_t spi = prepared->spi_i;
+    memcpy(nonce, prepared->nonce, sizeof nonce);
+    memcpy(public_value, key_exchange_public(prepared->key_exchange, &size), sizeof public_value);
+    ck_assert_uint_eq(size, sizeof public_value);
+    a->config.prepared = b->config.prepared = &prepared;
+    link_assert_up(a);
+    ck_assert_ptr_null(prepared);
+    link_assert_up(b);
+    const Message *sent = &a->responder.init_request;
+    ck_assert_uint_eq(a->responder.spi_i, spi);
+    ck_assert_mem_eq(a->responder.nonces.i, nonce, sizeof nonce);
+    ck_assert_ptr_nonnull(memmem(sent->bytes, sent->size, public_value, size));
+    assert_init_differs(a, b);
+    sent = &b->responder.init_request;
+    ck_assert_ptr_null(memmem(sent->bytes, sent->size, public_value, size));
+}
+END_TEST
+
+/* It waits for an SA that it fits; and after INVALID_KE_PAYLOAD it is as good as any. */
+START_TEST(prepared_of_another_group) {
+    _cleanup_(link_freep) Link *a = link_new(&(Switches){}, NULL, 1),
+                               *b = link_new(&(Switches){.group = IKE_DH_ECP_384}, NULL, 2);
+    IkePrepared *prepared = NULL;
+
+    ck_assert_int_eq(ike_prepared_new(&prepared, IKE_DH_ECP_256, &a->config.rng), 0);
+    a->config.prepared = b->config.prepared = &prepared;
+    a->config.group = IKE_DH_CURVE25519;
+    link_assert_up(a);
+    ck_assert_ptr_nonnull(prepared);
+    ck_assert_uint_ne(a->responder.spi_i, prepared->spi_i);
+    link_assert_up(b);
+    ck_assert_ptr_null(prepared);
+    ck_assert_uint_eq(ike_sa_group(b->sa), IKE_DH_ECP_384);
+    assert_init_differs(a, b);
+    /* Never used. */
+    ck_assert_int_eq(ike_prepared_new(&prepared, IKE_DH_MODP_2048, &a->config.rng), 0);
+    ike_prepared_free(prepared);
 }
 END_TEST
 
@@ -253,6 +424,31 @@ START_TEST(dead_gateway) {
     }
     /* Boxes do not march in step. */
     ck_assert(first[0] != first[1] && first[1] != first[2] && first[0] != first[2]);
+}
+END_TEST
+
+/* What a gateway costs on the uplink that never answers, headers of IP and UDP included: of these an outage's
+ * budget (200 kB an hour) is spent. And one that falls silent before IKE_AUTH. */
+START_TEST(a_silent_address_in_bytes) {
+    static const size_t limits[] = {2200, 2300, 9000, 9000};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
+        Rule rule = {.by_gateway = false, .exchange = i < 2 ? -1 : IKE_EXCHANGE_AUTH, .drop = 1000};
+        _cleanup_(link_freep) Link *l = link_new(&(Switches){}, NULL, 1);
+        size_t bytes = 0, headers = i % 2 ? 40 + 8 : 20 + 8;
+        if (i % 2) {
+            l->config.local = address("2001:db8:2::9");
+            l->config.remote = l->responder.local.address = address("2001:db8::1");
+        }
+        l->fate = rule_fate;
+        l->userdata = &rule;
+        link_assert_ended(l, IKE_END_SILENT, "does not answer");
+        for (size_t k = 0; k < l->n_sent; k++)
+            bytes += l->sent[k].by_gateway ? 0 : l->sent[k].size + headers;
+        printf("a gateway over IPv%d that is silent %s: %zu bytes on the uplink\n", i % 2 ? 6 : 4,
+               i < 2 ? "from the start" : "after IKE_SA_INIT", bytes);
+        ck_assert_uint_le(bytes, limits[i]);
+    }
 }
 END_TEST
 
@@ -392,6 +588,8 @@ START_TEST(nat) {
         uint16_t port = cases[i].encapsulate ? IKE_NAT_PORT : IKE_PORT;
         link_assert_up(l);
         ck_assert(l->child.encapsulate == cases[i].encapsulate);
+        ck_assert(ike_sa_nat_local(l->sa) == cases[i].switches.nat_initiator);
+        ck_assert(ike_sa_nat_remote(l->sa) == cases[i].switches.nat_responder);
         ck_assert_uint_eq(l->child.local.port, port);
         ck_assert_uint_eq(l->child.remote.port, port);
         for (size_t k = 0; k < l->n_sent; k++) {
@@ -418,6 +616,7 @@ START_TEST(wrong_auth_answers) {
          IKE_END_REFUSED,
          "INTERNAL_ADDRESS_FAILURE",
          true},
+        {{.child_notify = IKE_NOTIFY_TS_UNACCEPTABLE}, IKE_END_REFUSED, "TS_UNACCEPTABLE", true},
         {{.child_error = 16383}, IKE_END_REFUSED, "error notify 16383", true},
         {{.auth_error = IKE_NOTIFY_AUTHENTICATION_FAILED}, IKE_END_REFUSED, "AUTHENTICATION_FAILED", false},
         {{.no_cp = true}, IKE_END_UNACCEPTABLE, "no inner address", true},
@@ -633,10 +832,11 @@ START_TEST(liveness) {
 }
 END_TEST
 
-SUITE("ike-sa", plain_handshake, every_suite, every_key, without_rfc7427, ipv6_outside_and_inside,
-      tolerates_the_future, cookies_and_groups, cookies_for_ever, groups_for_ever, group_not_offered,
-      each_message_lost, dead_gateway, dead_after_init, everything_threefold, copy_of_invalid_ke,
-      forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers,
+SUITE("ike-sa", plain_handshake, every_suite, every_key, without_rfc7427, nat_over_ipv6, outside_and_inside,
+      nothing_inside, tolerates_the_future, cookies_and_groups, cookies_for_ever, groups_for_ever,
+      group_not_offered, a_known_group_costs_nothing, prepared_is_for_one_sa, prepared_of_another_group,
+      each_message_lost, dead_gateway, a_silent_address_in_bytes, dead_after_init, everything_threefold,
+      copy_of_invalid_ke, forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers,
       a_wide_tsi_is_narrowed, untrusted_gateways, identities, no_spi_from_the_kernel,
       close_before_init_is_answered, close_before_the_kernel_answers, close_while_auth_is_under_way,
       close_established, close_with_a_silent_gateway, close_during_liveness, liveness)

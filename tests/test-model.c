@@ -63,6 +63,8 @@ START_TEST(the_table_is_in_order) {
         }
         ck_assert_uint_le(strlen(p[i].path), 256);
         ck_assert(!(p[i].flags & MODEL_HIDDEN) || p[i].flags & MODEL_WRITE);
+        ck_assert(!(p[i].flags & MODEL_REPORTED) || !(p[i].flags & MODEL_WRITE));
+        ck_assert(!(p[i].flags & MODEL_ASSIGNED) || p[i].flags & MODEL_WRITE);
         /* Unique, and objects in one piece: nothing of another object between two of the same. */
         for (size_t k = i + 1; k < n; k++) {
             ck_assert_str_ne(p[i].path, p[k].path);
@@ -127,6 +129,11 @@ START_TEST(values_of_each_type) {
         {MODEL_LIST, 0, 0, "A|B", "A,C", NULL},
         {MODEL_LIST, 0, 3, NULL, "a, b", "a,b"},
         {MODEL_LIST, 0, 3, NULL, "a,bc", NULL},
+        {MODEL_ADDRESS, 0, 0, NULL, " 192.0.2.1 ", "192.0.2.1"},
+        {MODEL_ADDRESS, 0, 0, NULL, "2001:db8::1", "2001:db8::1"},
+        {MODEL_ADDRESS, 0, 0, NULL, "", ""},
+        {MODEL_ADDRESS, 0, 0, NULL, "192.0.2.300", NULL},
+        {MODEL_ADDRESS, 0, 0, NULL, "segw.example", NULL},
         {MODEL_HOST, 0, 64, NULL, " segw.operator.example\n", "segw.operator.example"},
         {MODEL_HOST, 0, 64, NULL, "2001:db8::1", "2001:db8::1"},
         {MODEL_HOST, 0, 64, NULL, "", ""},
@@ -232,7 +239,8 @@ START_TEST(get_parameter_names_walks) {
     } cases[] = {
         {"", true, 0, "Device."},
         {"Device.", true, 0,
-         "Device.RootDataModelVersion Device.DeviceInfo. Device.ManagementServer. Device.Services."},
+         "Device.RootDataModelVersion Device.DeviceInfo. Device.ManagementServer. Device.IPsec. Device.FAP. "
+         "Device.Services."},
         {"Device.Services.", true, 0,
          "Device.Services.FAPServiceNumberOfEntries Device.Services.FAPService."},
         {"Device.Services.FAPService.", true, 0, "Device.Services.FAPService.1."},
@@ -415,7 +423,7 @@ START_TEST(what_the_box_cannot_act_on_is_denied_by_name) {
     _cleanup_(model_freep) Model *model = NULL;
     ModelOutcome outcome;
     _cleanup_free_ ModelFault *faults = NULL;
-    ModelFault *none;
+    _cleanup_free_ ModelFault *again = NULL;
     size_t n;
     ck_assert_int_eq(model_new(&model, &(ModelConfig){.veto = no_other_port}), 0);
     ck_assert_int_eq(
@@ -426,8 +434,94 @@ START_TEST(what_the_box_cannot_act_on_is_denied_by_name) {
     ck_assert_int_eq(faults[0].code, FAULT_REQUEST_DENIED);
     ck_assert_str_eq(faults[0].text, "not this port");
     ck_assert_str_eq(model_get(model, LIST), "");
-    /* The value it has already is no change. */
-    ck_assert_int_eq(set(model, "k", (const char *const[]){PORT, "36412", NULL}, &outcome, &none, &n), 0);
+    /* The value it has already is asked about as well: naming it may mean something. */
+    ck_assert_int_eq(set(model, "k", (const char *const[]){PORT, "36412", NULL}, &outcome, &again, &n),
+                     FAULT_INVALID_ARGUMENTS);
+}
+END_TEST
+
+/* Setting what is assigned counts, and is on the disk, also when it is what it was. */
+START_TEST(what_is_assigned_is_committed_in_any_case) {
+    Disk disk = {0};
+    _cleanup_(model_freep) Model *model = new_model(&disk);
+    ModelOutcome outcome;
+    ModelFault *faults;
+    size_t n;
+    ck_assert_int_eq(model_put(model, LTE "Gateway.SecGWServer1", "segw.example"), 0);
+    ck_assert_int_eq(set(model, "",
+                         (const char *const[]){LTE "Gateway.SecGWServer1", "segw.example", PORT, "36412",
+                                               LTE "Gateway.SecGWServer2", "", NULL},
+                         &outcome, &faults, &n),
+                     0);
+    ck_assert_str_eq(disk.text,
+                     LTE "Gateway.SecGWServer1:segw.example>segw.example;" LTE "Gateway.SecGWServer2:>;");
+    ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_GATEWAY | MODEL_TOPIC_MME);
+    ck_assert_uint_eq(outcome.topics_changed, 0);
+    ck_assert_int_eq(
+        set(model, "", (const char *const[]){MS "URL", "http://hems.example/", NULL}, &outcome, &faults, &n),
+        0);
+    ck_assert_str_eq(disk.text, MS "URL:>http://hems.example/;");
+    ck_assert_uint_eq(outcome.topics_changed, MODEL_TOPIC_ACS);
+}
+END_TEST
+
+/* What others measure: a value of the type at any time, and whether it means anything. */
+START_TEST(reported_values_are_known_or_not) {
+    static const struct {
+        const char *path, *value, *reads;
+        int r;
+    } cases[] = {
+        {"Device.FAP.GPS.LockedLatitude", "52520008", "52520008", 0},
+        {"Device.FAP.GPS.LockedLatitude", "90000001", "0", FAULT_INVALID_VALUE},
+        {"Device.FAP.GPS.LockedLatitude", "north", "0", FAULT_INVALID_VALUE},
+        {"Device.FAP.GPS.LastSuccessfulScanTime", "2026-11-23T07:08:09Z", "2026-11-23T07:08:09Z", 0},
+        {"Device.FAP.GPS.ScanStatus", "Success", "Success", 0},
+        {"Device.FAP.GPS.ScanStatus", "success", "Indeterminate", FAULT_INVALID_VALUE},
+        {"Device.IPsec.IKEv2SA.1.RemoteAddress", "2001:db8::7", "2001:db8::7", 0},
+        {"Device.IPsec.IKEv2SA.1.RemoteAddress", "segw.example", "", FAULT_INVALID_VALUE},
+        {"Device.IPsec.IKEv2SA.1.NATDetected", "Both", "Unsupported", FAULT_INVALID_VALUE},
+        {"Device.Services.FAPService.1.REM.LTE.Cell.4.RF.RSRP", "-43", "-140", FAULT_INVALID_VALUE},
+        {"Device.Services.FAPService.1.REM.LTE.Cell.4.RF.RSRP", "-44", "-44", 0},
+        {"Device.Services.FAPService.1.REM.LTE.Cell.4.BCCH.PLMNList.1.PLMNID", "0010100", "",
+         FAULT_INVALID_VALUE},
+        {LIST, "mme.example", "", FAULT_NOT_WRITABLE},
+        {"Device.DeviceInfo.SerialNumber", "1", "", FAULT_NOT_WRITABLE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(model_freep) Model *model = new_model(NULL);
+        const ModelParameter *p = model_parameter(model, cases[i].path);
+        bool reportable = p->flags & MODEL_REPORTED;
+        ck_assert(model_is_known(model, p) == !reportable);
+        ck_assert_int_eq(model_report(model, cases[i].path, cases[i].value), cases[i].r);
+        ck_assert_str_eq(model_get(model, cases[i].path), cases[i].reads);
+        ck_assert(model_is_known(model, p) == (!reportable || cases[i].r == 0));
+        if (!reportable)
+            continue;
+        /* Forgotten again. */
+        ck_assert_int_eq(model_report(model, cases[i].path, ""), 0);
+        ck_assert_str_eq(model_get(model, cases[i].path), p->initial);
+        ck_assert(!model_is_known(model, p));
+    }
+    _cleanup_(model_freep) Model *model = new_model(NULL);
+    ck_assert_int_eq(model_report(model, "Device.Gone", "1"), FAULT_INVALID_NAME);
+    ck_assert_int_eq(model_report(model, "Device.FAP.GPS.", "1"), FAULT_INVALID_NAME);
+    ck_assert_ptr_null(model_parameter(model, "Device.Gone"));
+    /* A bad report leaves the one before. */
+    ck_assert_int_eq(model_report(model, "Device.FAP.GPS.NumberOfSatellites", "7"), 0);
+    ck_assert_int_eq(model_report(model, "Device.FAP.GPS.NumberOfSatellites", "-7"), FAULT_INVALID_VALUE);
+    ck_assert_str_eq(model_get(model, "Device.FAP.GPS.NumberOfSatellites"), "7");
+    ck_assert(model_is_known(model, model_parameter(model, "Device.FAP.GPS.NumberOfSatellites")));
+}
+END_TEST
+
+START_TEST(the_inform_table_is_as_long_as_it_says) {
+    _cleanup_(model_freep) Model *model = new_model(NULL);
+    char names[8192] = "";
+    ck_assert_int_eq(model_list(model, MS "InformParameter.", true, collect, names), 0);
+    ck_assert_str_eq(names, MS "InformParameter.1. " MS "InformParameter.2. " MS "InformParameter.3. " MS
+                               "InformParameter.4. " MS "InformParameter.5. " MS "InformParameter.6. " MS
+                               "InformParameter.7. " MS "InformParameter.8.");
+    ck_assert_str_eq(model_get(model, MS "InformParameterNumberOfEntries"), "8");
 }
 END_TEST
 
@@ -524,5 +618,7 @@ SUITE("model", the_table_is_in_order, values_of_each_type, times_are_counted, ge
       whatever_is_listed_can_be_read, every_inform_has_the_forced_parameters, secrets_read_as_nothing,
       a_set_is_committed_once_with_the_difference, one_bad_wish_among_many_changes_nothing,
       a_commit_that_fails_changes_nothing, what_the_box_cannot_act_on_is_denied_by_name,
-      a_parameter_key_too_long_is_refused, the_value_decides_not_the_wire_type,
-      this_side_may_put_read_only_values, the_mme_list_is_ready_for_an_s1_stack)
+      what_is_assigned_is_committed_in_any_case, reported_values_are_known_or_not,
+      the_inform_table_is_as_long_as_it_says, a_parameter_key_too_long_is_refused,
+      the_value_decides_not_the_wire_type, this_side_may_put_read_only_values,
+      the_mme_list_is_ready_for_an_s1_stack)

@@ -55,9 +55,10 @@ START_TEST(get_rpc_methods_lists_what_is_answered) {
     ck_assert_ptr_nonnull(strstr(text, "urn:dslforum-org:cwmp-1-2"));
     ck_assert_ptr_nonnull(
         strstr(text,
-               "<cwmp:GetRPCMethodsResponse><MethodList soap-enc:arrayType=\"xsd:string[4]\">"
+               "<cwmp:GetRPCMethodsResponse><MethodList soap-enc:arrayType=\"xsd:string[5]\">"
                "<string>GetRPCMethods</string><string>SetParameterValues</string>"
-               "<string>GetParameterValues</string><string>GetParameterNames</string></MethodList>"));
+               "<string>GetParameterValues</string><string>GetParameterNames</string>"
+               "<string>FactoryReset</string></MethodList>"));
     soap_message_clear(&m);
     model_free(model);
 }
@@ -69,7 +70,7 @@ START_TEST(get_parameter_names_answers_in_count) {
     _cleanup_free_ char *text = NULL;
     SoapMessage m = answer_file("getparameternames.xml", &effect, &text);
     ck_assert_str_eq(m.id, "intrnl.unset.id.GetParameterNames1479821385640.16383520570");
-    ck_assert_ptr_nonnull(strstr(text, "soap-enc:arrayType=\"cwmp:ParameterInfoStruct[13]\""));
+    ck_assert_ptr_nonnull(strstr(text, "soap-enc:arrayType=\"cwmp:ParameterInfoStruct[47]\""));
     ck_assert_ptr_nonnull(strstr(text, "<Name>Device.ManagementServer.URL</Name><Writable>1</Writable>"));
     ck_assert_ptr_nonnull(strstr(text, "<Name>Device.ManagementServer.</Name><Writable>0</Writable>"));
     soap_message_clear(&m);
@@ -120,6 +121,30 @@ START_TEST(set_parameter_values_is_answered_and_told) {
         model_get(model, "Device.Services.FAPService.1.FAPControl.LTE.Gateway.S1SigLinkServerList"),
         "mme1.operator.example,198.51.100.7,2001:db8::7");
     ck_assert_str_eq(model_get(model, "Device.ManagementServer.ParameterKey"), "key-1");
+    soap_message_clear(&m);
+    model_free(model);
+}
+END_TEST
+
+START_TEST(factory_reset_is_answered_and_told) {
+    start();
+    RpcEffect effect;
+    _cleanup_free_ char *text = NULL;
+    SoapMessage m = answer_body("<c:FactoryReset/>", &effect, &text);
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "<soap-env:Body><cwmp:FactoryResetResponse>"
+                                 "</cwmp:FactoryResetResponse></soap-env:Body>"));
+    ck_assert_str_eq(m.id, "77");
+    ck_assert(effect.factory_reset && !effect.values_set);
+    soap_message_clear(&m);
+    free(TAKE_PTR(text));
+    /* Whatever a HeMS puts into it. */
+    m = answer_body("<c:FactoryReset><CommandKey>x</CommandKey></c:FactoryReset>", &effect, &text);
+    ck_assert_int_eq(m.kind, SOAP_FACTORY_RESET_RESPONSE);
+    soap_message_clear(&m);
+    free(TAKE_PTR(text));
+    m = answer_file("getrpcmethods.xml", &effect, &text);
+    ck_assert(!effect.factory_reset);
     soap_message_clear(&m);
     model_free(model);
 }
@@ -202,5 +227,5 @@ END_TEST
 
 SUITE("rpc", get_rpc_methods_lists_what_is_answered, get_parameter_names_answers_in_count,
       get_parameter_values_of_names_and_subtrees, set_parameter_values_is_answered_and_told,
-      faults_of_each_kind, an_unknown_mandatory_header_is_refused,
+      factory_reset_is_answered_and_told, faults_of_each_kind, an_unknown_mandatory_header_is_refused,
       a_small_request_cannot_ask_for_everything_ever_again)

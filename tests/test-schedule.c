@@ -231,6 +231,72 @@ START_TEST(a_new_url_bootstraps_alone_and_at_once) {
 }
 END_TEST
 
+/* A session's events, delivered, and its end. */
+static void good_session(Schedule *s, const char *events, Moment now) {
+    ck_assert(schedule_due(s, now));
+    ck_assert_str_eq(start_session(s), events);
+    schedule_delivered(s);
+    schedule_session_ended(s, now);
+}
+
+static Schedule *restarted(Schedule *s, const char *url, Moment now) {
+    ScheduleSnapshot snapshot;
+    schedule_snapshot(s, &snapshot);
+    schedule_free(s);
+    s = new_schedule(snapshot.bootstrapped_url, &quiet);
+    schedule_boot(s, url, now);
+    return s;
+}
+
+/* TS 32.593 5.1.2.3: from the initial HeMS (A) to the serving one (B), and back when that one stays dead. */
+START_TEST(the_way_of_a_new_box) {
+    Schedule *s = new_schedule("", &quiet);
+    schedule_boot(s, URL_A, at(0));
+    good_session(s, "0 BOOTSTRAP,1 BOOT/0", at(0));
+    schedule_url_changed(s, URL_B, at(1));
+    /* A failure leaves the serving HeMS its event. */
+    ck_assert(schedule_due(s, at(1)));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP/0");
+    (void)schedule_session_failed(s, 0, at(1));
+    good_session(s, "0 BOOTSTRAP/1", at(20));
+    ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
+
+    s = restarted(s, URL_B, at(30));
+    good_session(s, "1 BOOT/0", at(30));
+    schedule_url_changed(s, URL_A, at(40));
+    good_session(s, "0 BOOTSTRAP/0", at(40));
+    schedule_url_changed(s, URL_B, at(50));
+    /* Power lost before the serving HeMS has it: it comes again. */
+    s = restarted(s, URL_B, at(60));
+    good_session(s, "0 BOOTSTRAP,1 BOOT/0", at(60));
+    schedule_free(s);
+}
+END_TEST
+
+/* Nobody has heard of the boot before the first session: the one that does hears of it. */
+START_TEST(a_url_that_changes_before_the_first_session) {
+    Schedule *s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_A, at(0));
+    ck_assert_uint_ge(schedule_session_failed(s, 0, at(0)), 5 * USEC_PER_SEC); /* could not be tried */
+    schedule_url_changed(s, URL_B, at(1));
+    ck_assert(schedule_due(s, at(1))); /* at once */
+    schedule_url_changed(s, URL_A, at(2));
+    ck_assert(schedule_due(s, at(2)));
+    schedule_url_changed(s, URL_B, at(3));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP,1 BOOT/0");
+    (void)schedule_session_failed(s, 0, at(3));
+    schedule_url_changed(s, URL_A, at(4)); /* the boot was tried to be told, and goes with the rest */
+    good_session(s, "0 BOOTSTRAP/0", at(4));
+    schedule_free(s);
+
+    s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_B, at(0));
+    schedule_url_changed(s, URL_A, at(1));
+    good_session(s, "1 BOOT/0", at(1));
+    schedule_free(s);
+}
+END_TEST
+
 START_TEST(what_happens_during_a_session_comes_after_it) {
     SchedulePolicy policy = quiet;
     policy.periodic_enable = true;
@@ -321,6 +387,7 @@ END_TEST
 SUITE("schedule", first_contact, a_restart_does_not_bootstrap_again, waits_follow_the_table,
       a_fleet_does_not_retry_in_step, extreme_parameters_stay_sane, retry_after_is_honoured_when_longer,
       a_session_that_fails_late_is_repeated_without_events, a_new_event_ends_the_wait,
-      a_new_url_bootstraps_alone_and_at_once, what_happens_during_a_session_comes_after_it,
+      a_new_url_bootstraps_alone_and_at_once, the_way_of_a_new_box,
+      a_url_that_changes_before_the_first_session, what_happens_during_a_session_comes_after_it,
       periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
       without_a_time_each_box_has_its_own_phase)

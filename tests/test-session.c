@@ -406,6 +406,113 @@ START_TEST(a_fault_of_ours_does_not_end_the_session) {
 }
 END_TEST
 
+#define RESET ENVELOPE("<c:FactoryReset/>")
+
+/* TS 32.593 5.1.4, Figure 5-6: any 2xx shows that the HeMS has the response, whatever is in it, and nothing
+ * that is in it is done.
+ *
+ * HeNB                         HeMS
+ *  (empty)           ->
+ *                    <-  FactoryReset
+ *  Response          ->
+ *                    <-  2xx                  (ended) */
+START_TEST(a_factory_reset_ends_the_session) {
+    static const struct {
+        unsigned status;
+        bool broken;
+        const char *body;
+        int error;
+        const char *says;
+    } cases[] = {
+        {204, false, "", 0, "has our FactoryResetResponse"},
+        {200, false, "", 0, "has our FactoryResetResponse"},
+        {202, false, "", 0, "has our FactoryResetResponse"},
+        {200, false, "<html>", 0, "has our FactoryResetResponse"},
+        {200, false, ENVELOPE(""), 0, "has our FactoryResetResponse"},
+        {200, false, ENVELOPE("<c:GetRPCMethods/>"), 0, "has our FactoryResetResponse"},
+        {200, false, ENVELOPE("<c:FactoryResetResponse/>"), 0, "has our FactoryResetResponse"},
+        {200, false,
+         ENVELOPE("<c:SetParameterValues><ParameterList><P><Name>" LTE
+                  "AdminState</Name><Value>1</Value></P></ParameterList><ParameterKey>k</ParameterKey>"
+                  "</c:SetParameterValues>"),
+         0, "has our FactoryResetResponse"},
+        {200, false, ENVELOPE("<e:Fault><faultstring>no</faultstring></e:Fault>"), 0, "has our Factory"},
+        {200, true, "", 0, "has our FactoryResetResponse"}, /* its body broke off */
+        {0, true, "", -ECONNRESET, "Connection reset"},
+        {500, false, "", -EPROTO, "HTTP 500"},
+        {500, true, "", -ECONNRESET, "Connection reset"},
+        {401, false, "", -EACCES, "HTTP 401"},
+        {302, false, "", -EPROTO, "HTTP 302"},
+        {400, false, "Bad session state", -EPROTO, "HTTP 400"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_boot();
+        bench_file(&b, "informresponse-pretty.xml");
+        bench_text(&b, 200, RESET);
+        ck_assert_str_eq(bench_seen(&b), "a0p");
+        ck_assert_int_eq(b.last.kind, SOAP_FACTORY_RESET_RESPONSE);
+        ck_assert_str_eq(b.last.id, "9");
+        if (cases[i].broken)
+            bench_broken(&b, cases[i].status);
+        else
+            bench_text(&b, cases[i].status, cases[i].body);
+        ck_assert_msg(strcmp(bench_seen(&b), "e") == 0, "case %zu", i);
+        expect_end(&b, cases[i].error, cases[i].says);
+        ck_assert(b.end.factory_reset == (cases[i].error == 0));
+        ck_assert_str_eq(model_get(b.model, LTE "AdminState"), "false");
+        ck_assert_str_eq(model_get(b.model, "Device.ManagementServer.ParameterKey"), "");
+        bench_done(&b);
+    }
+}
+END_TEST
+
+START_TEST(a_factory_reset_that_nobody_takes_is_none) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    bench_text(&b, 200, RESET);
+    ck_assert_str_eq(bench_seen(&b), "a0p");
+    b.now.mono += SESSION_ANSWER_TIMEOUT;
+    session_tick(b.session, b.now);
+    ck_assert_str_eq(bench_seen(&b), "e");
+    ck_assert(!b.end.factory_reset);
+    expect_end(&b, -ETIMEDOUT, "no answer");
+    bench_done(&b);
+
+    /* One that is answered with a fault is no FactoryReset either. */
+    b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    bench_text(&b, 200,
+               "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "
+               "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:New e:mustUnderstand=\"1\"/></e:Header>"
+               "<e:Body><c:FactoryReset/></e:Body></e:Envelope>");
+    ck_assert_str_eq(bench_seen(&b), "a0p");
+    ck_assert_int_eq(b.last.kind, SOAP_FAULT);
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    ck_assert(!b.end.factory_reset);
+    expect_end(&b, 0, "ended");
+    bench_done(&b);
+}
+END_TEST
+
+/* After other requests it is answered like any; the set before it counts as ever. */
+START_TEST(a_factory_reset_after_other_requests) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    bench_file(&b, "getrpcmethods.xml");
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "a0pcp");
+    bench_text(&b, 200, RESET);
+    ck_assert_str_eq(bench_seen(&b), "wp");
+    ck_assert_int_eq(b.last.kind, SOAP_FACTORY_RESET_RESPONSE);
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    ck_assert(b.end.factory_reset);
+    expect_end(&b, 0, "FactoryResetResponse");
+    bench_done(&b);
+}
+END_TEST
+
 /* HoldRequests forbids requests of ours, of which there are none: the empty POST is sent as ever. */
 START_TEST(hold_requests_changes_nothing_for_us) {
     Bench b = bench_boot();
@@ -477,5 +584,6 @@ SUITE("session", registration_as_in_5_1_3, inform_says_what_it_is_told,
       whatever_answers_the_set_response_counts, silence_after_the_set_response_is_no_answer,
       a_refused_set_is_not_told_as_answered, the_second_set_of_a_session_is_told_too,
       what_may_answer_an_inform, a_pause_the_hems_asks_for_is_handed_on, ends_that_are_good,
-      ends_that_are_bad, a_fault_of_ours_does_not_end_the_session, hold_requests_changes_nothing_for_us,
-      deadlines_move_with_each_post_and_end, random_answers_do_no_harm)
+      ends_that_are_bad, a_fault_of_ours_does_not_end_the_session, a_factory_reset_ends_the_session,
+      a_factory_reset_that_nobody_takes_is_none, a_factory_reset_after_other_requests,
+      hold_requests_changes_nothing_for_us, deadlines_move_with_each_post_and_end, random_answers_do_no_harm)

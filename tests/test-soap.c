@@ -113,6 +113,26 @@ START_TEST(faults_name_code_and_text) {
 }
 END_TEST
 
+START_TEST(a_factory_reset_has_no_arguments) {
+    SoapMessage m = decode_file("factoryreset.xml");
+    ck_assert_int_eq(m.kind, SOAP_FACTORY_RESET);
+    ck_assert_int_eq(m.version, CWMP_1_0);
+    ck_assert_str_eq(m.name, "FactoryReset");
+    ck_assert_str_eq(m.id, "1669291840");
+    ck_assert_ptr_null(m.bad_arguments);
+    soap_message_clear(&m);
+
+    char *text;
+    size_t size;
+    m = (SoapMessage){.version = CWMP_1_0, .id = "1", .kind = SOAP_FACTORY_RESET_RESPONSE};
+    ck_assert_int_eq(soap_encode(&m, &text, &size), 0);
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "<soap-env:Body><cwmp:FactoryResetResponse>"
+                                 "</cwmp:FactoryResetResponse></soap-env:Body>"));
+    free(text);
+}
+END_TEST
+
 START_TEST(an_empty_body_is_no_error) {
     SoapMessage m = decode_file("empty-body.xml");
     ck_assert_int_eq(m.kind, SOAP_EMPTY);
@@ -315,15 +335,11 @@ START_TEST(declared_encodings) {
 END_TEST
 
 static const char *const all_files[] = {
-    "informresponse-pretty.xml",
-    "informresponse-default-ns.xml",
-    "informresponse-bom.xml",
-    "getparameternames.xml",
-    "getparametervalues.xml",
-    "setparametervalues.xml",
-    "getrpcmethods.xml",
-    "fault.xml",
-    "empty-body.xml",
+    "informresponse-pretty.xml", "informresponse-default-ns.xml",
+    "informresponse-bom.xml",    "getparameternames.xml",
+    "getparametervalues.xml",    "setparametervalues.xml",
+    "getrpcmethods.xml",         "fault.xml",
+    "factoryreset.xml",          "empty-body.xml",
 };
 
 static void decode_exactly(const char *data, size_t size) {
@@ -501,9 +517,9 @@ END_TEST
 
 SUITE("soap", inform_responses_of_every_style, get_parameter_names_trims_the_path,
       get_parameter_values_reads_cdata_and_skips_comments, set_parameter_values_keeps_the_value_exactly,
-      faults_name_code_and_text, an_empty_body_is_no_error, headers_that_must_be_understood,
-      hold_requests_and_ids, wrong_arguments_can_still_be_answered, what_is_not_an_envelope_is_named,
-      document_types_and_entities_are_refused, limits_are_kept, long_values_are_no_problem,
-      declared_encodings, truncated_envelopes_are_refused, mutated_envelopes_do_no_harm,
-      an_inform_byte_by_byte, faults_as_tr_069_writes_them, what_xml_cannot_carry_is_left_out,
-      requests_are_nothing_a_cpe_sends)
+      faults_name_code_and_text, a_factory_reset_has_no_arguments, an_empty_body_is_no_error,
+      headers_that_must_be_understood, hold_requests_and_ids, wrong_arguments_can_still_be_answered,
+      what_is_not_an_envelope_is_named, document_types_and_entities_are_refused, limits_are_kept,
+      long_values_are_no_problem, declared_encodings, truncated_envelopes_are_refused,
+      mutated_envelopes_do_no_harm, an_inform_byte_by_byte, faults_as_tr_069_writes_them,
+      what_xml_cannot_carry_is_left_out, requests_are_nothing_a_cpe_sends)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what keeps the agent from starting: its exit status, and that its line names file, line and key.
+"""Tests of what keeps the agent from starting: its exit status, and that its line names file, line and key. And that
+the factory data of each way in do not.
 
     test_start.py HENB-AGENTD
 """
@@ -36,11 +37,14 @@ class Start(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
-    def run_agent(self, *options, more="", **files):
+    def run_agent(self, *options, more="", dropin="", **files):
         """Runs it with these files in place of the good ones; returns its exit status and what it said."""
         files = {"ca": "ca.pem", "certificate": "device-ecdsa.pem", "key": "device-ecdsa.key.pem", **files}
         self.config = self.folder + "/agent.conf"
         Path(self.config).write_text(CONFIG.format(**{key: DATA / name for key, name in files.items()}) + more)
+        self.dropin = Path(self.config + ".d/50-way.conf")
+        self.dropin.parent.mkdir(exist_ok=True)
+        self.dropin.write_text(dropin)
         ended = subprocess.run([AGENT, "--config", self.config, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                env={"STATE_DIRECTORY": self.folder}, text=True, timeout=SECONDS)
         return ended.returncode, ended.stdout
@@ -53,6 +57,33 @@ class Start(unittest.TestCase):
     def test_good(self):
         status, said = self.run_agent("--check")
         self.assertEqual((status, said), (0, f"{self.config}: ok, this box is henb-000001.operator.example\n"))
+
+    def test_ways_in(self):
+        """5.1.2.3 and 5.1.2.4, by names and by addresses, alone and beside the serving pair."""
+        alone = "[Serving]\nSeGW=\nHeMS=\n"
+        for initial in ("SeGW=segw0.operator.example\nHeMS=hems0.operator.example\n", "HeMS=hems0.operator.example\n",
+                        "SeGW=2001:db8::1\nHeMS=https://10.0.0.1/\n", "HeMS=192.0.2.7\n"):
+            for serving in ("", alone):
+                with self.subTest(initial=initial, serving=serving):
+                    status, said = self.run_agent("--check", dropin=f"{serving}[Identity]\nOperator=Tel\n[Initial]\n{initial}")
+                    self.assertEqual((status, said), (0, f"{self.config}: ok, this box is henb-000001.operator.example\n"))
+
+    def test_operator_is_not_known(self):
+        status, said = self.run_agent("--check", dropin="[Initial]\nHeMS=hems0.operator.example\n")
+        self.assertEqual((status, said), (78, f"<3>{self.dropin}:2: [Initial] HeMS=: [Identity] Operator= is needed with it\n"))
+        status, said = self.run_agent("--check", dropin="[Serving]\nHeMS=192.0.2.7\n")
+        self.assertEqual((status, said),
+                         (78, f"<3>{self.dropin}:2: [Serving] HeMS=: [Identity] Operator= is needed with an address\n"))
+
+    def test_initial_hems_in_clear(self):
+        status, said = self.run_agent("--check", dropin="[Identity]\nOperator=Tel\n[Initial]\nHeMS=http://hems0.operator.example/\n")
+        self.assertEqual((status, said), (78, f"<3>{self.dropin}:4: [Initial] HeMS=: http: without a SeGW in front of it; "
+                                              "https: is needed\n"))
+
+    def test_crl_that_is_not_looked_at(self):
+        status, said = self.run_agent("--check", dropin=f"[Trust]\nCRL={DATA}/ca.pem\nRevocation=off\n")
+        self.assertEqual((status, said), (0, f"<4>{self.dropin}:2: [Trust] CRL={DATA}/ca.pem: not looked at, because of "
+                                             f"Revocation=off\n{self.config}: ok, this box is henb-000001.operator.example\n"))
 
     def test_ca(self):
         self.assert_refused(10, "CA", "ca.key.pem", "holds no PEM certificate", ca="ca.key.pem")

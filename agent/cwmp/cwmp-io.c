@@ -15,7 +15,9 @@
 struct CwmpIo {
     sd_event *event;
     sd_event_source *timer; /* libcurl's */
-    CURLM *multi;           /* one a session, so that no connection outlives it */
+    const TlsConfig *tls_config;
+    Tls *tls;     /* of an https session */
+    CURLM *multi; /* one a session, so that no connection outlives it */
     CURL *easy;
     struct curl_slist *headers, *headers_empty, *connect_to;
     char interface[IFNAMSIZ];
@@ -154,8 +156,10 @@ static void finish_post(CwmpIo *io, CURLcode code) {
         code = CURLE_PARTIAL_FILE;
         snprintf(io->why, sizeof io->why, "the connection was closed within the answer's header");
     }
+    const char *refusal = io->tls ? tls_refusal(io->tls) : "";
     snprintf(text, sizeof text, "%s",
              io->why[0]          ? io->why
+             : refusal[0]        ? refusal
              : io->curl_error[0] ? io->curl_error
                                  : curl_easy_strerror(code));
     _cleanup_free_ char *content_type = strdup(strempty(type));
@@ -238,7 +242,7 @@ static int set_timer(CURLM *multi, long msec, void *userdata) {
                : 0;
 }
 
-int cwmp_io_new(CwmpIo **ret, sd_event *event) {
+int cwmp_io_new(CwmpIo **ret, sd_event *event, const TlsConfig *tls) {
     static bool initialised;
     CwmpIo *io;
     int r;
@@ -250,6 +254,7 @@ int cwmp_io_new(CwmpIo **ret, sd_event *event) {
     if (!io)
         return -ENOMEM;
     io->event = sd_event_ref(event);
+    io->tls_config = tls;
     r = sd_event_add_time_relative(event, &io->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, io);
     if (r >= 0)
         r = sd_event_source_set_enabled(io->timer, SD_EVENT_OFF);
@@ -274,8 +279,9 @@ void cwmp_io_close(CwmpIo *io) {
     if (io->easy && io->handler)
         curl_multi_remove_handle(io->multi, io->easy);
     io->handler = NULL;
-    curl_easy_cleanup(TAKE_PTR(io->easy)); /* cookies go with it */
-    curl_multi_cleanup(TAKE_PTR(io->multi));
+    curl_easy_cleanup(TAKE_PTR(io->easy));   /* cookies go with it */
+    curl_multi_cleanup(TAKE_PTR(io->multi)); /* and its connection, which knows *tls* */
+    tls_free(TAKE_PTR(io->tls));
     curl_slist_free_all(TAKE_PTR(io->headers));
     curl_slist_free_all(TAKE_PTR(io->headers_empty));
     curl_slist_free_all(TAKE_PTR(io->connect_to));
@@ -284,16 +290,18 @@ void cwmp_io_close(CwmpIo *io) {
 }
 
 /* A URL whose host is an address must not go elsewhere than it says. */
-static int check_url(const char *text, const Address *address) {
+static int read_url(CwmpIo *io, const char *text, const Address *address) {
     Address literal;
     Url url;
 
     int r = url_parse(text, &url, NULL);
     if (r < 0)
         return r;
-    if (url.tls)
-        return -EPROTONOSUPPORT;
-    return address_parse(url.host, &literal) == 0 && !address_equal(&literal, address) ? -EINVAL : 0;
+    if (address_parse(url.host, &literal) == 0 && !address_equal(&literal, address))
+        return -EINVAL;
+    if (!url.tls)
+        return 0;
+    return io->tls_config ? tls_new(&io->tls, io->tls_config, url.host) : -EPROTONOSUPPORT;
 }
 
 /* Every transfer goes to *address*, whatever the URL's host: no resolver is ever asked. */
@@ -341,7 +349,7 @@ static int set_easy_options(CwmpIo *io, const char *url) {
     CURL *e = io->easy;
     CURLcode codes[] = {
         curl_easy_setopt(e, CURLOPT_URL, url),
-        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http"),
+        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, io->tls ? "https" : "http"),
         curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECT_TO, io->connect_to),
         curl_easy_setopt(e, CURLOPT_PROXY, ""),
@@ -371,13 +379,36 @@ static int set_easy_options(CwmpIo *io, const char *url) {
     return 0;
 }
 
+static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *userdata) {
+    return tls_set_up(userdata, ssl_ctx) < 0 ? CURLE_SSL_CERTPROBLEM : CURLE_OK;
+}
+
+/* libcurl's own checks stay on beside ours. No session is resumed: each connection is verified. */
+static int set_tls_options(CwmpIo *io) {
+    CURL *e = io->easy;
+    CURLcode codes[] = {
+        curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2),
+        curl_easy_setopt(e, CURLOPT_CAINFO, NULL), /* the system's, by default */
+        curl_easy_setopt(e, CURLOPT_CAPATH, NULL),
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L),
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L),
+        curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L),
+        curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, set_up_tls),
+        curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, io->tls),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+        if (codes[i] != CURLE_OK) /* a libcurl without OpenSSL has no CURLOPT_SSL_CTX_FUNCTION */
+            return codes[i] == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EPROTONOSUPPORT;
+    return 0;
+}
+
 int cwmp_io_open(CwmpIo *io, const CwmpIoTarget *target) {
     cwmp_io_close(io);
-    int r = check_url(target->url, &target->address);
-    if (r < 0)
-        return r;
     if (target->address.family == AF_UNSPEC || strlen(strempty(target->interface)) >= sizeof io->interface)
         return -EINVAL;
+    int r = read_url(io, target->url, &target->address);
+    if (r < 0)
+        return r;
     snprintf(io->interface, sizeof io->interface, "%s", strempty(target->interface));
     io->source = target->source;
     io->multi = curl_multi_init();
@@ -387,6 +418,8 @@ int cwmp_io_open(CwmpIo *io, const CwmpIoTarget *target) {
         r = set_multi_options(io);
     if (r == 0)
         r = set_easy_options(io, target->url);
+    if (r == 0 && io->tls)
+        r = set_tls_options(io);
     if (r < 0)
         cwmp_io_close(io);
     return r;

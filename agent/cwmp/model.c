@@ -21,6 +21,8 @@
 #define W                MODEL_WRITE
 #define FORCED           MODEL_FORCED_INFORM
 #define HIDDEN           MODEL_HIDDEN
+#define REPORTED         MODEL_REPORTED
+#define ASSIGNED         MODEL_ASSIGNED
 #define MME              MODEL_TOPIC_MME
 #define S1               MODEL_TOPIC_S1
 #define GATEWAY          MODEL_TOPIC_GATEWAY
@@ -40,6 +42,7 @@ static const ModelParameter parameters[] = {
 struct Model {
     ModelConfig config;
     char *values[PARAMETERS];
+    bool reported[PARAMETERS];
     uint16_t by_name[PARAMETERS]; /* rows in order of their paths, for the binary search */
 };
 
@@ -57,6 +60,7 @@ const char *model_type_wire(ModelType type) {
         [MODEL_DATE_TIME] = "dateTime",
         [MODEL_ENUMERATION] = "string",
         [MODEL_LIST] = "string",
+        [MODEL_ADDRESS] = "string",
         [MODEL_HOST] = "string",
         [MODEL_HOST_LIST] = "string",
         [MODEL_URL] = "string",
@@ -126,6 +130,28 @@ int model_put(Model *model, const char *path, const char *value) {
     value_free(model->values[row]);
     model->values[row] = canonical;
     return 0;
+}
+
+int model_report(Model *model, const char *path, const char *value) {
+    size_t row = model_find(model, path);
+
+    if (row == PARAMETERS)
+        return FAULT_INVALID_NAME;
+    if (!(parameters[row].flags & MODEL_REPORTED))
+        return FAULT_NOT_WRITABLE;
+    int r = model_put(model, path, *value ? value : parameters[row].initial);
+    if (r == 0)
+        model->reported[row] = *value;
+    return r;
+}
+
+bool model_is_known(const Model *model, const ModelParameter *parameter) {
+    return !(parameter->flags & MODEL_REPORTED) || model->reported[parameter - parameters];
+}
+
+const ModelParameter *model_parameter(const Model *model, const char *path) {
+    size_t row = model_find(model, path);
+    return row == PARAMETERS ? NULL : &parameters[row];
 }
 
 const char *model_get(const Model *model, const char *path) {
@@ -301,7 +327,7 @@ static int change_set_add(ChangeSet *set, const Model *model, const ModelSet *wi
         return MIN(r, 0);
     set->values[row] = value;
     set->outcome.topics_set |= p->flags & MODEL_TOPICS;
-    if (model->config.veto && !streq(value, model->values[row])) {
+    if (model->config.veto) {
         const char *objection =
             model->config.veto(model->config.userdata, &(ModelChange){p, model->values[row], value});
         if (objection)
@@ -310,7 +336,7 @@ static int change_set_add(ChangeSet *set, const Model *model, const ModelSet *wi
     return 0;
 }
 
-/* What differs from the model goes to the commit. */
+/* What differs from the model goes to the commit, and what is assigned in any case. */
 static int change_set_commit(ChangeSet *set, const Model *model) {
     _cleanup_free_ ModelChange *changes = calloc(PARAMETERS, sizeof *changes);
     size_t n = 0;
@@ -318,10 +344,12 @@ static int change_set_commit(ChangeSet *set, const Model *model) {
     if (!changes)
         return -ENOMEM;
     for (size_t row = 0; row < PARAMETERS; row++) {
-        if (!set->values[row] || streq(set->values[row], model->values[row]))
+        bool equal = set->values[row] && streq(set->values[row], model->values[row]);
+        if (!set->values[row] || (equal && !(parameters[row].flags & MODEL_ASSIGNED)))
             continue;
         changes[n++] = (ModelChange){&parameters[row], model->values[row], set->values[row]};
-        set->outcome.topics_changed |= parameters[row].flags & MODEL_TOPICS;
+        if (!equal)
+            set->outcome.topics_changed |= parameters[row].flags & MODEL_TOPICS;
     }
     if (n == 0 || !model->config.commit)
         return 0;

@@ -17,6 +17,7 @@ typedef enum ModelType {
     MODEL_DATE_TIME,    /* xsd:dateTime with or without fraction and zone */
     MODEL_ENUMERATION,  /* one of *values*, or empty while nobody set it */
     MODEL_LIST,         /* comma-separated strings, max characters together, each one of *values* if any */
+    MODEL_ADDRESS,      /* a literal address, or empty */
     MODEL_HOST,         /* a host name or address, max characters, or empty */
     MODEL_HOST_LIST,    /* comma-separated host names and addresses, max characters together */
     MODEL_URL,          /* http or https with a host, max characters */
@@ -27,6 +28,8 @@ typedef enum ModelFlag {
     MODEL_WRITE = 1 << 0,         /* the HeMS may set it */
     MODEL_FORCED_INFORM = 1 << 1, /* in every Inform */
     MODEL_HIDDEN = 1 << 2,        /* a secret: reads as the empty string, never logged */
+    MODEL_REPORTED = 1 << 3,      /* model_report() may set it, and says whether it is known */
+    MODEL_ASSIGNED = 1 << 4,      /* what a HeMS sets here is committed, the value it has already too */
     /* What a change concerns, for whoever has to act on it. */
     MODEL_TOPIC_MME = 1 << 8,         /* S1 far end: list, port */
     MODEL_TOPIC_S1 = 1 << 14,         /* S1ConnectionMode, AdminState */
@@ -48,7 +51,8 @@ typedef struct ModelParameter {
     unsigned flags; /* ModelFlag */
 } ModelParameter;
 
-/* One value that changed. The strings live until the model changes again. */
+/* One value that changed, or that was set to what it was and is MODEL_ASSIGNED. The strings live until the
+ * model changes again. */
 typedef struct ModelChange {
     const ModelParameter *parameter;
     const char *old_value, *new_value; /* real values, also of hidden parameters */
@@ -77,9 +81,8 @@ typedef struct ModelConfig {
     /* Makes a set durable before it counts: all of *changes* or nothing. 0, or negative errno, then nothing
      * has changed and the HeMS gets 9002. NULL: nothing is kept. */
     int (*commit)(void *userdata, const ModelChange *changes, size_t n);
-    /* Judges one value that fits the model and differs from the present one, before anything is committed:
-     * NULL, or why the box cannot act on it, which the HeMS gets with 9001. NULL: everything can be acted on.
-     */
+    /* Judges one value that fits the model, the present one too, before anything is committed: NULL, or why
+     * the box cannot act on it, which the HeMS gets with 9001. NULL: everything can be acted on. */
     const char *(*veto)(void *userdata, const ModelChange *change);
     void *userdata;
 } ModelConfig;
@@ -95,6 +98,15 @@ void model_free(Model *model);
  * factory data says, what the box reports. 0, -ENOMEM, or a CwmpFault (unknown name, value that does not
  * fit), then nothing has changed. */
 int model_put(Model *model, const char *path, const char *value);
+
+/* The same for a value of a MODEL_REPORTED parameter that another part of the box has measured; "": it is not
+ * known any more and reads as in the beginning. 0, -ENOMEM, 9005, 9007, or 9008 for a parameter that is not
+ * reported. */
+int model_report(Model *model, const char *path, const char *value);
+/* Has it a value that means something? False for a MODEL_REPORTED parameter that nobody has reported. */
+bool model_is_known(const Model *model, const ModelParameter *parameter);
+/* The row of a full name; NULL: there is none. */
+const ModelParameter *model_parameter(const Model *model, const char *path);
 
 /* The real value, hidden or not; asserts that *path* is in parameters.def. Lives until it changes. */
 const char *model_get(const Model *model, const char *path);

@@ -76,6 +76,12 @@ static int set_parameter_values(Model *model, const SoapMessage *request, SoapMe
     return add_parameter_faults(answer, faults, n_faults) < 0 ? -ENOMEM : r;
 }
 
+/* A.4.1.3. Here it is only answered: TS 32.593 5.1.4 lets the session end first. */
+static int factory_reset(Model *model, const SoapMessage *request, SoapMessage *answer, RpcEffect *effect) {
+    effect->factory_reset = true;
+    return 0;
+}
+
 static int get_rpc_methods(Model *model, const SoapMessage *request, SoapMessage *answer, RpcEffect *effect);
 
 /* What is answered is in this table, and GetRPCMethods says what is in this table. */
@@ -90,6 +96,7 @@ static const struct {
     {"GetParameterValues", SOAP_GET_PARAMETER_VALUES, SOAP_GET_PARAMETER_VALUES_RESPONSE,
      get_parameter_values},
     {"GetParameterNames", SOAP_GET_PARAMETER_NAMES, SOAP_GET_PARAMETER_NAMES_RESPONSE, get_parameter_names},
+    {"FactoryReset", SOAP_FACTORY_RESET, SOAP_FACTORY_RESET_RESPONSE, factory_reset},
 };
 
 /* A.3.1.1 */

@@ -12,6 +12,7 @@
 typedef struct RpcEffect {
     bool values_set;      /* a SetParameterValues was committed; *outcome* says what it touched */
     ModelOutcome outcome; /* of it */
+    bool factory_reset;   /* a FactoryReset was answered; it is carried out when the session has ended well */
 } RpcEffect;
 
 /* Answers *request*, with a Fault where it has to be one, in the request's namespace and with its ID. *ret*

@@ -13,6 +13,7 @@ struct Schedule {
     unsigned pending; /* events not delivered, as bits 1 << ScheduleEvent */
     unsigned sent;    /* those of them that the running session's Inform carries */
     bool running;
+    bool booted;          /* and no session was started since */
     bool url_is_new;      /* the URL changed while the running session lasts */
     uint32_t failures;    /* in a row: RetryCount */
     usec_t due_at;        /* when to start a session, USEC_NEVER */
@@ -85,19 +86,26 @@ void schedule_free(Schedule *schedule) {
 void schedule_boot(Schedule *schedule, const char *url, Moment now) {
     snprintf(schedule->url, sizeof schedule->url, "%s", url);
     schedule->failures = 0;
+    schedule->booted = true;
     schedule_raise(schedule, EVENT_BOOT, now);
     if (!streq(schedule->url, schedule->bootstrapped_url))
         schedule_raise(schedule, EVENT_BOOTSTRAP, now);
 }
 
-void schedule_url_changed(Schedule *schedule, const char *url, Moment now) {
+bool schedule_url_changed(Schedule *schedule, const char *url, Moment now) {
     if (streq(schedule->url, url))
-        return;
+        return false;
+    if (schedule->booted) {
+        schedule->pending &= ~(1u << EVENT_BOOT | 1u << EVENT_BOOTSTRAP);
+        schedule_boot(schedule, url, now);
+        return true;
+    }
     snprintf(schedule->url, sizeof schedule->url, "%s", url);
     schedule->pending = schedule->sent = 0;
     schedule->failures = 0;
     schedule->url_is_new = schedule->running;
     schedule_raise(schedule, EVENT_BOOTSTRAP, now);
+    return true;
 }
 
 void schedule_set_policy(Schedule *schedule, const SchedulePolicy *policy, Moment now) {
@@ -127,6 +135,7 @@ void schedule_session_started(Schedule *schedule, ScheduleStart *ret) {
 
     assert(!schedule->running);
     schedule->running = true;
+    schedule->booted = false;
     schedule->url_is_new = false;
     schedule->due_at = USEC_NEVER;
     schedule->sent = schedule->pending;

@@ -61,10 +61,11 @@ void schedule_free(Schedule *schedule);
 /* The box (or the agent) started, and *url* is its HeMS: 1 BOOT, and 0 BOOTSTRAP unless *url* has accepted
  * it. */
 void schedule_boot(Schedule *schedule, const char *url, Moment now);
-/* ManagementServer.URL is *url* now. If it differs from the one before: 0 BOOTSTRAP alone, retry count 0
- * (3.7.1.5). While a session runs it counts from that one's end, and what that one still delivers does not
- * touch it. */
-void schedule_url_changed(Schedule *schedule, const char *url, Moment now);
+/* Sessions are with *url* from now on. If it differs from the one before: 0 BOOTSTRAP alone, retry count 0
+ * (3.7.1.5); but as long as no session was started since schedule_boot(), nobody was told of the boot, and it
+ * is as if the box had booted with this one. While a session runs it counts from that one's end, and what
+ * that one still delivers does not touch it. Returns whether it differs. */
+bool schedule_url_changed(Schedule *schedule, const char *url, Moment now);
 /* New values of the parameters. Equal values change nothing; a new interval keeps the phase. */
 void schedule_set_policy(Schedule *schedule, const SchedulePolicy *policy, Moment now);
 

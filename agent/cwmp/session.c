@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "cwmp/inform.h"
 #include "cwmp/rpc.h"
 #include "cwmp/value.h"
 
@@ -20,6 +21,7 @@
 typedef enum SessionState {
     STATE_INFORMING, /* the Inform is out, its InformResponse has to be the next thing */
     STATE_SERVING,   /* the empty POST or an answer of ours is out; the HeMS asks or ends */
+    STATE_LEAVING,   /* the FactoryResetResponse is out; whatever answers it, we end */
     STATE_ENDED,
 } SessionState;
 
@@ -30,6 +32,7 @@ struct Session {
     char *body; /* of the POST that is out */
     size_t size;
     bool acknowledges_set; /* the POST that is out carries a SetParameterValuesResponse */
+    bool factory_reset;    /* the HeMS has taken a FactoryResetResponse */
     usec_t answer_deadline, end_deadline;
     SessionAction actions[ACTIONS_MAX];
     size_t n_actions, next_action;
@@ -59,8 +62,11 @@ static void session_end(Session *s, int error, usec_t retry_after, const char *f
     vsnprintf(s->text, sizeof s->text, format, ap);
     va_end(ap);
     s->state = STATE_ENDED;
-    session_push(s, &(SessionAction){
-                        .kind = SESSION_ENDED, .error = error, .text = s->text, .retry_after = retry_after});
+    session_push(s, &(SessionAction){.kind = SESSION_ENDED,
+                                     .error = error,
+                                     .factory_reset = s->factory_reset,
+                                     .text = s->text,
+                                     .retry_after = retry_after});
 }
 
 static int add_parameter(void *userdata, const char *name, const ModelParameter *parameter,
@@ -89,7 +95,8 @@ static int build_inform(const SessionConfig *config, Moment now, char **ret, siz
     for (size_t i = 0; i < config->n_events; i++)
         if (soap_add_event(&m, &config->events[i]) < 0)
             return -ENOMEM;
-    int r = model_read_forced(config->model, add_parameter, &m);
+    int r = inform_parameters(config->model, strempty(config->inform_parameters), config->events,
+                              config->n_events, add_parameter, &m);
     return r < 0 ? r : soap_encode(&m, ret, ret_size);
 }
 
@@ -207,6 +214,8 @@ static int session_serve(Session *s, Moment now, const SoapMessage *request) {
     if (r < 0)
         return r;
     s->acknowledges_set = effect.values_set;
+    if (effect.factory_reset)
+        s->state = STATE_LEAVING;
     session_post(s, now, body, size);
     return 0;
 }
@@ -245,6 +254,18 @@ static bool is_blank(const SessionResponse *response) {
     return i == response->size;
 }
 
+/* TS 32.593 5.1.4: the HeNB terminates the session upon its FactoryResetResponse. Any 2xx shows that the HeMS
+ * has it, also one whose body breaks off; what that body asks for is no part of this session any more. */
+static void session_leave(Session *s, const SessionResponse *response) {
+    if (response->status / 100 == 2) {
+        s->factory_reset = true;
+        session_end(s, 0, 0, "%s has our FactoryResetResponse", s->url);
+    } else if (response->error < 0)
+        session_end(s, response->error, 0, "%s: %s", s->url, response->error_text);
+    else
+        session_refused(s, response);
+}
+
 static int session_envelope(Session *s, Moment now, const SessionResponse *response) {
     _cleanup_(soap_message_clear) SoapMessage m = {0};
     char error[ERROR_MAX_BYTES];
@@ -273,7 +294,9 @@ int session_input(Session *session, Moment now, const SessionResponse *response)
         session_push(session, &(SessionAction){.kind = SESSION_ANSWERED});
     session->acknowledges_set = false;
 
-    if (response->error < 0)
+    if (session->state == STATE_LEAVING)
+        session_leave(session, response);
+    else if (response->error < 0)
         session_end(session, response->error, 0, "%s: %s", session->url, response->error_text);
     else if (response->status != 200 && response->status != 204)
         session_refused(session, response);

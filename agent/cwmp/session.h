@@ -22,7 +22,8 @@ typedef struct SessionConfig {
     const SoapEvent *events;
     size_t n_events;
     uint32_t retry_count;
-    Model *model; /* must outlive the session */
+    const char *inform_parameters; /* as for inform_parameters(); NULL: none */
+    Model *model;                  /* must outlive the session */
 } SessionConfig;
 
 /* What came back for a POST. */
@@ -51,6 +52,7 @@ typedef struct SessionAction {
     size_t size;
     ModelOutcome outcome;
     int error;
+    bool factory_reset; /* ENDED well: the HeMS has taken our FactoryResetResponse (TS 32.593 5.1.4) */
     const char *text;   /* "HTTP 404 from http://hems.example:7547/", until session_free() */
     usec_t retry_after; /* ENDED with an error: the HeMS asked for at least this pause */
 } SessionAction;

@@ -128,6 +128,9 @@ static void encode_status(Text *t, const SoapMessage *m) {
     text_format(t, "<Status>%d</Status>", m->status);
 }
 
+static void encode_nothing(Text *t, const SoapMessage *m) {
+}
+
 /* TR-069 3.4.7: faultstring is always "CWMP fault". */
 static void encode_fault(Text *t, const SoapMessage *m) {
     static const char *const codes[] = {[SOAP_CLIENT] = "Client", [SOAP_SERVER] = "Server"};
@@ -166,6 +169,7 @@ static const struct {
     [SOAP_GET_PARAMETER_NAMES_RESPONSE] = {"GetParameterNamesResponse", encode_infos},
     [SOAP_GET_PARAMETER_VALUES_RESPONSE] = {"GetParameterValuesResponse", encode_parameters},
     [SOAP_SET_PARAMETER_VALUES_RESPONSE] = {"SetParameterValuesResponse", encode_status},
+    [SOAP_FACTORY_RESET_RESPONSE] = {"FactoryResetResponse", encode_nothing},
 };
 
 static void encode_header(Text *t, const SoapMessage *m) {

@@ -42,7 +42,9 @@ const char *cwmp_version_namespace(CwmpVersion version);
     X(GET_PARAMETER_VALUES, "GetParameterValues")                                                            \
     X(GET_PARAMETER_VALUES_RESPONSE, "GetParameterValuesResponse")                                           \
     X(SET_PARAMETER_VALUES, "SetParameterValues")                                                            \
-    X(SET_PARAMETER_VALUES_RESPONSE, "SetParameterValuesResponse")
+    X(SET_PARAMETER_VALUES_RESPONSE, "SetParameterValuesResponse")                                           \
+    X(FACTORY_RESET, "FactoryReset")                                                                         \
+    X(FACTORY_RESET_RESPONSE, "FactoryResetResponse")
 
 typedef enum SoapKind {
     SOAP_EMPTY,   /* an envelope whose Body holds nothing */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/address.h"
 #include "base/macro.h"
 #include "base/url.h"
 #include "cwmp/fault.h"
@@ -122,6 +123,12 @@ static bool is_host(Slice text) {
     return host_is_valid(host);
 }
 
+static const char *check_address(const ModelParameter *p, Slice text, char *out) {
+    memcpy(out, text.s, text.n);
+    out[text.n] = 0;
+    return text.n > 0 && !address_is_literal(out) ? "not an address" : NULL;
+}
+
 static const char *check_host(const ModelParameter *p, Slice text, char *out) {
     if (text.n > 0 && !is_host(text))
         return "not a host name or address";
@@ -168,7 +175,9 @@ static const struct {
     [MODEL_STRING] = {check_string, true}, [MODEL_BOOLEAN] = {check_boolean},
     [MODEL_INT] = {check_integer},         [MODEL_UNSIGNED_INT] = {check_integer},
     [MODEL_DATE_TIME] = {check_date_time}, [MODEL_ENUMERATION] = {check_enumeration},
-    [MODEL_LIST] = {check_items},          [MODEL_HOST] = {check_host},
+    [MODEL_LIST] = {check_items},          [MODEL_ADDRESS] = {check_address},
+    [MODEL_HOST] = {check_host},
+
     [MODEL_HOST_LIST] = {check_items},     [MODEL_URL] = {check_url},
 };
 

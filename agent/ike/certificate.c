@@ -135,6 +135,12 @@ static time_t verification_clock(time_t *t) {
     return verification_time;
 }
 
+/* Where the clock stands while *x* is looked at: wolfSSL holds a certificate's own dates against it, not
+ * those of its issuers, which have had their turn. Without a time each one's is that of its own issue. */
+static void clock_set_for(const Certificate *x, usec_t now) {
+    verification_time = (time_t)((now == CERTIFICATE_UNDATED ? x->not_before : now) / USEC_PER_SEC);
+}
+
 static const char *wolf_reason(int r) {
     switch (r) {
     case ASN_NO_SIGNER_E:
@@ -201,17 +207,28 @@ static int issuer_depth(const TrustStore *store, const Chain *chain, const Certi
     return best;
 }
 
-/* Loads the intermediates that hold, each only after it was verified against what is trusted so far: wolfSSL
- * itself would trust anything that is loaded. The order they came in does not matter. Remembers why one was
- * refused. */
+/* Whether another certificate of the chain calls *x* its issuer. */
+static bool is_an_issuer(const Chain *chain, const Certificate *x) {
+    for (size_t i = 0; i < chain->n; i++) {
+        const Certificate *below = &chain->certificates[i];
+        if (below != x && same_name(below->issuer, below->issuer_size, x->subject, x->subject_size))
+            return true;
+    }
+    return false;
+}
+
+/* Loads the intermediates that are needed and hold, each only after it was verified against what is trusted
+ * so far: wolfSSL itself would trust anything that is loaded. The order they came in does not matter.
+ * Remembers why one was refused. */
 static int load_intermediates(WOLFSSL_CERT_MANAGER *manager, const TrustStore *store, Chain *chain, char *why,
-                              const char *identity) {
+                              const char *identity, usec_t now) {
     for (bool progress = true; progress;) {
         progress = false;
         for (size_t i = 1; i < chain->n; i++) {
             Certificate *x = &chain->certificates[i];
-            if (chain->trusted[i])
+            if (chain->trusted[i] || !is_an_issuer(chain, x)) /* wolfSSL keeps one certificate a key */
                 continue;
+            clock_set_for(x, now);
             int r =
                 wolfSSL_CertManagerVerifyBuffer(manager, x->der, (long)x->der_size, WOLFSSL_FILETYPE_ASN1);
             if (r != WOLFSSL_SUCCESS) {
@@ -253,18 +270,24 @@ static int chain_parse(const Reader *chain, size_t n, Chain *ret) {
 }
 
 static int manager_verify(WOLFSSL_CERT_MANAGER *manager, const TrustStore *store, Chain *chain,
-                          const char *identity, char *verdict) {
+                          const char *identity, usec_t now, char *verdict) {
     const Certificate *leaf = &chain->certificates[0];
     char why[ERROR_MAX_BYTES] = "";
 
-    for (size_t i = 0; i < store->n; i++)
-        if (wolfSSL_CertManagerLoadCABuffer(manager, store->anchors[i].data, (long)store->anchors[i].size,
+    for (size_t i = 0; i < store->n; i++) {
+        const Blob *anchor = &store->anchors[i];
+        Certificate root;
+        if (x509_parse(anchor->data, anchor->size, &root) == 0)
+            clock_set_for(&root, now);
+        if (wolfSSL_CertManagerLoadCABuffer(manager, anchor->data, (long)anchor->size,
                                             WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS)
             return refuse(verdict, leaf, "a trusted CA certificate cannot be used (expired?)", identity);
-    int r = load_intermediates(manager, store, chain, why, identity);
+    }
+    int r = load_intermediates(manager, store, chain, why, identity, now);
     if (r < 0)
         return r;
 
+    clock_set_for(leaf, now);
     r = wolfSSL_CertManagerVerifyBuffer(manager, leaf->der, (long)leaf->der_size, WOLFSSL_FILETYPE_ASN1);
     if (r == ASN_NO_SIGNER_E && why[0]) { /* the reason lies higher up */
         memcpy(verdict, why, ERROR_MAX_BYTES);
@@ -300,12 +323,45 @@ int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, c
     WOLFSSL_CERT_MANAGER *manager = wolfSSL_CertManagerNew();
     if (!manager)
         return -ENOMEM;
-    verification_time = (time_t)(now / USEC_PER_SEC);
     wc_SetTimeCb(verification_clock);
-    int r = manager_verify(manager, store, parsed, identity, verdict);
+    int r = manager_verify(manager, store, parsed, identity, now, verdict);
     wc_SetTimeCb(NULL);
     wolfSSL_CertManagerFree(manager);
     if (r == 0)
         *ret = parsed->certificates[0];
     return r;
+}
+
+int peer_chain_keep(PeerChain *ret, const Reader *chain, size_t n) {
+    PeerChain kept = {};
+
+    assert(n <= CHAIN_MAX);
+    for (; kept.n < n; kept.n++) {
+        const Reader *from = &chain[kept.n];
+        uint8_t *copy = malloc(from->left ?: 1);
+        if (!copy) {
+            peer_chain_free(&kept);
+            return -ENOMEM;
+        }
+        if (from->left > 0)
+            memcpy(copy, from->data, from->left);
+        kept.certificates[kept.n] = (Blob){copy, from->left};
+    }
+    *ret = kept;
+    return 0;
+}
+
+int peer_chain_verify(const PeerChain *chain, const TrustStore *store, const char *identity, usec_t now,
+                      char *verdict) {
+    Reader readers[CHAIN_MAX];
+    Certificate leaf;
+
+    for (size_t i = 0; i < chain->n; i++)
+        readers[i] = reader_new(chain->certificates[i].data, chain->certificates[i].size);
+    return certificate_verify(store, readers, chain->n, identity, now, &leaf, verdict);
+}
+
+void peer_chain_free(PeerChain *chain) {
+    blobs_free(chain->certificates, chain->n);
+    *chain = (PeerChain){};
 }

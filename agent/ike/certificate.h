@@ -44,11 +44,29 @@ int credential_load(Credential **ret, const uint8_t *certificate_pem, size_t cer
 void credential_free(Credential *credential);
 DEFINE_CLEANUP(Credential, credential_free)
 
+/* Instead of a time: nobody knows what time it is, validity dates are passed over. */
+#define CERTIFICATE_UNDATED USEC_NEVER
+
 /* Verifies a peer's chain: *chain[0]* is the end-entity certificate, the others may come in any order and be
- * useless. Checks signatures up to a root, validity at *now*, CA, keyCertSign and path length of every
- * issuer, hash strength, key usage, and that a subjectAltName is *identity*. An intermediate is trusted for
- * this one call, after its own check. 0 and the parsed end-entity certificate;
+ * useless. Checks signatures up to a root, validity at *now* (or CERTIFICATE_UNDATED), CA, keyCertSign and
+ * path length of every issuer, hash strength, key usage, and that a subjectAltName is *identity*. An
+ * intermediate is trusted for this one call, after its own check. 0 and the parsed end-entity certificate;
  * IKE_NOTIFY_AUTHENTICATION_FAILED with a line in *verdict* (ERROR_MAX_BYTES) naming the check that failed
  * and both identities; -ENOMEM. */
 int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, const char *identity,
                        usec_t now, Certificate *ret, char *verdict);
+
+/* A peer's chain, kept to be verified again when the time is known: several paths may lead to a root, and
+ * which of them holds then is not known now. n is 0 for none. */
+typedef struct PeerChain {
+    size_t n;
+    Blob certificates[CHAIN_MAX];
+} PeerChain;
+
+/* Copies *n* <= CHAIN_MAX certificates. 0 or -ENOMEM. */
+int peer_chain_keep(PeerChain *ret, const Reader *chain, size_t n);
+/* certificate_verify() of what was kept, at *now*. */
+int peer_chain_verify(const PeerChain *chain, const TrustStore *store, const char *identity, usec_t now,
+                      char *verdict);
+/* Also of none. */
+void peer_chain_free(PeerChain *chain);

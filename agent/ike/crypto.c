@@ -192,6 +192,7 @@ struct KeyExchange {
         } modp;
     };
     WolfRng rng; /* ECC blinding needs it as long as the key lives */
+    Rng source;  /* of rng */
 };
 
 static const struct Curve *group_curve(uint16_t group) {
@@ -250,7 +251,8 @@ int key_exchange_new(KeyExchange **ret, const Transform *group, const Rng *rng) 
     if (!k)
         return -ENOMEM;
     k->group = group;
-    int r = wolf_rng_init(&k->rng, rng);
+    k->source = *rng; /* the key pair may change hands */
+    int r = wolf_rng_init(&k->rng, &k->source);
     if (r < 0)
         return r;
     r = group_curve(group->id)           ? ecp_generate(k)

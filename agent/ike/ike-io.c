@@ -91,7 +91,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         socklen_t ss_size = sizeof ss;
         Endpoint from;
         ssize_t n = recvfrom(fd, io->buffer, sizeof io->buffer, 0, (struct sockaddr *)&ss, &ss_size);
-        if (n < 0) /* nothing more, or a late ICMP error: retransmission deals with both */
+        if (n < 0) /* nothing more */
             return 0;
         if (endpoint_from_sockaddr((struct sockaddr *)&ss, &from) < 0)
             continue;

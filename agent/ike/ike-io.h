@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* IKE's UDP sockets on sd-event: ports 500 and 4500 of both families, outside any IPsec policy, the kernel
- * taking ESP-in-UDP off port 4500 (RFC 7296 2.23, RFC 3948). */
+ * taking ESP-in-UDP off port 4500 (RFC 7296 2.23, RFC 3948).
+ *
+ * ICMP errors are not asked for (no IP_RECVERR, and unconnected sockets get none otherwise): anybody can
+ * forge an "unreachable", and RFC 7296 2.4 forbids to conclude from one that the other end has failed. An
+ * address behind which nobody listens thus costs IKE's whole budget, like a silent one. */
 #pragma once
 
 #include <systemd/sd-event.h>

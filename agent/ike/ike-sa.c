@@ -9,9 +9,9 @@
 
 #include "ike/auth.h"
 #include "ike/keys.h"
+#include "ike/selectors.h"
 
 #define ACTIONS_MAX      8
-#define NONCE_SIZE       32
 #define REPLAY_WINDOW    128
 #define REQUEST_INIT_MAX 2048 /* a gateway's answer to IKE_SA_INIT that is longer is malformed to us */
 
@@ -64,6 +64,7 @@ struct IkeSa {
     Suite suite;
     IkeKeys keys;
     uint64_t seal_counter;
+    PeerChain chain; /* of the gateway, whose dates are to be judged when the time is known; else none */
     IkeProposal esp_offered[IKE_PROPOSALS_MAX];
     size_t n_esp_offered;
     ChildSa child;
@@ -152,6 +153,7 @@ static void ike_sa_end(IkeSa *sa, IkeEnd end, const char *format, ...) {
     sa->grace = USEC_NEVER;
     ike_keys_wipe(&sa->keys);
     child_sa_wipe(&sa->child);
+    peer_chain_free(&sa->chain);
     crypto_forget_caches();
     ike_sa_set_state(sa, STATE_ENDED);
     push(sa, (IkeAction){.type = IKE_ENDED, .ended = {end, sa->ended_text}}, NULL);
@@ -314,6 +316,32 @@ static int key_exchange_replace(IkeSa *sa, uint16_t group) {
     return 0;
 }
 
+static bool group_is_offered(uint16_t group) {
+    for (const uint16_t *g = proposals_groups(); *g; g++)
+        if (*g == group)
+            return true;
+    return false;
+}
+
+/* SPI, nonce and key pair: those made ahead when they are of the group that is offered first. */
+static int prepared_take(IkeSa *sa, IkePrepared **ahead) {
+    uint16_t group = group_is_offered(sa->config.group) ? sa->config.group : proposals_groups()[0];
+    _cleanup_(ike_prepared_freep) IkePrepared *p = NULL;
+
+    if (ahead && *ahead && key_exchange_group((*ahead)->key_exchange) == group)
+        p = TAKE_PTR(*ahead);
+    else {
+        int r = ike_prepared_new(&p, group, &sa->config.rng);
+        if (r < 0)
+            return r;
+    }
+    sa->spi_i = p->spi_i;
+    memcpy(sa->nonces.i, p->nonce, sizeof p->nonce);
+    sa->nonces.i_size = sizeof p->nonce;
+    sa->key_exchange = TAKE_PTR(p->key_exchange);
+    return 0;
+}
+
 int ike_sa_new(IkeSa **ret, const IkeConfig *config, Moment now) {
     _cleanup_(ike_sa_freep) IkeSa *sa = calloc(1, sizeof *sa);
 
@@ -321,16 +349,13 @@ int ike_sa_new(IkeSa **ret, const IkeConfig *config, Moment now) {
         return -ENOMEM;
     assert(!address_is_unspecified(&config->local) && config->local.family == config->remote.family);
     sa->config = *config;
+    sa->config.prepared = NULL;
     sa->local = (Endpoint){config->local, IKE_PORT};
     sa->remote = (Endpoint){config->remote, IKE_PORT};
     sa->request.deadline = sa->grace = USEC_NEVER;
     sa->heard = now.mono;
     sa->n_offered = proposals_ike(sa->offered);
-    while (sa->spi_i == 0)
-        config->rng.fill(config->rng.userdata, &sa->spi_i, sizeof sa->spi_i);
-    sa->nonces.i_size = NONCE_SIZE;
-    config->rng.fill(config->rng.userdata, sa->nonces.i, sa->nonces.i_size);
-    int r = key_exchange_replace(sa, proposals_groups()[0]);
+    int r = prepared_take(sa, config->prepared);
     if (r < 0)
         return r;
     ike_sa_set_state(sa, STATE_INIT);
@@ -348,6 +373,7 @@ void ike_sa_free(IkeSa *sa) {
         free(sa->actions[i].data);
     free(sa->handed_out);
     key_exchange_free(sa->key_exchange);
+    peer_chain_free(&sa->chain);
     blob_free(&sa->init_request);
     blob_free(&sa->init_response);
     blob_free(&sa->request.message);
@@ -398,11 +424,8 @@ static bool init_cookie(IkeSa *sa, Moment now, const IkeNotify *n) {
 static bool init_group(IkeSa *sa, Moment now, const IkeNotify *n) {
     Reader r = reader_new(n->data, n->size);
     uint16_t group = reader_u16(&r);
-    bool offered = false;
 
-    for (const uint16_t *g = proposals_groups(); *g; g++)
-        offered |= *g == group;
-    if (!reader_done(&r) || !offered || sa->groups == IKE_GROUPS_MAX)
+    if (!reader_done(&r) || !group_is_offered(group) || sa->groups == IKE_GROUPS_MAX)
         return false;
     if (group == key_exchange_group(sa->key_exchange)) {
         if (sa->groups == 0)
@@ -563,14 +586,6 @@ static int auth_write(IkeSa *sa, IkeWriter *m) {
     return 0;
 }
 
-/* Everything, both families: the gateway narrows (2.9). */
-static size_t selectors_any(TrafficSelector ret[static 2]) {
-    static const int families[] = {AF_INET, AF_INET6};
-    for (size_t i = 0; i < 2; i++)
-        ret[i] = (TrafficSelector){.address = {.family = families[i]}, .port_max = UINT16_MAX};
-    return 2;
-}
-
 /* Appendix C.2: IDi, CERT+, N(INITIAL_CONTACT), CERTREQ, AUTH, CP(CFG_REQUEST), SA, TSi, TSr. No IDr: which
  * identity we expect is checked on the certificate, and a gateway's own notion of its ID must not matter. */
 static int auth_start(IkeSa *sa, Moment now) {
@@ -654,6 +669,7 @@ static int auth_check_peer(IkeSa *sa, Moment now, const IkePayloads *payloads, c
     Certificate certificate;
     const IkePayload *p;
     size_t n = 0;
+    bool undated = sa->config.clock_lenient && now.real < sa->config.clock_floor;
 
     for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_CERT, i)) && n < CHAIN_MAX; i++)
         if (ike_cert_decode(p, &encoding, &chain[n]) == 0 && encoding == IKE_CERT_X509_SIGNATURE)
@@ -662,8 +678,8 @@ static int auth_check_peer(IkeSa *sa, Moment now, const IkePayloads *payloads, c
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "the gateway's IKE_AUTH is malformed");
         return -EBADMSG;
     }
-    int r =
-        certificate_verify(sa->config.trust, chain, n, sa->config.identity, now.real, &certificate, verdict);
+    int r = certificate_verify(sa->config.trust, chain, n, sa->config.identity,
+                               undated ? CERTIFICATE_UNDATED : now.real, &certificate, verdict);
     if (r == 0 && !id_matches(&certificate, id_type, id)) {
         snprintf(verdict, sizeof verdict,
                  "the gateway's IKE identity (type %u) does not stand in its certificate of %s (expected "
@@ -676,51 +692,13 @@ static int auth_check_peer(IkeSa *sa, Moment now, const IkePayloads *payloads, c
     if (r == 0)
         r = auth_verify(&certificate, method, data, octets, 3, verdict);
     explicit_bzero(mac, sizeof mac);
+    if (r == 0 && undated)
+        r = peer_chain_keep(&sa->chain, chain, n);
     if (r > 0)
         ike_sa_refuse(sa, IKE_END_UNTRUSTED, "gateway not trusted: %s", verdict);
     else if (r < 0)
         ike_sa_refuse(sa, IKE_END_FAILED, "the gateway could not be authenticated: %s", strerror(-r));
     return r;
-}
-
-static bool address_is_usable(const Address *a) {
-    if (address_is_unspecified(a))
-        return false;
-    if (a->family == AF_INET)
-        return a->bytes[0] != 0 && a->bytes[0] != 127 && a->bytes[0] < 224;
-    return !IN6_IS_ADDR_MULTICAST(&a->in6) && !IN6_IS_ADDR_LOOPBACK(&a->in6) &&
-           !IN6_IS_ADDR_LINKLOCAL(&a->in6) && !IN6_IS_ADDR_V4MAPPED(&a->in6);
-}
-
-static bool selectors_cover(const TrafficSelector *ts, size_t n, const Address *a) {
-    for (size_t i = 0; i < n; i++) {
-        bool inside = ts[i].address.family == a->family;
-        for (unsigned bit = 0; inside && bit < ts[i].prefix; bit++)
-            inside = ((ts[i].address.bytes[bit / 8] ^ a->bytes[bit / 8]) >> (7 - bit % 8) & 1) == 0;
-        if (inside)
-            return true;
-    }
-    return false;
-}
-
-/* Our side of the policies is the inner addresses and nothing else, however wide TSi is: who is inside must
- * not reach the box's other addresses, whose answers would leave outside. A policy narrower than agreed is
- * always allowed. */
-static void selectors_narrow(IkeSa *sa) {
-    const AddressList *addresses = &sa->configuration.addresses;
-    TrafficSelector narrow[TS_MAX];
-    size_t n = 0;
-
-    for (size_t a = 0; a < addresses->n; a++)
-        for (size_t i = 0; i < sa->child.n_local_ts && n < TS_MAX; i++) {
-            if (!selectors_cover(&sa->child.local_ts[i], 1, &addresses->items[a]))
-                continue;
-            narrow[n] = sa->child.local_ts[i];
-            narrow[n].address = addresses->items[a];
-            narrow[n++].prefix = (uint8_t)(8 * address_size(addresses->items[a].family));
-        }
-    memcpy(sa->child.local_ts, narrow, n * sizeof narrow[0]);
-    sa->child.n_local_ts = n;
 }
 
 /* Takes over CP, SA, TSi and TSr. NULL, or what is wrong with them. */
@@ -745,12 +723,8 @@ static const char *child_accept(IkeSa *sa, const IkePayloads *payloads) {
     if (ike_ts_decode(tsi, child->local_ts, &child->n_local_ts) != 0 ||
         ike_ts_decode(tsr, child->remote_ts, &child->n_remote_ts) != 0 || child->n_remote_ts == 0)
         return "the gateway's traffic selectors cannot be used";
-    for (size_t i = 0; i < sa->configuration.addresses.n; i++) {
-        const Address *a = &sa->configuration.addresses.items[i];
-        if (!address_is_usable(a) || !selectors_cover(child->local_ts, child->n_local_ts, a))
-            return "the inner address from the gateway is unusable or outside its traffic selectors";
-    }
-    selectors_narrow(sa);
+    if (!selectors_settle(child, &sa->configuration))
+        return "the inner address from the gateway is unusable or outside its traffic selectors";
     child->spi_out = (uint32_t)chosen[0].spi;
     child->local = sa->local;
     child->remote = sa->remote;
@@ -792,7 +766,10 @@ static void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     }
     if (auth_check_peer(sa, now, payloads, idr, auth) != 0)
         return;
-    if (error) {
+    /* Beside a Child SA it is about the one inner family that the gateway does not give (3.15.4). */
+    bool half =
+        error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE && ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0);
+    if (error && !half) {
         ike_sa_refuse(sa, IKE_END_REFUSED, "the gateway refused the Child SA with %s", NOTIFY_TEXT(error));
         return;
     }
@@ -805,7 +782,8 @@ static void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     blob_free(&sa->init_response);
     crypto_forget_caches();
     ike_sa_set_state(sa, STATE_ESTABLISHED);
-    push(sa, (IkeAction){.type = IKE_CHILD_UP, .up = {&sa->child, &sa->configuration}}, NULL);
+    push(sa, (IkeAction){.type = IKE_CHILD_UP, .up = {&sa->child, &sa->configuration, sa->chain.n > 0}},
+         NULL);
 }
 
 /* INFORMATIONAL and CREATE_CHILD_SA --------------------------------------------------------------------- */
@@ -915,6 +893,23 @@ static void peer_request(IkeSa *sa, Moment now, const IkeHeader *h, const IkePay
         ike_sa_refuse(sa, IKE_END_DELETED, "the gateway deleted the Child SA");
 }
 
+/* The time has become known: the dates that were passed over are judged. */
+static void dates_judge(IkeSa *sa, Moment now) {
+    char verdict[ERROR_MAX_BYTES];
+
+    if (now.real < ike_sa_real_deadline(sa))
+        return;
+    int r = peer_chain_verify(&sa->chain, sa->config.trust, sa->config.identity, now.real, verdict);
+    peer_chain_free(&sa->chain);
+    crypto_forget_caches();
+    if (r > 0)
+        ike_sa_refuse(sa, IKE_END_UNTRUSTED, "gateway not trusted now that the time is known: %s", verdict);
+    else if (r < 0)
+        ike_sa_refuse(sa, IKE_END_FAILED, "the gateway's certificate could not be verified again: %s",
+                      strerror(-r));
+    ike_sa_proceed(sa, now);
+}
+
 /* Input ------------------------------------------------------------------------------------------------- */
 
 /* An answer that ends what was being closed: to our DELETE, whatever it holds, or an IKE_AUTH by which the
@@ -1006,6 +1001,7 @@ void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const E
 
     if (sa->state == STATE_ENDED)
         return;
+    dates_judge(sa, now);
     if (ike_header_decode(&r, &h) != 0) {
         sa->counters.malformed++;
         return;
@@ -1075,6 +1071,7 @@ static void request_expired(IkeSa *sa, Moment now) {
 }
 
 void ike_sa_tick(IkeSa *sa, Moment now) {
+    dates_judge(sa, now);
     if (now.mono >= sa->grace)
         closing_done(sa);
     else if (now.mono >= sa->request.deadline)
@@ -1103,4 +1100,20 @@ const IkeCounters *ike_sa_counters(const IkeSa *sa) {
 
 uint64_t ike_sa_spi_i(const IkeSa *sa) {
     return sa->spi_i;
+}
+
+usec_t ike_sa_real_deadline(const IkeSa *sa) {
+    return sa->state == STATE_ESTABLISHED && sa->chain.n > 0 ? sa->config.clock_floor : USEC_NEVER;
+}
+
+uint16_t ike_sa_group(const IkeSa *sa) {
+    return sa->key_exchange ? key_exchange_group(sa->key_exchange) : sa->suite.by_type[IKE_TRANSFORM_DH]->id;
+}
+
+bool ike_sa_nat_local(const IkeSa *sa) {
+    return sa->nat_local;
+}
+
+bool ike_sa_nat_remote(const IkeSa *sa) {
+    return sa->nat_remote;
 }

@@ -6,11 +6,13 @@
 #include "base/moment.h"
 #include "ike/certificate.h"
 #include "ike/child-sa.h"
+#include "ike/prepared.h"
 
 typedef struct IkeSa IkeSa;
 
 /* An unanswered request is sent again after 0.5, 1, 2 and 4 s (each shifted by up to a tenth, so that boxes
- * do not march in step) and given up 8 s later: 15.5 s in all. */
+ * do not march in step) and given up 8 s later: 15.5 s in all. A silent gateway costs 2190 bytes on the
+ * uplink that way over IPv4 and 2290 over IPv6, headers included. */
 #define IKE_RETRANSMIT_FIRST (500 * USEC_PER_MSEC)
 #define IKE_RETRANSMIT_TRIES 5
 /* A gateway from which nothing was heard for so long is asked whether it lives (2.4). */
@@ -28,6 +30,16 @@ typedef struct IkeConfig {
     const TrustStore *trust;       /* both must outlive the SA */
     const Credential *credential;
     Rng rng;
+    /* The Diffie-Hellman group of the first KE, as this gateway is known to want it. One that we do not offer
+     * (0 is none): the default. */
+    uint16_t group;
+    /* May be NULL or point to NULL. What it points to is taken when it is of that group, and then it points
+     * to NULL, also when ike_sa_new() fails; else it stays the caller's. */
+    IkePrepared **prepared;
+    /* Real time before this is not believed. When lenient, the validity dates of the gateway's chain are
+     * passed over then, and judged at ike_sa_real_deadline(). Everything else is checked at once. */
+    usec_t clock_floor;
+    bool clock_lenient;
 } IkeConfig;
 
 /* Why an SA ended. */
@@ -44,10 +56,9 @@ typedef enum IkeEnd {
 typedef enum IkeActionType {
     IKE_SEND,         /* a datagram */
     IKE_ALLOCATE_SPI, /* reserve an inbound ESP SPI; answer with ike_sa_spi() */
-    IKE_CHILD_UP,
-    /* program this pair; on failure call ike_sa_close() */ IKE_CHILD_DOWN, /* take the pair off: *ended* says
-                                                                               why, and an IKE_ENDED with the
-                                                                               same follows the DELETE */
+    IKE_CHILD_UP,     /* program this pair; on failure call ike_sa_close() */
+    /* Take the pair off: *ended* says why, and an IKE_ENDED with the same follows the DELETE. */
+    IKE_CHILD_DOWN,
     IKE_ENDED, /* the last action: forget the SPI or the Child SA, and the SA itself */
 } IkeActionType;
 
@@ -62,6 +73,7 @@ typedef struct IkeAction {
         struct {
             const ChildSa *child; /* both valid as long as the SA, but keys only until the next call */
             const IkeConfiguration *configuration;
+            bool undated; /* the dates of the gateway's certificates are not judged yet */
         } up;
         struct {
             IkeEnd end;
@@ -95,6 +107,8 @@ void ike_sa_close(IkeSa *sa, Moment now);
 void ike_sa_tick(IkeSa *sa, Moment now);
 /* When to call ike_sa_tick() at the latest, on Moment.mono; USEC_NEVER. */
 usec_t ike_sa_deadline(const IkeSa *sa);
+/* The same on Moment.real: a clock that is set passes it at any moment of the other. */
+usec_t ike_sa_real_deadline(const IkeSa *sa);
 /* Takes the next action; drain until false after each call above. */
 bool ike_sa_next(IkeSa *sa, IkeAction *ret);
 
@@ -103,3 +117,8 @@ const Suite *ike_sa_suite(const IkeSa *sa);
 const IkeCounters *ike_sa_counters(const IkeSa *sa);
 /* The initiator's SPI, for matching datagrams and for logs. */
 uint64_t ike_sa_spi_i(const IkeSa *sa);
+/* The Diffie-Hellman group: of the last KE sent, and once that was answered the negotiated one. */
+uint16_t ike_sa_group(const IkeSa *sa);
+/* A NAT seen on the way (2.23): we are behind it, the gateway is. False before IKE_SA_INIT was answered. */
+bool ike_sa_nat_local(const IkeSa *sa);
+bool ike_sa_nat_remote(const IkeSa *sa);

@@ -2,133 +2,350 @@
 /* See store.h. A rollback journal that is deleted at each commit, with synchronous=EXTRA: the file, and the
  * directory after the deletion, are on the disk before a commit returns, so that a power cut neither loses
  * nor revives anything. Between commits there is one file and nothing else; a write-ahead log would need two
- * more files even for reading, and its checkpoints make no sense for a few writes a day. */
+ * more files even for reading, and its checkpoints make no sense for a few writes a day.
+ *
+ * All of the file is checked when it is opened. SQLite finds broken pages so, not a changed letter inside a
+ * value: the data model looks at every value it takes. */
 #include "store/store.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "store/mark-io.h"
 
 #define STORE_APPLICATION_ID 0x48654e42 /* "HeNB": not just any SQLite file */
 #define STORE_VERSION        1
 #define STORE_BUSY_MSEC      500 /* somebody may be reading with sqlite3(1) */
-/* Nothing is thrown away unasked: what the operator set may be in it. */
-#define STORE_WAY_OUT "; move the file away and the box starts as from factory data"
+#define META_MARK            MARK_FILE
 
 struct Store {
+    char *path;
+    int directory; /* the folder of *path*; negative: there is none */
     sqlite3 *db;
     sqlite3_stmt *put, *forget;
+    int frozen; /* why nothing can be written: negative errno; 0: it can */
+    int said;   /* the error of the last write; not said again while it lasts */
+    char why[ERROR_MAX_BYTES];
 };
 
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE parameter(path TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;"
-    "PRAGMA application_id=1214598722;" /* STORE_APPLICATION_ID */
-    "PRAGMA user_version=1;"            /* STORE_VERSION */
-    "COMMIT;";
+#define TABLE_PARAMETER                                                                                      \
+    "CREATE TABLE parameter(path TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
+#define TABLE_META "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
+static const char schema[] = "BEGIN IMMEDIATE;" TABLE_PARAMETER ";" TABLE_META
+                             ";"
+                             "PRAGMA application_id=1214598722;" /* STORE_APPLICATION_ID */
+                             "PRAGMA user_version=1;"            /* STORE_VERSION */
+                             "COMMIT;";
 static_assert(STORE_APPLICATION_ID == 1214598722 && STORE_VERSION == 1, "the schema repeats them");
 
-/* The errno for what SQLite said; the extended code is for the log. */
-static int store_error(const Store *store, const char *what, int rc) {
-    static const struct {
-        int rc, error;
-    } errors[] = {
-        {SQLITE_NOMEM, -ENOMEM},   {SQLITE_FULL, -ENOSPC},     {SQLITE_READONLY, -EROFS},
-        {SQLITE_BUSY, -EBUSY},     {SQLITE_LOCKED, -EBUSY},    {SQLITE_CORRUPT, -EBADMSG},
-        {SQLITE_NOTADB, -EBADMSG}, {SQLITE_CANTOPEN, -EACCES}, {SQLITE_PERM, -EACCES},
-    };
-    int error = -EIO;
+/* Errors ------------------------------------------------------------------------------------------------- */
 
-    for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
-        if (errors[i].rc == (rc & 0xff))
-            error = errors[i].error;
-    log_error("state %s: %s: %s%s", sqlite3_db_filename(store->db, "main"), what, sqlite3_errmsg(store->db),
-              error == -EBADMSG ? STORE_WAY_OUT : "");
+_printf_(3, 4) static int failed(Store *store, int error, const char *format, ...) {
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(store->why, sizeof store->why, format, ap);
+    va_end(ap);
     return error;
 }
 
-static int store_run(Store *store, const char *what, const char *sql) {
-    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? 0 : store_error(store, what, rc);
+/* Why no file can be made beside the database, as the journal is one; 0: it can. SQLite has lost that errno,
+ * since it then tries to read the file that it could not make. */
+static int place_errno(const Store *store) {
+    static const char name[] = "state.try";
+
+    int fd = openat(store->directory, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return errno;
+    close(fd);
+    (void)unlinkat(store->directory, name, 0);
+    return 0;
 }
 
-/* The number a PRAGMA answers. */
-static int store_pragma(Store *store, const char *sql, int64_t *ret) {
+/* The errno for what SQLite said, which is kept for the log. */
+static int sqlite_failed(Store *store, const char *what, int rc) {
+    static const struct {
+        int rc, error;
+    } errors[] = {
+        {SQLITE_IOERR_NOMEM, -ENOMEM}, {SQLITE_IOERR_LOCK, -ENOLCK}, {SQLITE_IOERR_RDLOCK, -ENOLCK},
+        {SQLITE_NOMEM, -ENOMEM},       {SQLITE_FULL, -ENOSPC},       {SQLITE_READONLY, -EROFS},
+        {SQLITE_BUSY, -EBUSY},         {SQLITE_LOCKED, -EBUSY},      {SQLITE_CORRUPT, -EBADMSG},
+        {SQLITE_NOTADB, -EBADMSG},     {SQLITE_CANTOPEN, -EACCES},   {SQLITE_PERM, -EACCES},
+    };
+    const int basic = rc & 0xff, extended = sqlite3_extended_errcode(store->db);
+    int error = -EIO;
+
+    for (size_t i = 0; error == -EIO && i < ARRAY_SIZE(errors); i++)
+        if (errors[i].rc == basic || errors[i].rc == extended)
+            error = errors[i].error;
+    if (basic != SQLITE_IOERR && basic != SQLITE_CANTOPEN)
+        return failed(store, error, "%s: %s", what, sqlite3_errmsg(store->db));
+    /* A full or read-only disk has more ways to say so than SQLite has codes for. */
+    const int system = basic == SQLITE_IOERR ? sqlite3_system_errno(store->db) : place_errno(store);
+    if (system == ENOSPC || system == EDQUOT || system == EFBIG)
+        error = -ENOSPC;
+    else if (system == EROFS)
+        error = -EROFS;
+    return failed(store, error, "%s: %s%s%s", what, sqlite3_errmsg(store->db), system ? ", " : "",
+                  system ? strerror(system) : "");
+}
+
+/* *error* or 0 of a write: a cause that lasts is said once. */
+static int write_said(Store *store, int error) {
+    if (error == store->said)
+        return error;
+    if (error < 0)
+        log_error("state %s: %s%s", store->path, store->why,
+                  error == -EBADMSG ? "; it is kept aside at the next start" : "");
+    else
+        log_notice("state %s: can be written again", store->path);
+    store->said = error;
+    return error;
+}
+
+/* Opening ------------------------------------------------------------------------------------------------ */
+
+static int run(Store *store, const char *what, const char *sql) {
+    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : sqlite_failed(store, what, rc);
+}
+
+/* The one text that *sql* answers, malloc'ed; "" for NULL. */
+static int query(Store *store, const char *sql, char **ret) {
     sqlite3_stmt *statement;
     int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW)
-        *ret = sqlite3_column_int64(statement, 0);
+    char *text = rc == SQLITE_ROW ? strdup(strempty((const char *)sqlite3_column_text(statement, 0))) : NULL;
+    int r = rc != SQLITE_ROW ? sqlite_failed(store, "open", rc) : text ? 0 : -ENOMEM;
     sqlite3_finalize(statement);
-    return rc == SQLITE_ROW ? 0 : store_error(store, "open", rc);
+    if (r == 0)
+        *ret = text;
+    return r;
 }
 
-/* An empty file becomes a store; a store of this version is taken; anything else is not touched. */
-static int store_check(Store *store, const char *path) {
-    int64_t application = 0, version = 0, objects = 0;
-    int r = store_pragma(store, "PRAGMA application_id", &application);
+static int query_number(Store *store, const char *sql, int64_t *ret) {
+    _cleanup_free_ char *text = NULL;
+    int r = query(store, sql, &text);
     if (r == 0)
-        r = store_pragma(store, "PRAGMA user_version", &version);
+        *ret = strtoll(text, NULL, 10);
+    return r;
+}
+
+/* Damage deep in the file, and tables that are not the ones made here. SQLite takes a last page that is cut
+ * short for one that ends in zeroes. */
+static int check_pages(Store *store) {
+    _cleanup_free_ char *verdict = NULL;
+    int64_t size = 0, count = 0, tables = 0;
+    struct stat st;
+
+    int r = query_number(store, "PRAGMA page_size", &size);
     if (r == 0)
-        r = store_pragma(store, "SELECT count(*) FROM sqlite_master", &objects);
+        r = query_number(store, "PRAGMA page_count", &count);
+    if (r == 0)
+        r = query_number(
+            store, "SELECT count(*) FROM sqlite_schema WHERE sql IN ('" TABLE_PARAMETER "','" TABLE_META "')",
+            &tables);
+    if (r == 0)
+        r = query(store, "PRAGMA integrity_check(1)", &verdict);
     if (r < 0)
         return r;
-    if (application == 0 && version == 0 && objects == 0)
-        return store_run(store, "make tables", schema);
-    if (application != STORE_APPLICATION_ID) {
-        log_error("state %s: not a file of this program" STORE_WAY_OUT, path);
-        return -EBADMSG;
-    }
-    if (version > STORE_VERSION) {
-        log_error("state %s: written by a later version (%d, this one knows %d)" STORE_WAY_OUT, path,
-                  (int)version, STORE_VERSION);
-        return -EPROTONOSUPPORT;
-    }
+    if (!streq(verdict, "ok"))
+        return failed(store, -EBADMSG, "damaged: %s", verdict);
+    if (tables != 2)
+        return failed(store, -EBADMSG, "damaged: not the tables of this program");
+    if (stat(store->path, &st) < 0 || st.st_size != size * count)
+        return failed(store, -EBADMSG, "damaged: not as long as its first page says");
     return 0;
 }
 
-static int store_prepare(Store *store) {
+/* An empty file becomes a store; a store of this version is taken; anything else is not touched. */
+static int check(Store *store) {
+    int64_t application = 0, version = 0, objects = 0;
+    int r = query_number(store, "PRAGMA application_id", &application);
+    if (r == 0)
+        r = query_number(store, "PRAGMA user_version", &version);
+    if (r == 0)
+        r = query_number(store, "SELECT count(*) FROM sqlite_schema", &objects);
+    if (r < 0)
+        return r;
+    if (application == 0 && version == 0 && objects == 0) {
+        r = run(store, "make tables", schema);
+        if (r == 0)
+            log_notice("state %s: new, as on a box from the factory", store->path);
+        return r;
+    }
+    if (application != STORE_APPLICATION_ID)
+        return failed(store, -EBADMSG, "not a file of this program");
+    if (version > STORE_VERSION)
+        return failed(store, -EPROTONOSUPPORT, "written by a later version (%d, this one knows %d)",
+                      (int)version, STORE_VERSION);
+    if (version != STORE_VERSION)
+        return failed(store, -EBADMSG, "damaged: no version of this program");
+    return check_pages(store);
+}
+
+static int prepare(Store *store) {
     int rc = sqlite3_prepare_v3(store->db, "INSERT OR REPLACE INTO parameter VALUES(?1,?2)", -1,
                                 SQLITE_PREPARE_PERSISTENT, &store->put, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v3(store->db, "DELETE FROM parameter WHERE path=?1", -1,
                                 SQLITE_PREPARE_PERSISTENT, &store->forget, NULL);
-    return rc == SQLITE_OK ? 0 : store_error(store, "open", rc);
+    return rc == SQLITE_OK ? 0 : sqlite_failed(store, "open", rc);
+}
+
+static void database_close(Store *store) {
+    sqlite3_finalize(TAKE_PTR(store->put));
+    sqlite3_finalize(TAKE_PTR(store->forget));
+    sqlite3_close(TAKE_PTR(store->db));
+}
+
+/* Makes the file, for its mode: it will hold passwords. *store*->frozen: it can be read only. */
+static int file_open(Store *store) {
+    const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    struct stat st;
+
+    store->frozen = 0;
+    int fd = open(store->path, O_RDWR | O_CREAT | flags, 0600);
+    if (fd < 0 && (errno == EROFS || errno == EACCES)) {
+        store->frozen = -errno;
+        fd = open(store->path, O_RDONLY | flags);
+    }
+    if (fd < 0) {
+        int error = store->frozen ?: errno == EDQUOT ? -ENOSPC : -errno;
+        return failed(store, error, "%s", strerror(-error));
+    }
+    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    close(fd);
+    return regular ? 0 : failed(store, -EBADMSG, "not a regular file");
+}
+
+static int database_open(Store *store) {
+    int r = file_open(store);
+    if (r < 0)
+        return r;
+    int rc = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (rc != SQLITE_OK)
+        return store->db ? sqlite_failed(store, "open", rc) : -ENOMEM;
+    sqlite3_busy_timeout(store->db, STORE_BUSY_MSEC);
+    r = run(store, "open",
+            "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA;"
+            "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;");
+    if (r == 0)
+        r = check(store);
+    if (r == 0)
+        r = prepare(store);
+    /* A header can say "for reading only" too (its write version). */
+    if (r == 0 && !store->frozen && sqlite3_db_readonly(store->db, "main") == 1)
+        r = failed(store, -EBADMSG, "damaged: a format that can only be read");
+    return r;
+}
+
+/* Nothing at all, where there is no file to hold something. */
+static int database_open_empty(Store *store, int why) {
+    database_close(store);
+    store->frozen = why;
+    int rc = sqlite3_open_v2(":memory:", &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (rc != SQLITE_OK || sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return -ENOMEM;
+    return prepare(store);
+}
+
+/* *ret* (PATH_MAX bytes) is where it is now. */
+static int file_keep_aside(Store *store, char *ret) {
+    static const char *const suffixes[] = {"-journal", "-wal"};
+    char from[PATH_MAX], to[PATH_MAX];
+    struct stat st;
+    unsigned n = 1;
+
+    do
+        if (snprintf(ret, PATH_MAX, "%s.damaged-%u", store->path, n) >= PATH_MAX)
+            return -ENAMETOOLONG;
+    while (lstat(ret, &st) == 0 && n++ < STORE_ASIDE_MAX);
+    if (rename(store->path, ret) < 0)
+        return -errno;
+    /* Without them the file is not what it was. They go last: beside an empty file SQLite ignores them, while
+     * a file that has lost its journal may look sound and be a mix of two transactions. */
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+        if (snprintf(from, sizeof from, "%s%s", store->path, suffixes[i]) < PATH_MAX &&
+            snprintf(to, sizeof to, "%s%s", ret, suffixes[i]) < PATH_MAX)
+            if (rename(from, to) < 0)
+                (void)unlink(to); /* of a file that was written over */
+    return store->directory >= 0 && fsync(store->directory) < 0 ? -errno : 0;
+}
+
+/* Whether the error goes away by itself, */
+static bool error_passes(int error) {
+    return error == -EBUSY || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+/* or is one of the place and says nothing about the file. */
+static bool error_of_place(int error) {
+    return error == -EROFS || error == -ENOSPC || error == -ENOLCK || error == -ENOENT || error == -ENOTDIR;
+}
+
+/* A sound file, or a new one after what was there has been kept aside. */
+static int file_open_or_renew(Store *store) {
+    char aside[PATH_MAX];
+
+    int r = database_open(store);
+    if (r == 0 || error_passes(r) || error_of_place(r))
+        return r;
+    database_close(store);
+    int moved = file_keep_aside(store, aside);
+    if (moved < 0) {
+        const size_t n = strlen(store->why);
+        snprintf(store->why + n, sizeof store->why - n, ", and cannot be moved: %s", strerror(-moved));
+        return moved == -ENOSPC ? moved : -EROFS;
+    }
+    log_error("state %s: %s; kept aside as %s, starting from factory data", store->path, store->why, aside);
+    return database_open(store);
+}
+
+static int store_new(Store **ret, const char *path) {
+    const char *slash = strrchr(path, '/');
+    Store *store = calloc(1, sizeof *store);
+    _cleanup_free_ char *folder =
+        !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+
+    if (!store || !folder || !(store->path = strdup(path))) {
+        free(store);
+        return -ENOMEM;
+    }
+    store->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *ret = store;
+    return 0;
 }
 
 DEFINE_CLEANUP(Store, store_close)
 
 int store_open(Store **ret, const char *path) {
-    _cleanup_(store_closep) Store *store = calloc(1, sizeof *store);
-    if (!store)
-        return -ENOMEM;
-    /* Made here for its mode: it will hold passwords. */
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        int error = -errno;
-        log_error("state %s: %s", path, strerror(-error));
-        return error;
-    }
-    close(fd);
-    int rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (rc != SQLITE_OK)
-        return store->db ? store_error(store, "open", rc) : -ENOMEM;
-    sqlite3_busy_timeout(store->db, STORE_BUSY_MSEC);
-    int r = store_run(store, "open",
-                      "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA;"
-                      "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;");
-    if (r == 0)
-        r = store_check(store, path);
-    if (r == 0)
-        r = store_prepare(store);
+    _cleanup_(store_closep) Store *store = NULL;
+
+    int r = store_new(&store, path);
     if (r < 0)
         return r;
+    r = file_open_or_renew(store);
+    if (error_passes(r)) {
+        log_error("state %s: %s", path, r == -ENOMEM ? strerror(ENOMEM) : store->why);
+        return r;
+    }
+    if (r < 0) {
+        log_error("state %s: %s; starting from factory data, and NOTHING CAN BE STORED", path, store->why);
+        r = database_open_empty(store, r);
+        if (r < 0)
+            return r;
+    } else if (store->frozen)
+        log_error("state %s: %s; what was stored is used, but NOTHING CAN BE STORED", path,
+                  strerror(-store->frozen));
+    store->said = store->frozen;
     *ret = TAKE_PTR(store);
     return 0;
 }
@@ -136,10 +353,116 @@ int store_open(Store **ret, const char *path) {
 void store_close(Store *store) {
     if (!store)
         return;
-    sqlite3_finalize(store->put);
-    sqlite3_finalize(store->forget);
-    sqlite3_close(store->db);
+    database_close(store);
+    if (store->directory >= 0)
+        close(store->directory);
+    free(store->path);
     free(store);
+}
+
+/* Writing ------------------------------------------------------------------------------------------------ */
+
+/* Everything in it, as one text. */
+static int contents(Store *store, char **ret) {
+    return query(store,
+                 "SELECT group_concat(quote(a)||quote(b)) FROM (SELECT path AS a,value AS b FROM parameter "
+                 "UNION ALL SELECT key,value FROM meta)",
+                 ret);
+}
+
+/* The disk may be back. What is in memory elsewhere was built on what this store held, so that only a file
+ * that holds the same can take its place. */
+static void store_thaw(Store *store) {
+    _cleanup_(store_closep) Store *fresh = NULL;
+    _cleanup_free_ char *old = NULL, *new = NULL;
+
+    if (store_new(&fresh, store->path) < 0 || file_open_or_renew(fresh) < 0 || fresh->frozen)
+        return;
+    if (contents(store, &old) < 0 || contents(fresh, &new) < 0)
+        return;
+    if (!streq(old, new)) {
+        store->frozen = failed(store, -ESTALE, "can be read again, and is from the next start on");
+        return;
+    }
+    fresh->said = store->said;
+    const Store frozen = *store;
+    *store = *fresh;
+    *fresh = frozen;
+}
+
+static int transaction_begin(Store *store) {
+    if (store->frozen)
+        store_thaw(store);
+    return store->frozen ?: run(store, "begin", "BEGIN IMMEDIATE");
+}
+
+/* *r*: what became of it so far. */
+static int transaction_end(Store *store, int r) {
+    if (r == 0)
+        r = run(store, "commit", "COMMIT");
+    /* SQLite may have rolled back by itself (a full disk), and a failed COMMIT leaves the transaction open.
+     */
+    if (r < 0 && !sqlite3_get_autocommit(store->db))
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return write_said(store, r);
+}
+
+/* Runs *statement* with one or two strings. */
+static int step(Store *store, sqlite3_stmt *statement, const char *a, const char *b) {
+    int rc = sqlite3_bind_text(statement, 1, a, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK && b)
+        rc = sqlite3_bind_text(statement, 2, b, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    int r = rc == SQLITE_DONE ? 0 : sqlite_failed(store, "write", rc);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return r;
+}
+
+int store_commit(Store *store, const StoreChange *changes, size_t n) {
+    int r = transaction_begin(store);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = step(store, changes[i].value ? store->put : store->forget, changes[i].path, changes[i].value);
+    return transaction_end(store, r);
+}
+
+int store_set_meta(Store *store, const char *key, const char *value) {
+    sqlite3_stmt *statement = NULL;
+    int r = transaction_begin(store);
+    if (r == 0) {
+        int rc = sqlite3_prepare_v2(
+            store->db, value ? "INSERT OR REPLACE INTO meta VALUES(?1,?2)" : "DELETE FROM meta WHERE key=?1",
+            -1, &statement, NULL);
+        r = rc == SQLITE_OK ? step(store, statement, key, value) : sqlite_failed(store, "write", rc);
+        sqlite3_finalize(statement);
+    }
+    return transaction_end(store, r);
+}
+
+int store_reset(Store *store, const char *const *keep, size_t n) {
+    int r = transaction_begin(store);
+    if (r == 0) {
+        sqlite3_str *sql = sqlite3_str_new(store->db);
+        sqlite3_str_appendall(sql, "DELETE FROM meta WHERE key<>'" META_MARK
+                                   "';"
+                                   "DELETE FROM parameter WHERE path NOT IN (''");
+        for (size_t i = 0; i < n; i++)
+            sqlite3_str_appendf(sql, ",%Q", keep[i]);
+        sqlite3_str_appendall(sql, ")");
+        char *text = sqlite3_str_finish(sql);
+        r = text ? run(store, "reset", text) : failed(store, -ENOMEM, "reset: %s", strerror(ENOMEM));
+        sqlite3_free(text);
+    }
+    return transaction_end(store, r);
+}
+
+/* Reading ------------------------------------------------------------------------------------------------ */
+
+static int read_failed(Store *store, int rc) {
+    int r = sqlite_failed(store, "read", rc);
+    log_error("state %s: %s", store->path, store->why);
+    return r;
 }
 
 int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata) {
@@ -150,38 +473,45 @@ int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata) {
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(rows);
         if (rc == SQLITE_ROW)
-            r = visitor(userdata, (const char *)sqlite3_column_text(rows, 0),
-                        (const char *)sqlite3_column_text(rows, 1));
+            r = visitor(userdata, strempty((const char *)sqlite3_column_text(rows, 0)),
+                        strempty((const char *)sqlite3_column_text(rows, 1)));
         if (r != 0)
             rc = SQLITE_DONE;
     }
+    if (rc != SQLITE_DONE)
+        r = read_failed(store, rc);
     sqlite3_finalize(rows);
-    return rc == SQLITE_DONE ? r : store_error(store, "read parameters", rc);
+    return r;
 }
 
-/* Runs *statement* with one or two strings. */
-static int store_step(Store *store, sqlite3_stmt *statement, const char *a, const char *b) {
-    int rc = sqlite3_bind_text(statement, 1, a, -1, SQLITE_STATIC);
-    if (rc == SQLITE_OK && b)
-        rc = sqlite3_bind_text(statement, 2, b, -1, SQLITE_STATIC);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return rc == SQLITE_DONE ? 0 : store_error(store, "write", rc);
+/* Forgets every parameter that is not one of *keep*. */
+static int store_forget_others(Store *store, const char *const *keep, size_t n) {
+    sqlite3_stmt *rows;
+    int r = 0,
+        rc = sqlite3_prepare_v2(store->db, "SELECT path FROM parameter ORDER BY path", -1, &rows, NULL);
+
+    while (r == 0 && (rc == SQLITE_OK || rc == SQLITE_ROW)) {
+        rc = sqlite3_step(rows);
+        const char *path = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(rows, 0) : NULL;
+        bool kept = false;
+        for (size_t i = 0; path && i < n; i++)
+            kept |= streq(path, keep[i]);
+        if (path && !kept)
+            r = store_step(store, store->forget, path, NULL);
+    }
+    sqlite3_finalize(rows);
+    return r == 0 && rc != SQLITE_DONE ? store_error(store, "read parameters", rc) : r;
 }
 
-int store_commit(Store *store, const StoreChange *changes, size_t n) {
+int store_reset(Store *store, const char *const *keep, size_t n) {
     int r = store_run(store, "begin", "BEGIN IMMEDIATE");
     if (r < 0)
         return r;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = store_step(store, changes[i].value ? store->put : store->forget, changes[i].path,
-                       changes[i].value);
+    r = store_forget_others(store, keep, n);
+    if (r == 0)
+        r = store_run(store, "write", "DELETE FROM meta");
     if (r == 0)
         r = store_run(store, "commit", "COMMIT");
-    /* SQLite may have rolled back by itself (a full disk), and a failed COMMIT leaves the transaction open.
-     */
     if (r < 0 && !sqlite3_get_autocommit(store->db))
         (void)store_run(store, "roll back", "ROLLBACK");
     return r;
@@ -196,25 +526,80 @@ int store_get_meta(Store *store, const char *key, char **ret) {
         rc = sqlite3_step(row);
     const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(row, 0) : NULL;
     char *value = text ? strdup(text) : NULL;
+    int r = rc == SQLITE_DONE ? -ENOENT : rc != SQLITE_ROW ? read_failed(store, rc) : value ? 0 : -ENOMEM;
     sqlite3_finalize(row);
-    if (rc == SQLITE_DONE)
-        return -ENOENT;
-    if (rc != SQLITE_ROW)
-        return store_error(store, "read", rc);
-    if (!value)
+    if (r == 0)
+        *ret = value;
+    return r;
+}
+
+/* De-registration mark ----------------------------------------------------------------------------------- */
+
+static int table_mark_read(Store *store, Mark *ret) {
+    _cleanup_free_ char *kept = NULL;
+
+    int r = store_get_meta(store, META_MARK, &kept);
+    return r < 0 ? r : mark_decode(kept, ret);
+}
+
+/* Both copies; each stays empty where there is none to believe. 0; -ENOENT: there is none at all; -EBADMSG:
+ * what there is is damaged. */
+static int marks_read(Store *store, Mark *file, Mark *table) {
+    int f = mark_file_read(store->directory, file), t = table_mark_read(store, table);
+
+    if (f == -ENOMEM || t == -ENOMEM)
         return -ENOMEM;
-    *ret = value;
+    if (f == 0 || t == 0)
+        return 0;
+    return f == -ENOENT && t == -ENOENT ? -ENOENT : -EBADMSG;
+}
+
+static int file_mark_write(Store *store, const char *kept) {
+    int r = mark_file_write(store->directory, kept);
+    if (r < 0)
+        log_error("state %s: the file " MARK_FILE " beside it: %s", store->path, strerror(-r));
+    return r;
+}
+
+int store_get_mark(Store *store, char **ret) {
+    _cleanup_(mark_clear) Mark file = {}, table = {};
+    _cleanup_free_ char *kept = NULL;
+
+    int r = marks_read(store, &file, &table);
+    if (r == -EBADMSG)
+        log_error("state %s: the de-registration mark is there and damaged", store->path);
+    if (r < 0)
+        return r;
+    Mark *best = file.number >= table.number ? &file : &table;
+    if (file.number != table.number) {
+        r = mark_encode(best->number, best->text, &kept);
+        if (r < 0)
+            return r;
+        if (best == &file)
+            r = store_set_meta(store, META_MARK, kept);
+        else
+            r = file_mark_write(store, kept);
+        if (r == 0)
+            log_notice("state %s: a lost copy of the de-registration mark is back", store->path);
+    }
+    *ret = TAKE_PTR(best->text);
     return 0;
 }
 
-int store_set_meta(Store *store, const char *key, const char *value) {
-    sqlite3_stmt *statement;
-    int rc = sqlite3_prepare_v2(
-        store->db, value ? "INSERT OR REPLACE INTO meta VALUES(?1,?2)" : "DELETE FROM meta WHERE key=?1", -1,
-        &statement, NULL);
-    if (rc != SQLITE_OK)
-        return store_error(store, "write", rc);
-    int r = store_step(store, statement, key, value);
-    sqlite3_finalize(statement);
-    return r;
+int store_set_mark(Store *store, const char *text) {
+    _cleanup_(mark_clear) Mark file = {}, table = {};
+    _cleanup_free_ char *kept = NULL;
+
+    if (text) {
+        int r = marks_read(store, &file, &table);
+        if (r == -ENOMEM)
+            return r;
+        r = mark_encode(MAX(file.number, table.number) + 1, text, &kept);
+        if (r < 0)
+            return r;
+    }
+    int f = file_mark_write(store, kept), t = store_set_meta(store, META_MARK, kept);
+    if (text)
+        return f == 0 || t == 0 ? 0 : t;
+    return t ?: f;
 }

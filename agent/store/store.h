@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What survives restarts and power cuts: SQLite, one transaction a change. */
+/* What survives restarts and power cuts: SQLite, one transaction a change.
+ *
+ * A box has to come up whatever its disk looks like. A file that is damaged, foreign or of a later version is
+ * kept aside (PATH.damaged-1, -2, ...) and a new one is begun, as on a box from the factory. Where nothing
+ * can be written the store holds what could be read, perhaps nothing, and every write fails, so that nobody
+ * is told that a value is kept which is not; each write tries anew whether the disk is back. */
 #pragma once
 
 #include <stddef.h>
+
+/* Files kept aside: the first ones stay for good, the last is written over. */
+#define STORE_ASIDE_MAX 4
 
 typedef struct Store Store;
 
@@ -11,18 +19,38 @@ typedef struct StoreChange {
     const char *value; /* NULL: forget it */
 } StoreChange;
 
-/* Opens or makes the file (mode 0600: it holds passwords). 0; -EBADMSG: damaged or not ours;
- * -EPROTONOSUPPORT: written by a later version; or another negative errno. Why is logged. */
+/* Opens or makes the file (mode 0600: it holds passwords). What is wrong with it or with the place is logged
+ * in one line and is no error. 0, or what passes: -EBUSY (another process holds it), -ENOMEM, -EMFILE,
+ * -ENFILE. */
 int store_open(Store **ret, const char *path);
 void store_close(Store *store);
 
 /* Non-zero stops and is returned. */
 typedef int (*StoreVisitor)(void *userdata, const char *path, const char *value);
 int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata);
-/* All of *changes* or none, on the disk when this returns 0; negative errno otherwise. */
+/* All of *changes* or none, on the disk when this returns 0; else negative errno: -ENOSPC, -EROFS, -EBUSY,
+ * -EBADMSG (damaged since it was opened) or another. Why is logged once, until a write succeeds or fails for
+ * another reason. */
 int store_commit(Store *store, const StoreChange *changes, size_t n);
+/* De-registration: all parameters but those of *keep*, and all facts, are gone. All or nothing, like a
+ * commit. */
+int store_reset(Store *store, const char *const *keep, size_t n);
 
 /* Single facts that are no parameters ("bootstrapped-url"). get: *ret* is malloc'ed; -ENOENT. A NULL *value*
- * forgets the key. */
+ * forgets the key. Errors of set are those of store_commit(). */
 int store_get_meta(Store *store, const char *key, char **ret);
 int store_set_meta(Store *store, const char *key, const char *value);
+
+/* De-registration (TS 32.593 5.1.4): in one transaction all parameters but those at the *n* paths of *keep*,
+ * and all meta, are gone; the mark stays. Errors of store_commit(). A start that finds the mark calls this
+ * again: the power may have failed between the two. */
+int store_reset(Store *store, const char *const *keep, size_t n);
+
+/* The mark that this box is de-registered, a text of the caller's. It is kept twice, in the database and in
+ * the file "deregistered" beside it, and survives the loss of either. get: *ret* is malloc'ed. One copy is
+ * enough and mends the other; of two the later one counts. -ENOENT: none; -EBADMSG: there was one and no copy
+ * of it can be read, which does not make the box registered again. */
+int store_get_mark(Store *store, char **ret);
+/* 0 when it is on the disk at least once. NULL clears; 0 then only when no copy is left. Negative errno
+ * otherwise: -E2BIG, or as store_commit(). */
+int store_set_mark(Store *store, const char *text);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which parameters an Inform carries. */
+#include <check.h>
+
+#include "base/macro.h"
+#include "cwmp/fault.h"
+#include "cwmp/inform.h"
+#include "suite.h"
+
+#define MS    "Device.ManagementServer."
+#define GPS   "Device.FAP.GPS."
+#define CELL1 "Device.Services.FAPService.1.REM.LTE.Cell.1."
+#define TABLE MS "InformParameter."
+
+DEFINE_CLEANUP(Model, model_free)
+
+static Model *new_model(void) {
+    Model *model;
+    ck_assert_int_eq(model_new(&model, &(ModelConfig){0}), 0);
+    return model;
+}
+
+static void put(Model *model, const char *path, const char *value) {
+    ck_assert_int_eq(model_put(model, path, value), 0);
+}
+
+static void report(Model *model, const char *path, const char *value) {
+    ck_assert_int_eq(model_report(model, path, value), 0);
+}
+
+/* Everything that can be reported is. */
+static void report_all(Model *model) {
+    size_t n;
+    const ModelParameter *p = model_parameters(&n);
+    for (size_t i = 0; i < n; i++)
+        if (p[i].flags & MODEL_REPORTED)
+            report(model, p[i].path,
+                   p[i].type == MODEL_ADDRESS ? "192.0.2.1"
+                   : *p[i].initial            ? p[i].initial
+                                              : "x");
+}
+
+typedef struct Seen {
+    size_t n;
+    char text[32768]; /* of what is beyond the forced ones: "name=value " */
+} Seen;
+
+static int collect(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    Seen *seen = userdata;
+    seen->n++;
+    if (!(parameter->flags & MODEL_FORCED_INFORM))
+        sprintf(seen->text + strlen(seen->text), "%s=%s ", name, value);
+    return 0;
+}
+
+/* The extras of an Inform with one event, "" for none. */
+static const char *extras(const Model *model, const char *paths, const char *event) {
+    static Seen seen;
+    const SoapEvent events[] = {{"9 NEVER", ""}, {event, ""}};
+    seen = (Seen){0};
+    ck_assert_int_eq(inform_parameters(model, paths, events, *event ? 2 : 0, collect, &seen), 0);
+    size_t extra = 0;
+    for (const char *c = seen.text; (c = strchr(c, ' ')); c++)
+        extra++;
+    ck_assert_uint_eq(seen.n, extra + 9); /* the forced ones, each once */
+    return seen.text;
+}
+
+START_TEST(by_default_what_is_known_of_the_place) {
+    _cleanup_(model_freep) Model *model = new_model();
+    char text[ERROR_MAX_BYTES];
+    ck_assert_pstr_eq(inform_check(model, INFORM_LOCATION, text), NULL);
+    ck_assert_str_eq(extras(model, INFORM_LOCATION, "1 BOOT"), "");
+    report(model, GPS "LockedLongitude", "-13404954");
+    report(model, GPS "LockedLatitude", "52520008");
+    report(model, GPS "ScanStatus", "Success");
+    report(model, CELL1 "RF.PhyCellID", "0"); /* 0 is known, too */
+    report(model, CELL1 "RF.RSRP", "-80");
+    report(model, CELL1 "BCCH.PLMNList.1.PLMNID", "00101");
+    report(model, "Device.IPsec.IKEv2SA.1.LocalAddress", "192.0.2.7");
+    ck_assert_str_eq(extras(model, INFORM_LOCATION, "1 BOOT"),
+                     GPS "ScanStatus=Success " GPS "LockedLatitude=52520008 " GPS
+                         "LockedLongitude=-13404954 Device.IPsec.IKEv2SA.1.LocalAddress=192.0.2.7 " CELL1
+                         "RF.PhyCellID=0 " CELL1 "RF.RSRP=-80 " CELL1 "BCCH.PLMNList.1.PLMNID=00101 ");
+    report_all(model);
+    const char *all = extras(model, INFORM_LOCATION, ""), *last = NULL;
+    for (unsigned i = 1; i <= 4; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "Cell.%u.RF.EUTRACarrierARFCN=", i);
+        last = strstr(all, name);
+        ck_assert_ptr_nonnull(last);
+    }
+    ck_assert_ptr_nonnull(strstr(last, ".BCCH.PLMNList.1.PLMNID="));
+    ck_assert_ptr_null(strstr(all, "NumberOfEntries"));
+    model_free(model);
+    model = new_model();
+    report(model, GPS "LockedLongitude", "-13404954");
+    report(model, CELL1 "RF.RSRP", "-80");
+    report(model, CELL1 "BCCH.PLMNList.1.PLMNID", "00101");
+    report(model, "Device.IPsec.IKEv2SA.1.LocalAddress", "192.0.2.7");
+    report(model, GPS "ScanStatus", "Error");
+    report(model, GPS "ScanStatus", "");
+    ck_assert_str_eq(extras(model, INFORM_LOCATION, ""),
+                     GPS "LockedLongitude=-13404954 Device.IPsec.IKEv2SA.1.LocalAddress=192.0.2.7 " CELL1
+                         "RF.RSRP=-80 " CELL1 "BCCH.PLMNList.1.PLMNID=00101 ");
+}
+END_TEST
+
+START_TEST(what_the_factory_data_name) {
+    static const struct {
+        const char *paths, *extras;
+    } cases[] = {
+        {"", ""},
+        {"  \t ", ""},
+        {" " MS "PeriodicInformInterval  " MS "PeriodicInformEnable",
+         MS "PeriodicInformInterval=86400 " MS "PeriodicInformEnable=true "},
+        /* None twice, whichever way it is named, and not the forced ones once more. */
+        {MS "PeriodicInformEnable " MS "PeriodicInformEnable " MS "ParameterKey",
+         MS "PeriodicInformEnable=true "},
+        {"Device.DeviceInfo. Device.DeviceInfo.ProductClass",
+         "Device.DeviceInfo.Manufacturer= Device.DeviceInfo.ManufacturerOUI= "
+         "Device.DeviceInfo.ProductClass= "},
+        {MS "Password", MS "Password= "}, /* a secret stays one */
+        {GPS, ""},                        /* unknown, also when it is asked for */
+    };
+    _cleanup_(model_freep) Model *model = new_model();
+    put(model, MS "Password", "s3cret");
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[ERROR_MAX_BYTES];
+        ck_assert_pstr_eq(inform_check(model, cases[i].paths, text), NULL);
+        ck_assert_str_eq(extras(model, cases[i].paths, "1 BOOT"), cases[i].extras);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_named) {
+    static const struct {
+        const char *paths, *says;
+    } cases[] = {
+        {"Device.Nothing", "Device.Nothing is no parameter"},
+        {MS "ParameterKey Device.Nothing.", "Device.Nothing. is no parameter"},
+        {"Device.DeviceInfo",
+         "Device.DeviceInfo is no parameter of this box, and no partial path with a dot"},
+        {MS "ParameterKey," MS "URL", "is no parameter"},
+        {"Device.", "more than 64 parameters"},
+    };
+    _cleanup_(model_freep) Model *model = new_model();
+    char text[ERROR_MAX_BYTES], longest[3000] = "";
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *why = inform_check(model, cases[i].paths, text);
+        ck_assert_ptr_nonnull(why);
+        ck_assert_msg(strstr(why, cases[i].says) != NULL, "%s", why);
+    }
+    memset(longest, 'a', sizeof longest - 1);
+    ck_assert_ptr_nonnull(inform_check(model, longest, text));
+    /* And if it is asked for all the same: never more than the limit. */
+    Seen seen = {0};
+    report_all(model);
+    ck_assert_int_eq(inform_parameters(model, "Device.Nothing Device.", NULL, 0, collect, &seen), 0);
+    ck_assert_uint_eq(seen.n, 9 + INFORM_EXTRA_MAX);
+}
+END_TEST
+
+START_TEST(what_the_table_names) {
+    _cleanup_(model_freep) Model *model = new_model();
+    put(model, TABLE "1.ParameterName", MS "PeriodicInformInterval"); /* not enabled */
+    put(model, TABLE "2.Enable", "true");
+    put(model, TABLE "2.ParameterName", MS "PeriodicInformEnable");
+    put(model, TABLE "2.EventList", "1 BOOT, 2 PERIODIC");
+    put(model, TABLE "3.Enable", "true");
+    put(model, TABLE "3.ParameterName", MS "Username"); /* every Inform */
+    put(model, TABLE "4.Enable", "true");
+    put(model, TABLE "4.ParameterName", "Device.NoMore");
+    put(model, TABLE "5.Enable", "true"); /* no name at all */
+    put(model, TABLE "8.Enable", "true");
+    put(model, TABLE "8.ParameterName", MS "Username");
+    ck_assert_str_eq(extras(model, "", "1 BOOT"), MS "PeriodicInformEnable=true " MS "Username= ");
+    ck_assert_str_eq(extras(model, "", "2 PERIODIC"), MS "PeriodicInformEnable=true " MS "Username= ");
+    ck_assert_str_eq(extras(model, "", "2 PERIOD"), MS "Username= ");
+    ck_assert_str_eq(extras(model, "", "0 BOOTSTRAP"), MS "Username= ");
+    ck_assert_str_eq(extras(model, MS "Username", ""), MS "Username= ");
+    LOG_OF((void)extras(model, "", ""), TABLE "4. is ignored: there is no parameter \"Device.NoMore\"");
+    LOG_OF((void)extras(model, "", ""), TABLE "5. is ignored");
+}
+END_TEST
+
+START_TEST(an_inform_stays_small) {
+    _cleanup_(model_freep) Model *model = new_model();
+    static char name[257], list[1025];
+    char path[128];
+    memset(name, 'n', sizeof name - 1);
+    memset(list, 'l', sizeof list - 1);
+    for (unsigned i = 1; i <= 8; i++) {
+        snprintf(path, sizeof path, TABLE "%u.ParameterName", i);
+        put(model, path, name);
+        snprintf(path, sizeof path, TABLE "%u.EventList", i);
+        put(model, path, list);
+    }
+    size_t n = strlen(extras(model, TABLE, ""));
+    ck_assert_uint_le(n, INFORM_EXTRA_BYTES);
+    ck_assert_uint_ge(n, 8000);
+    put(model, TABLE "1.Enable", "true");
+    put(model, TABLE "1.ParameterName", "Device.");
+    put(model, TABLE "1.EventList", "");
+    report_all(model);
+    LOG_OF((void)extras(model, "", ""), "the Inform carries 64 parameters beyond the forced ones");
+}
+END_TEST
+
+static int stop(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    return --*(int *)userdata ? 0 : -ENOMEM;
+}
+
+START_TEST(a_visitor_can_stop_it) {
+    _cleanup_(model_freep) Model *model = new_model();
+    for (int n = 1; n <= 9 + 3; n++) {
+        int left = n;
+        ck_assert_int_eq(inform_parameters(model, "Device.DeviceInfo.", NULL, 0, stop, &left), -ENOMEM);
+        ck_assert_int_eq(left, 0);
+    }
+}
+END_TEST
+
+SUITE("inform", by_default_what_is_known_of_the_place, what_the_factory_data_name, what_cannot_be_named,
+      what_the_table_names, an_inform_stays_small, a_visitor_can_stop_it)

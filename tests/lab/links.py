@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Namespaces, links, addresses and routes of the boxes; NAT, silence, delay; what happens to the HeNB's uplink."""
 
+import json
 from pathlib import Path
 
 import places
@@ -143,7 +144,7 @@ class Links:
         macs = {}
         for namespace, link in ((None, "uplink"), ("internet", "henb")):
             with inside(namespace):
-                macs[link] = run("cat", f"/sys/class/net/{link}/address").strip()
+                macs[link] = json.loads(run("ip", "-json", "link", "show", "dev", link))[0]["address"]
         pinned = {None: ("uplink", macs["henb"], (places.ROUTER, places.PUBLIC_DNS, places.PUBLIC_HEMS)),
                   "internet": ("henb", macs["uplink"], (places.HENB,))}
         for namespace, (link, mac, addresses) in pinned.items():

@@ -201,9 +201,10 @@ def bad_config(lab):
         (good.replace("HeMS=hems", "HeMS=ftp://hems"), "", r"agent\.conf:\d+\b.*HeMS"),
         (good.replace("henb-key.pem", "absent.pem"), "", r"agent\.conf:\d+\b.*Key"),
         (good, "[Network]\nPublicDNS=nonsense\n", r"50-test\.conf:2\b.*PublicDNS"),
-        (re.sub(r"\[Serving\]\nSeGW=\S+", "[Initial]\nSeGW=segw.operator.example", good), "", r"5\.1\.2\.3"),
-        (re.sub(r"\[Serving\]\nSeGW=\S+\nHeMS=\S+", "[Initial]\nHeMS=https://hems.operator.example/", good), "",
-         r"5\.1\.2\.4"),
+        (good.replace("[Serving]", "[Initial]"), "", r"agent\.conf:\d+\b.*HeMS.*Operator"),
+        (re.sub(r"\[Serving\]\nSeGW=\S+\nHeMS=\S+", "[Initial]\nHeMS=http://hems.operator.example/", good), "",
+         r"agent\.conf:\d+\b.*HeMS.*https"),
+        (re.sub(r"\[Serving\]\n", "[Serving]\nSeGWIdentity=x.example\n", re.sub(r"SeGW=\S+\n", "", good)), "", r"SeGW"),
         ("", "", r"agent\.conf"),
     ]
     for text, extra, pattern in cases:

@@ -44,13 +44,13 @@ def bad_hems(name, what, pattern, **parts):
         refused(lab, pattern)
 
 
-bad_hems("wrong-name", "the HeMS's certificate has the right name in the CN only", r"subjectAltName|name",
+bad_hems("wrong-name", "the HeMS's certificate has the right name in the CN only", r"subjectAltName does not carry the expected identity",
          hems_certificate="hems-wrong-name")
 bad_hems("unknown-ca", "the HeMS's certificate is from a stranger with our root's name",
-         r"not trusted|issuer|authority|unknown CA|signature", hems_certificate="hems-unknown-ca")
+         r"not trusted|signature of the issuer", hems_certificate="hems-unknown-ca")
 bad_hems("expired", "the HeMS's certificate ended yesterday", r"expired", hems_certificate="hems-expired")
 bad_hems("not-yet", "the HeMS's certificate begins in a month", r"not yet valid|not valid yet", hems_certificate="hems-not-yet")
-bad_hems("tls11", "the HeMS has TLS 1.1 and nothing newer", r"TLS|version|protocol", hems_options=("--tls-max", "1.1"))
+bad_hems("tls11", "the HeMS has TLS 1.1 and nothing newer", r"TLS version|TLS 1\.1", hems_options=("--tls-max", "1.1"))
 
 
 bad_hems("revoked", "the HeMS's certificate is in its issuer's revocation list", r"revoked", hems_certificate="hems-revoked",

@@ -9,7 +9,7 @@ from machine import expect
 from scenario import scenario
 from servers import INITIAL_HEMS, MOVED_HEMS, SERVING_HEMS
 from steps import FAILURE, associated, informed, mme_list, ping, properties, tunnels_made, up
-from ways import OPERATOR, PRIVATE_NAMES, SECOND, inside
+from ways import PRIVATE_NAMES, SECOND, inside
 
 BOOT = [["0 BOOTSTRAP", "1 BOOT"]]
 
@@ -82,11 +82,8 @@ WANTED = {"Device.FAP.GPS.LockedLatitude": "48137154", "Device.FAP.GPS.LockedLon
           "Device.IPsec.IKEv2SA.1.LocalAddress": places.HENB}
 
 
-@scenario("location", "the first Inform waits for the location: position, outer address, cells; InformParameters= adds",
-          **inside(factory={"Registration": {"WaitForLocation": "300",
-                                             "InformParameters": "Device.ManagementServer.PeriodicInformInterval"}},
-                   hems_initial=assigns(inform={"parameters": {
-                       **WANTED, "Device.ManagementServer.PeriodicInformInterval": "86400"}}),
+@scenario("location", "the first Inform waits for the location, and carries position, outer address and cells",
+          **inside(factory={"Registration": {"WaitForLocation": "300"}}, hems_initial=assigns(inform={"parameters": WANTED}),
                    hems=acs(*s1(), inform={"parameters": WANTED})))
 def location(lab):
     lab.agent.start()
@@ -104,8 +101,9 @@ def location(lab):
     informed(lab, INITIAL_HEMS, 1, "0 BOOTSTRAP")
 
 
-@scenario("location-unknown", "WaitForLocation= ends: the Inform goes without a position", factory={
-    "Identity": OPERATOR, "Registration": {"WaitForLocation": "8"}})
+@scenario("location-unknown", "WaitForLocation= ends: the Inform goes without, and with what InformParameters= names", factory={
+    "Registration": {"WaitForLocation": "8", "InformParameters": "Device.ManagementServer.PeriodicInformInterval"}},
+    hems=acs(*s1(), inform={"parameters": {"Device.ManagementServer.PeriodicInformInterval": "86400"}}))
 def location_unknown(lab):
     begin = time.monotonic()
     lab.agent.start()

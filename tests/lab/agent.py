@@ -10,8 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-import boxes
-from boxes import Failure, run, wait_for
+import places
+from machine import CERTIFICATES, Failure, run, wait_for
 
 UNIT = "henb-agent.service"
 BUS, OBJECT, INTERFACE = "org.henb.Agent1", "/org/henb/Agent1", "org.henb.Agent1"
@@ -22,9 +22,9 @@ STATES = {"idle", "waiting-network", "discovering", "registering", "registered-w
           "deregistered", "failed-config"}
 FACTORY = {
     "Identity": {"Manufacturer": "Example", "OUI": "00A0BC", "ProductClass": "HeNB", "SerialNumber": "000001"},
-    "Serving": {"SeGW": boxes.SEGW_NAME, "HeMS": boxes.HEMS_NAME},
+    "Serving": {"SeGW": places.SEGW_NAME, "HeMS": places.HEMS_NAME},
     "Trust": {"CA": f"{CONFIG}/ca.pem", "Certificate": f"{CONFIG}/henb.pem", "Key": f"{CONFIG}/henb-key.pem"},
-    "Network": {"PublicDNS": boxes.PUBLIC_DNS},
+    "Network": {"PublicDNS": places.PUBLIC_DNS},
     "Log": {"Level": "debug"},
 }
 # Registering takes a few round trips; what takes time in the guest is its emulated processor.
@@ -108,20 +108,23 @@ class Agent:
     # Factory data, and running.
 
     def configure(self, device, overrides):
-        """Writes factory data: FACTORY with *overrides* {section: {key: value or None}}, certificates of *device*."""
+        """Writes factory data: FACTORY with *overrides* {section: {key: value or None} or None}, certificates of
+        *device*."""
         shutil.rmtree(CONFIG / "agent.conf.d", ignore_errors=True)
         CONFIG.mkdir(exist_ok=True)
         config = configparser.ConfigParser(interpolation=None)
         config.optionxform = str
         for section in {**FACTORY, **overrides}:
+            if section in overrides and overrides[section] is None:
+                continue
             values = {**FACTORY.get(section, {}), **overrides.get(section, {})}
             config[section] = {key: value for key, value in values.items() if value is not None}
         with open(CONFIG / "agent.conf", "w", encoding="utf-8") as file:
             config.write(file, space_around_delimiters=False)
-        certificates = boxes.HERE.parent / "certificates"
-        shutil.copy(certificates / "ca.pem", CONFIG / "ca.pem")
-        shutil.copy(certificates / f"henb-{device}.pem", CONFIG / "henb.pem")
-        shutil.copy(certificates / f"henb-{device}-key.pem", CONFIG / "henb-key.pem")
+        for name in ("ca.pem", "crl.pem"):
+            shutil.copy(CERTIFICATES / name, CONFIG / name)
+        shutil.copy(CERTIFICATES / f"henb-{device}.pem", CONFIG / "henb.pem")
+        shutil.copy(CERTIFICATES / f"henb-{device}-key.pem", CONFIG / "henb-key.pem")
         (CONFIG / "henb-key.pem").chmod(0o640)
         shutil.chown(CONFIG / "henb-key.pem", group="henb")
 
@@ -171,6 +174,18 @@ class Agent:
         done = subprocess.run(["busctl", "--json=short", "get-property", BUS, OBJECT, INTERFACE, name], text=True,
                               capture_output=True, timeout=60)
         return json.loads(done.stdout)["data"] if done.returncode == 0 else None
+
+    def call(self, method, *arguments, user=None, interface=INTERFACE, timeout=60):
+        """Calls a method of the agent, as *user*; None if it was done, else the error as busctl says it."""
+        done = subprocess.run([*(["runuser", "-u", user, "--"] if user else []), "busctl", f"--timeout={timeout}", "call", BUS,
+                               OBJECT, interface, method, *map(str, arguments)], text=True, capture_output=True,
+                              timeout=timeout + 30)
+        return (done.stderr.strip() or f"status {done.returncode}") if done.returncode else None
+
+    def report(self, values):
+        """Other daemons of the box tell parameters: {path: value}."""
+        words = [word for pair in values.items() for word in pair]
+        return self.call("Report", "a(ss)", len(values), *words, interface=f"{INTERFACE}.Parameters")
 
     def wait(self, name, wanted, timeout=REGISTER_SECONDS):
         """Waits until the property has the value, or wanted(value) is true; returns the value."""
@@ -241,21 +256,22 @@ class Agent:
 
     def guard(self, inner=None):
         """Failure unless what keeps inner traffic inside is there: it outlives the tunnel."""
-        inner = inner or (self.get("InnerAddresses") or [boxes.INNER])[0]
+        inner = inner or (self.get("InnerAddresses") or [places.INNER])[0]
+        family, bits, word = ("-6", 128, "inet6") if ":" in inner else ("-4", 32, "inet")
         link = run("ip", "-d", "link", "show", TUNNEL)
         if "xfrm" not in link or f"if_id {ID:#x}" not in link:
             raise Failure(f"{TUNNEL} is no XFRM interface of ours: {link}")
-        if f"inet {inner}/32" not in run("ip", "-4", "addr", "show", "dev", TUNNEL):
+        if f"{word} {inner}/{bits}" not in run("ip", family, "addr", "show", "dev", TUNNEL):
             raise Failure(f"{inner} is not on {TUNNEL}")
-        rules = [line for line in run("ip", "rule").splitlines() if line.startswith(f"{ID}:")]
+        rules = [line for line in run("ip", family, "rule").splitlines() if line.startswith(f"{ID}:")]
         for wanted in (f"oif {TUNNEL}", f"from {inner}"):
             if not any(wanted in line and f"lookup {ID}" in line for line in rules):
                 raise Failure(f"no rule '{wanted}': {rules}")
-        table = run("ip", "route", "show", "table", ID)
+        table = run("ip", family, "route", "show", "table", ID)
         if "unreachable default" not in table:
             raise Failure(f"table {ID} does not end in unreachable: {table}")
         blocks = [text for text in policies() if "action block" in text and "dir in" in text]
-        if not any(f"dst {inner}/32" in text and "if_id" not in text for text in blocks):
+        if not any(f"dst {inner}/{bits}" in text and "if_id" not in text for text in blocks):
             raise Failure(f"no block policy guards {inner}: {blocks}")
 
     def forget(self):
@@ -270,6 +286,7 @@ class Agent:
             run("ip", family, "route", "flush", "table", ID, check=False)
         run("ip", "xfrm", "state", "flush")
         run("ip", "xfrm", "policy", "flush")
+        run("umount", STATE, check=False)
         shutil.rmtree(STATE, ignore_errors=True)
         shutil.rmtree(CONFIG, ignore_errors=True)
 

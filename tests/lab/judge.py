@@ -34,6 +34,7 @@ class Rules:
     names: list  # what may be asked there
     private_names: list = field(default_factory=list)  # must be visible nowhere
     hosts: list = field(default_factory=list)  # inner addresses in use: their bytes must be visible nowhere
+    outer: list = field(default_factory=list)  # addresses of the uplink, though an inner network has them too
     extra: list = field(default_factory=list)  # (protocol number, address, port or None) the scenario declares
 
 
@@ -41,6 +42,8 @@ class Rules:
 class Verdict:
     judged: int = 0  # packets the HeNB sent
     seen: dict = field(default_factory=dict)  # kind -> number of packets
+    size: int = 0  # bytes of all these packets, from Ethernet on
+    packets: list = field(default_factory=list)  # (time, kind, where to) of each, in order
     objections: list = field(default_factory=list)
 
 
@@ -99,11 +102,22 @@ def dns_question(data):
     return ".".join(labels), struct.unpack_from("!H", data, offset)[0]
 
 
+def destination_of(frame):
+    """Where a packet goes; None if it is not IP."""
+    ethertype = frame[12:14]
+    if ethertype == b"\x08\x00" and len(frame) >= 34:
+        return str(ipaddress.ip_address(frame[30:34]))
+    if ethertype == b"\x86\xdd" and len(frame) >= 54:
+        return str(ipaddress.ip_address(frame[38:54]))
+    return None
+
+
 class Judge:
     def __init__(self, rules):
         self.rules = rules
         self.mac = bytes.fromhex(rules.mac.replace(":", ""))
-        self.hosts = [ipaddress.ip_address(address) for address in rules.hosts]
+        self.hosts = {ipaddress.ip_address(address) for address in rules.hosts}
+        self.outer = {ipaddress.ip_address(address) for address in rules.outer}
         self.inner = [ipaddress.ip_network(network) for network in rules.inner]
         self.segws = {ipaddress.ip_address(address) for address in rules.segws}
         self.resolvers = {ipaddress.ip_address(address) for address in rules.resolvers}
@@ -122,12 +136,15 @@ class Judge:
             except Broken as broken:
                 kind, objection = "broken", f"unreadable: {broken}"
             verdict.seen[kind] = verdict.seen.get(kind, 0) + 1
+            verdict.size += len(frame)
+            verdict.packets.append((when, kind, destination_of(frame)))
             if objection:
                 verdict.objections.append(f"packet {number} at {when:.6f}: {objection} [{frame[:64].hex()}]")
         return verdict
 
     def is_inner(self, address):
-        return any(address in network for network in self.inner if network.version == address.version)
+        return address not in self.outer and any(
+            address in network for network in self.inner if network.version == address.version)
 
     def clear_text(self, data):
         """An inner address or a private name written in *data*, in bytes or letters."""

@@ -6,17 +6,30 @@
   +----------------------------+    +-------------------------+    +------------------------+    +----------------------+
   | henb-agentd, systemd, bus  |    | router    192.0.2.1     |    | strongSwan 203.0.113.1 |    | HeMS     10.0.0.10   |
   | S1 stand-in                |    | DNS       192.0.2.53    |    | pool      10.1.0.0/24  |    | MME      10.0.0.20   |
-  |     uplink 192.0.2.10  ----+----+-- henb   NAT   segw  ---+----+-- wan            lan --+----+-- op                 |
-  |     henb0  10.1.0.1        |    | capture, prober         |    |           10.0.0.1     |    | DNS      10.0.0.53   |
-  +-----:----------------------+    +-------------------------+    +-----------:------------+    +----------------------+
-        :........................ ESP, in UDP behind the NAT ..................:
-        public network 192.0.2.0/24         203.0.113.0/24                          operator's private network 10.0.0.0/24
+  |     uplink 192.0.2.10  ----+----+-- henb   NAT     wan ---+-+--+-- wan            lan --+----+-- op                 |
+  |     henb0  10.1.0.1        |    | HeMS, TLS 192.0.2.80    | |  |           10.0.0.1     |    | DNS      10.0.0.53   |
+  +-----:----------------------+    | capture, prober, delay  | |  +-----------:------------+    +--+-------------------+
+        :                           +-------------------------+ |              :                    |
+        :........................ ESP, in UDP behind the NAT ...|..............:                    |
+                                                                |    namespace segw-2               |
+                                          if the scenario says  |  +------------------------+       |
+                                          so, these as well     +--+ strongSwan 203.0.113.3 +-------+
+                                                                |  | pool      10.1.1.0/24  |
+                                                                |  +------------------------+
+                                                                |    namespace segw-initial       namespace initial
+                                                                |  +------------------------+    +----------------------+
+                                                                +--+ strongSwan 203.0.113.2 +----+ HeMS     10.2.0.10   |
+                                                                   | pool      10.3.0.0/24  |    | DNS      10.2.0.53   |
+                                                                   +------------------------+    +----------------------+
+        public network 192.0.2.0/24         203.0.113.0/24                          operator's private networks
 
-A scenario (scenarios.py) says how the boxes are set up and what has to be seen. Each starts from nothing and leaves
+places.py has all addresses and names, those of IPv6 too; the initial side may have the very addresses of the serving one.
+A scenario (scenarios/) says how the boxes are set up and what has to be seen. Each starts from nothing and leaves
 nothing. During all of it the uplink is captured, and what the HeNB sent is judged (judge.py).
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -26,14 +39,15 @@ import traceback
 from pathlib import Path
 
 import agent as henb
-import boxes
 import judge
-import scenarios
-from boxes import Failure, run, say
+import links
+import places
+import scenarios  # noqa: F401
+from boxes import Boxes
+from machine import RUN, Failure, run, say
+from scenario import choose
 
 RESULTS = Path("/results")
-INNER_NETWORKS = [boxes.POOL, boxes.PRIVATE, "fd00:1::/64"]
-INNER_HOSTS = [boxes.INNER, boxes.HEMS, boxes.MME, boxes.PRIVATE_DNS]
 
 
 class Lab:
@@ -42,29 +56,51 @@ class Lab:
     def __init__(self, scenario, logs):
         self.scenario = scenario
         self.logs = logs
-        self.boxes = boxes.Boxes(logs)
+        self.boxes = Boxes(logs)
         self.agent = henb.Agent(logs)
         self.verdict = None
 
     def rules(self):
+        scenario = self.scenario
+        sides = scenario.sides()
+        private = {*places.PRIVATE_NAMES, *scenario.private_names, *scenario.initial_names} - {*scenario.names}
+        tls = [(judge.TCP, places.PUBLIC_HEMS, places.TLS_PORT)] if scenario.hems_public is not None else []
         return judge.Rules(
-            mac=boxes.UPLINK_MAC, inner=INNER_NETWORKS, hosts=INNER_HOSTS, segws=[boxes.SEGW], resolvers=[boxes.PUBLIC_DNS],
-            names=self.scenario.names, private_names=[boxes.HEMS_NAME, boxes.MME_NAME], extra=self.scenario.declared)
+            mac=places.UPLINK_MAC, inner=[network for side in sides for network in side.networks],
+            hosts=[host for side in sides for host in side.hosts],
+            segws=[address for side in sides for address in (side.segw, side.segw6)],
+            resolvers=[places.PUBLIC_DNS, places.PUBLIC_DNS6], names=scenario.names, private_names=sorted(private),
+            outer=[places.HENB_OVERLAPPING, places.ROUTER_OVERLAPPING] if scenario.overlap else [],
+            extra=[*scenario.declared, *tls])
 
     def set_up(self):
         scenario = self.scenario
-        self.boxes.network(uplink=scenario.uplink)
-        self.boxes.capture()
-        self.agent.watch_begin()
-        self.boxes.dns(scenario.public_names, scenario.private_names)
+        self.boxes.network(scenario.sides(), scenario.uplink and not scenario.overlap, scenario.families)
+        if scenario.overlap:
+            self.boxes.overlap()
         if scenario.nat:
             self.boxes.nat()
+        boxes, initial = self.boxes, scenario.initial_side
+        start = [boxes.capture, self.agent.watch_begin, lambda: boxes.dns_public(scenario.public_names),
+                 lambda: boxes.dns_of(places.SERVING, scenario.private_names)]
         if scenario.gateway:
-            self.boxes.segw(scenario.gateway)
+            start.append(lambda: boxes.segw(scenario.gateway))
+        if scenario.second:
+            start.append(lambda: boxes.segw(scenario.second, places.SECOND))
+        if scenario.initial:
+            start += [lambda: boxes.dns_of(initial, scenario.initial_names), lambda: boxes.segw(scenario.initial, initial)]
         if scenario.mme:
-            self.boxes.mme()
+            start.append(boxes.mme)
         if scenario.hems is not None:
-            self.boxes.hems(scenario.hems)
+            start.append(lambda: boxes.hems(scenario.hems))
+        if scenario.hems_initial is not None:
+            start.append(lambda: boxes.hems_initial(scenario.hems_initial, initial))
+        if scenario.hems_public is not None:
+            start.append(lambda: boxes.hems_public(scenario.hems_public, scenario.hems_certificate, scenario.hems_options))
+        # Most of the time each of them takes is waiting for another program to start.
+        with concurrent.futures.ThreadPoolExecutor(len(start)) as pool:
+            for done in [pool.submit(one) for one in start]:
+                done.result()
         if scenario.agent:
             self.agent.configure(scenario.device, scenario.factory)
 
@@ -98,7 +134,7 @@ class Lab:
             with contextlib.suppress(Failure, OSError):
                 (self.logs / f"{name}.txt").write_text(run(*command, check=False))
         with contextlib.suppress(OSError):
-            shutil.copy(henb.STATE / "state.db", self.logs)
+            shutil.copytree(henb.STATE, self.logs / "store", dirs_exist_ok=True)
 
     def tear_down(self):
         if self.agent.watch:
@@ -106,7 +142,7 @@ class Lab:
         if self.scenario.agent:
             self.agent.forget()
         self.boxes.stop()
-        for path in boxes.RUN.iterdir():
+        for path in RUN.iterdir():
             if path.name in ("lab", "certificates"):
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -152,12 +188,12 @@ def main():
     parser.add_argument("--list", action="store_true", help="say which there are")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args([argument for argument in sys.argv[1:] if argument])
-    chosen = scenarios.choose(arguments.names, arguments.long)
+    chosen = choose(arguments.names, arguments.long)
     if arguments.list:
         for scenario in chosen:
             say(f"{scenario.name:24} {scenario.what}")
         return 0
-    for module in boxes.MODULES:
+    for module in links.MODULES:
         run("modprobe", module)
     with open(RESULTS / "results", "w", encoding="utf-8") as results:
         for scenario in chosen:

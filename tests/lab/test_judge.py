@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the capture's judge on packets made here: each allowed kind passes, each leak is found."""
 
+import dataclasses
 import ipaddress
 import struct
 import unittest
@@ -112,6 +113,16 @@ class Allowed(unittest.TestCase):
     def test_fragments_of_ike(self):
         self.allowed("fragment", ipv4(HENB, SEGW, 17, udp(500, 500, ike(35, 46, bytes(1400))), fragment=0x2000, identification=9),
                      ipv4(HENB, SEGW, 17, bytes(200), fragment=180, identification=9))
+
+    def test_uplink_in_an_inner_network(self):
+        rules = dataclasses.replace(RULES, outer=["10.0.0.99", "10.0.0.1"])
+        packet = udp(500, 500, ike(34, 33, bytes(100)))
+        for target, objections in (("10.0.0.1", 0), ("10.0.0.10", 1)):
+            frames = arp("10.0.0.99", target), ipv4("10.0.0.99", SEGW, 17, packet)
+            result = judge.Judge(rules).judge(pcap(*frames))
+            self.assertEqual(len(result.objections), objections, result.objections)
+        self.assertEqual([(kind, where) for _, kind, where in result.packets], [("ARP", None), ("IKE", SEGW)])
+        self.assertEqual(result.size, sum(map(len, frames)))
 
     def test_declared(self):
         self.allowed("declared", ipv4(HENB, ROUTER, 17, udp(500, 4000, b"hello")))

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's scenarios, in the order they are played."""
+
+from . import (  # noqa: F401
+    selftest, serving, initial, public, registration, deregistration, families, certificates, failures, outage, power, clock,
+    neighbours, repeats, demo, rtt)

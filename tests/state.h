@@ -29,9 +29,13 @@ static inline const char *state_beside(const char *name) {
     return path;
 }
 
+/* In memory where that can be: there are thousands of commits, and fsync() is not what is tested. */
 static inline void state_start(void) {
-    strcpy(state_directory, "/tmp/henb-test-store-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(state_directory));
+    strcpy(state_directory, "/dev/shm/henb-test-store-XXXXXX");
+    if (!mkdtemp(state_directory)) {
+        strcpy(state_directory, "/tmp/henb-test-store-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(state_directory));
+    }
     strcpy(state_path, state_beside("state.db"));
 }
 
@@ -156,10 +160,11 @@ static inline size_t log_lines(const char *text) {
 typedef enum Fault {
     FAULT_NONE,
     FAULT_KILL,
-    FAULT_FULL,
+    FAULT_FAIL,
 } Fault;
 
 static Fault fault;
+static int fault_errno = ENOSPC;
 static unsigned fault_after; /* calls that still work */
 
 static inline bool fault_strikes(void) {
@@ -176,7 +181,7 @@ static inline ssize_t fault_pwrite(int fd, const void *data, size_t size, off_t 
         (void)!pwrite(fd, data, size / 2, offset);
         raise(SIGKILL);
     }
-    errno = ENOSPC;
+    errno = fault_errno;
     return -1;
 }
 
@@ -192,24 +197,14 @@ static inline int fault_unlink(const char *path) {
     return unlink(path);
 }
 
-/* A full disk has no room for a file's name either. */
-static inline int fault_open(const char *path, int flags, int mode) {
-    if ((flags & O_CREAT) && access(path, F_OK) < 0 && fault_strikes()) {
-        if (fault == FAULT_KILL)
-            raise(SIGKILL);
-        errno = ENOSPC;
-        return -1;
-    }
-    return open(path, flags, mode);
-}
-
 static inline void fault_arm(Fault f, unsigned after) {
     static const struct {
         const char *name;
         sqlite3_syscall_ptr call;
     } calls[] = {
-        {"open", (sqlite3_syscall_ptr)fault_open},       {"pwrite", (sqlite3_syscall_ptr)fault_pwrite},
-        {"pwrite64", (sqlite3_syscall_ptr)fault_pwrite}, {"ftruncate", (sqlite3_syscall_ptr)fault_ftruncate},
+        {"pwrite", (sqlite3_syscall_ptr)fault_pwrite},
+        {"pwrite64", (sqlite3_syscall_ptr)fault_pwrite},
+        {"ftruncate", (sqlite3_syscall_ptr)fault_ftruncate},
         {"unlink", (sqlite3_syscall_ptr)fault_unlink},
     };
     sqlite3_initialize();
@@ -236,4 +231,48 @@ static inline bool state_killed(unsigned after, void (*work)(Store *store)) {
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
     return WIFSIGNALED(status);
+}
+
+#define STATE_FILLED 200
+
+static inline bool state_file_is(const char *path, const void *data, size_t size) {
+    char *found = calloc(1, FILE_SIZE_MAX);
+    FILE *f = fopen(path, "re");
+    bool same = f && fread(found, 1, FILE_SIZE_MAX, f) == size && memcmp(found, data, size) == 0;
+    if (f)
+        fclose(f);
+    free(found);
+    return same;
+}
+
+/* A store of some pages, as a file's bytes; malloc'ed. *contents* is malloc'ed too. */
+static inline char *state_filled(size_t *size, char **contents) {
+    Store *store = state_open();
+    ck_assert_int_eq(state_fill(store, "kept", STATE_FILLED), 0);
+    ck_assert_int_eq(store_set_meta(store, "bootstrapped-url", "http://x/"), 0);
+    *contents = strdup(state_contents(store));
+    store_close(store);
+    char *data = file_read(state_path, size);
+    ck_assert_uint_ge(*size, 5 * 4096);
+    return data;
+}
+
+static inline void state_commit_new(Store *store) {
+    if (state_fill(store, "new", STATE_FILLED) < 0)
+        _exit(2);
+}
+
+/* Leaves a database of which a commit has written some pages; *data* is what it was. */
+static inline void state_interrupt(const char *data, size_t size) {
+    unsigned after = 0;
+    do {
+        state_clear();
+        file_write(state_path, data, size);
+        ck_assert(state_killed(after++, state_commit_new));
+    } while (state_file_is(state_path, data, size));
+    state_clear();
+    file_write(state_path, data, size);
+    ck_assert(state_killed(after + 2, state_commit_new));
+    ck_assert(!state_file_is(state_path, data, size));
+    ck_assert_int_eq(access(state_beside("state.db-journal"), F_OK), 0);
 }

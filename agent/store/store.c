@@ -56,6 +56,19 @@ _printf_(3, 4) static int failed(Store *store, int error, const char *format, ..
     return error;
 }
 
+/* Why no file can be made beside the database, as the journal is one; 0: it can. SQLite has lost that errno,
+ * since it then tries to read the file that it could not make. */
+static int place_errno(const Store *store) {
+    static const char name[] = "state.try";
+
+    int fd = openat(store->directory, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return errno;
+    close(fd);
+    (void)unlinkat(store->directory, name, 0);
+    return 0;
+}
+
 /* The errno for what SQLite said, which is kept for the log. */
 static int sqlite_failed(Store *store, const char *what, int rc) {
     static const struct {
@@ -75,7 +88,7 @@ static int sqlite_failed(Store *store, const char *what, int rc) {
     if (basic != SQLITE_IOERR && basic != SQLITE_CANTOPEN)
         return failed(store, error, "%s: %s", what, sqlite3_errmsg(store->db));
     /* A full or read-only disk has more ways to say so than SQLite has codes for. */
-    const int system = sqlite3_system_errno(store->db);
+    const int system = basic == SQLITE_IOERR ? sqlite3_system_errno(store->db) : place_errno(store);
     if (system == ENOSPC || system == EDQUOT || system == EFBIG)
         error = -ENOSPC;
     else if (system == EROFS)

@@ -419,6 +419,11 @@ void cpe_hems(Cpe *cpe, const char *url) {
     timers_set(cpe);
 }
 
+void cpe_moved(Cpe *cpe) {
+    schedule_value_changed(cpe->schedule, clock_now());
+    timers_set(cpe);
+}
+
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface,
              const Address *source) {
     CwmpIoTarget target = {.url = url, .address = *address, .interface = interface};

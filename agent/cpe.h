@@ -63,6 +63,9 @@ DEFINE_CLEANUP(Cpe, cpe_free)
  * once, with 0 BOOTSTRAP if that HeMS was not the last one to accept it, and one that could not be had yet
  * with the HeMS before (CPE_UNREACHED) is given up. A session that runs goes on. */
 void cpe_hems(Cpe *cpe, const char *url);
+/* The same HeMS is reached another way from now on, and reaches the box at another inner address: 4 VALUE
+ * CHANGE, at once. */
+void cpe_moved(Cpe *cpe);
 /* Starts a session with *url* at *address*, bound to *interface* and to *source*; both NULL: outside any
  * tunnel. It stays with that HeMS whatever is set in it. 0 or negative errno: then nothing is reported, and
  * it is like CPE_UNREACHED. */

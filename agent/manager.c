@@ -401,6 +401,9 @@ static void perform(Manager *m, const ProcedureAction *action) {
     case ACTION_HEMS:
         cpe_hems(m->cpe, action->name);
         return;
+    case ACTION_MOVED:
+        cpe_moved(m->cpe);
+        return;
     case ACTION_CLOSE:
         inside_forget(m);
         tunnel_close(m->tunnel);

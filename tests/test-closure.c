@@ -56,7 +56,7 @@ typedef struct Stimulus {
 #define HEMS_SERVING "hems.serving.example"
 #define MME_NAME     "mme.serving.example"
 
-static Site assigned_site, moved_site;
+static Site assigned_site, moved_site, same_site, beside_site;
 static S1Config s1_none, s1_literal, s1_name;
 static AddressList one, two, inside;
 
@@ -82,6 +82,8 @@ static S1Config s1_make(const char *entry) {
 static void world_make(void) {
     assigned_site = site_make(SEGW_SERVING, SEGW_SECOND, HEMS_SERVING);
     moved_site = site_make(SEGW_INITIAL, NULL, HEMS_SERVING);
+    same_site = site_make(SEGW_INITIAL, NULL, HEMS_INITIAL);
+    beside_site = site_make(SEGW_SECOND, NULL, HEMS_INITIAL);
     s1_none = s1_make(NULL);
     s1_literal = s1_make("10.0.0.20");
     s1_name = s1_make(MME_NAME);
@@ -114,6 +116,8 @@ static size_t stimuli(Stimulus ret[static 40]) {
         {"ended without MME", {.type = EVENT_SESSION_ENDED, .s1 = &s1_none}},
         {"ended, assigned", {.type = EVENT_SESSION_ENDED, .s1 = &s1_name, .site = &assigned_site}},
         {"ended, moved", {.type = EVENT_SESSION_ENDED, .s1 = &s1_literal, .site = &moved_site}},
+        {"ended, to stay", {.type = EVENT_SESSION_ENDED, .s1 = &s1_literal, .site = &same_site}},
+        {"ended, another SeGW", {.type = EVENT_SESSION_ENDED, .s1 = &s1_literal, .site = &beside_site}},
         {"broken", {.type = EVENT_SESSION_ENDED, .text = ""}, .fails = true},
         {"unreached", {.type = EVENT_SESSION_UNREACHED, .text = ""}, .fails = true},
         {"unreached, silent", {.type = EVENT_SESSION_UNREACHED, .text = "", .silent = true}, .fails = true},
@@ -191,6 +195,9 @@ static const char *act(State *s, const ProcedureAction *a) {
     case ACTION_HEMS:
         w->reached = false;
         return w->session ? "the HeMS changes under a session" : NULL;
+    case ACTION_MOVED:
+        w->reached = w->reached && p->confirmed;
+        return NULL;
     case ACTION_TUNNEL:
         if (w->tunnel || w->building)
             return "a second tunnel";
@@ -330,7 +337,9 @@ static Key key_of(const State *s) {
     k.failed = p->step == STEP_WAIT ? (uint8_t)table[p->failed].row.resolver : 0;
     k.site = (uint8_t)p->config.sites.current;
     k.sites_failed = (uint8_t)p->config.sites.failed;
-    k.learned = learned->n_segws == 0 ? 0 : learned->n_segws == 1 ? 1 : 2;
+    k.learned = learned->n_segws == 0 ? 0
+                                      : (uint8_t)(1 + 2 * name_key(learned->segws[0]) +
+                                                  (strstr(learned->hems_url, HEMS_INITIAL) != NULL));
     k.hems = p->hems_url[0] == 0 ? 0 : strstr(p->hems_url, HEMS_INITIAL) ? 1 : 2;
     k.tunnel_to = p->tunnel || s->world.building ? name_key(p->tunnel_to) : 0;
     for (size_t i = 0; i < site_of(p)->n_segws; i++)

@@ -384,10 +384,24 @@ START_TEST(without_a_time_each_box_has_its_own_phase) {
 }
 END_TEST
 
+START_TEST(a_value_change_is_told_at_once) {
+    Schedule *s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_A, at(0));
+    ck_assert_str_eq(start_session(s), "1 BOOT/0");
+    ck_assert(!schedule_delivered(s));
+    schedule_value_changed(s, at(1)); /* during a session: after it */
+    ck_assert(!schedule_due(s, at(1)));
+    schedule_session_ended(s, at(2));
+    ck_assert(schedule_due(s, at(2)));
+    ck_assert_str_eq(start_session(s), "4 VALUE CHANGE/0");
+    schedule_free(s);
+}
+END_TEST
+
 SUITE("schedule", first_contact, a_restart_does_not_bootstrap_again, waits_follow_the_table,
       a_fleet_does_not_retry_in_step, extreme_parameters_stay_sane, retry_after_is_honoured_when_longer,
       a_session_that_fails_late_is_repeated_without_events, a_new_event_ends_the_wait,
       a_new_url_bootstraps_alone_and_at_once, the_way_of_a_new_box,
       a_url_that_changes_before_the_first_session, what_happens_during_a_session_comes_after_it,
       periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
-      without_a_time_each_box_has_its_own_phase)
+      without_a_time_each_box_has_its_own_phase, a_value_change_is_told_at_once)

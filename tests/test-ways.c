@@ -152,16 +152,22 @@ START_TEST(the_same_segw_keeps_its_tunnel) {
 }
 END_TEST
 
-/* It names another SeGW, and so is the serving HeMS itself. */
+/* It names another SeGW, and so is the serving HeMS itself; there it is informed like any other. */
 START_TEST(the_same_hems_behind_another_segw) {
     to_initial_session();
     snprintf(serving.hems_url, sizeof serving.hems_url, INITIAL_URL);
     ended(&serving, mmes("10.0.0.20", NULL));
+    expect_next(ACTION_MOVED);
     expect_question(RESOLVER_PRIVATE, "segw.serving.example");
     resolved(1);
     expect_next(ACTION_CLOSE);
     expect_action(ACTION_TUNNEL);
     tunnel_up(AF_INET);
+    expect_question(RESOLVER_PRIVATE, "hems.initial.example");
+    resolved(1);
+    expect_session(INITIAL_URL, false);
+    event(EVENT_SESSION_ACCEPTED);
+    ended(&serving, mmes("10.0.0.20", NULL));
     expect_nothing();
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
 }
@@ -415,14 +421,16 @@ START_TEST(the_serving_hems_moves_the_box) {
     event(EVENT_SESSION_ACCEPTED);
     Site moved = site("segw2.example", "hems.example");
     ended(&moved, mmes("10.0.0.20", NULL));
+    expect_next(ACTION_MOVED);
     expect_question(RESOLVER_PRIVATE, "segw2.example");
     resolved(1);
     expect_next(ACTION_CLOSE);
     expect_action(ACTION_TUNNEL);
     expect_state(AGENT_DISCOVERING, STEP_TUNNEL);
     tunnel_up(AF_INET);
-    expect_nothing(); /* no session that no event calls for */
+    expect_nothing();
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    ck_assert(procedure_view(p).waits_for_session); /* which CWMP's schedule has due: 4 VALUE CHANGE */
     /* Another HeMS behind the same gateway: the MME goes until that one has spoken. */
     event(EVENT_SESSION_DUE);
     expect_action(ACTION_RESOLVE);

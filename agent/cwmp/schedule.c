@@ -108,6 +108,10 @@ bool schedule_url_changed(Schedule *schedule, const char *url, Moment now) {
     return true;
 }
 
+void schedule_value_changed(Schedule *schedule, Moment now) {
+    schedule_raise(schedule, EVENT_VALUE_CHANGE, now);
+}
+
 void schedule_set_policy(Schedule *schedule, const SchedulePolicy *policy, Moment now) {
     const SchedulePolicy old = schedule->policy;
 

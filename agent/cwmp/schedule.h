@@ -14,7 +14,8 @@
 #define SCHEDULE_EVENTS(X)                                                                                   \
     X(BOOTSTRAP, "0 BOOTSTRAP")                                                                              \
     X(BOOT, "1 BOOT")                                                                                        \
-    X(PERIODIC, "2 PERIODIC")
+    X(PERIODIC, "2 PERIODIC")                                                                                \
+    X(VALUE_CHANGE, "4 VALUE CHANGE")
 
 typedef enum ScheduleEvent {
 #define X(name, code) EVENT_##name,
@@ -29,7 +30,8 @@ const char *schedule_event_code(ScheduleEvent event);
 #define SCHEDULE_DELAY_MAX    (UINT64_C(7) * 86400 * USEC_PER_SEC) /* whatever m and k say */
 #define SCHEDULE_TIME_UNKNOWN INT64_MIN                            /* PeriodicInformTime not set */
 
-/* What has to survive a restart of the daemon or the box. BOOT and PERIODIC do not (3.7.1.5). */
+/* What has to survive a restart of the daemon or the box. BOOT and PERIODIC do not (3.7.1.5), and after
+ * a BOOT the HeMS reads again what has changed. */
 typedef struct ScheduleSnapshot {
     char bootstrapped_url[URL_MAX_BYTES]; /* the HeMS that has accepted 0 BOOTSTRAP; "" none yet */
 } ScheduleSnapshot;
@@ -66,6 +68,8 @@ void schedule_boot(Schedule *schedule, const char *url, Moment now);
  * is as if the box had booted with this one. While a session runs it counts from that one's end, and what
  * that one still delivers does not touch it. Returns whether it differs. */
 bool schedule_url_changed(Schedule *schedule, const char *url, Moment now);
+/* Something the HeMS goes by has changed, and not by its own doing: 4 VALUE CHANGE. */
+void schedule_value_changed(Schedule *schedule, Moment now);
 /* New values of the parameters. Equal values change nothing; a new interval keeps the phase. */
 void schedule_set_policy(Schedule *schedule, const SchedulePolicy *policy, Moment now);
 

@@ -87,21 +87,24 @@ static void segws_restart(Procedure *p) {
         p->segws[i].list.n = 0;
 }
 
-/* Another HeMS's word counts from now on, if it is another. */
+/* Another HeMS's word counts from now on; or that of the same one, reached another way: behind another
+ * gateway a name may be another machine's. To be registered is to have informed it there. */
 static void hems_use(Procedure *p, const char *url) {
     Url parsed;
 
-    if (streq(p->hems_url, url))
+    p->hems.list.n = 0;
+    p->confirmed = false;
+    p->due = true;
+    if (streq(p->hems_url, url)) {
+        push(p, (ProcedureAction){.type = ACTION_MOVED});
         return;
+    }
     snprintf(p->hems_url, sizeof p->hems_url, "%s", url);
     p->hems_host[0] = 0;
     if (url_parse(url, &parsed, NULL) == 0)
         snprintf(p->hems_host, sizeof p->hems_host, "%s", parsed.host);
-    p->hems.list.n = 0;
-    p->confirmed = false;
     p->outcome = OUTCOME_NONE;
     far_end_withdraw(&p->far_end);
-    p->due = true;
     push(p, (ProcedureAction){.type = ACTION_HEMS, .name = p->hems_url});
 }
 
@@ -579,18 +582,18 @@ static void assigned(Procedure *p, Moment now, const Site *site, const S1Config 
     bool initial = is_initial(p), same_hems = streq(site->hems_url, p->hems_url);
 
     sites_learn(&p->config.sites, site);
-    if (!initial)
-        p->way = WAY_SERVING;
-    site_use(p);
     p->failures = 0;
     p->handover = 0;
+    if (!initial)
+        p->way = WAY_SERVING;
     if (same_hems && tunnel_fits(p)) {
-        on_s1(p, now, s1, "the Initial HeMS is the serving one");
+        on_s1(p, now, s1, "at home already");
         return;
     }
-    if (same_hems) {
+    site_use(p);
+    if (same_hems && !initial) {
         far_end_take(&p->far_end, s1, now);
-        p->confirmed = true;
+        p->confirmed = true; /* it was registered when it said so */
     }
     step_set(p, now, STEP_HANDOVER_DNS, "assigned");
 }
@@ -658,7 +661,6 @@ static void on_start(Procedure *p, Moment now) {
         step_set(p, now, STEP_DEREGISTERED, "start");
         return;
     }
-    p->due = true;
     site_use(p);
     round_start(p, now, "start");
 }
@@ -753,9 +755,7 @@ bool procedure_next(Procedure *p, ProcedureAction *ret) {
 }
 
 static const char *segw_shown(const Procedure *p) {
-    if (p->tunnel || step_builds_tunnel(p))
-        return p->tunnel_to;
-    return is_private(p) ? site_of(p)->segws[p->segw] : "";
+    return p->tunnel || step_builds_tunnel(p) ? p->tunnel_to : site_of(p)->segws[p->segw];
 }
 
 ProcedureView procedure_view(const Procedure *p) {

@@ -74,11 +74,11 @@ def session_stays_open(lab):
 # Location.
 
 GPS = {"Device.FAP.GPS.ScanStatus": "Success", "Device.FAP.GPS.LastSuccessfulScanTime": "2026-01-02T03:04:05Z",
-       "Device.FAP.GPS.LockedLatitude": "48137154", "Device.FAP.GPS.LockedLongitude": "11576124"}
+       "Device.FAP.GPS.LockedLatitude": "52520008", "Device.FAP.GPS.LockedLongitude": "13404954"}
 CELL = "Device.Services.FAPService.1.REM.LTE.Cell.1."
 REM = {CELL + "RF.EUTRACarrierARFCN": "1300", CELL + "RF.PhyCellID": "17", CELL + "RF.RSRP": "-90", CELL + "BCCH.TAC": "4711",
        CELL + "BCCH.CellID": "12345678", CELL + "BCCH.PLMNList.1.PLMNID": "26201"}
-WANTED = {"Device.FAP.GPS.LockedLatitude": "48137154", "Device.FAP.GPS.LockedLongitude": "11576124", CELL + "RF.PhyCellID": "17",
+WANTED = {"Device.FAP.GPS.LockedLatitude": "52520008", "Device.FAP.GPS.LockedLongitude": "13404954", CELL + "RF.PhyCellID": "17",
           "Device.IPsec.IKEv2SA.1.LocalAddress": places.HENB}
 
 

@@ -506,7 +506,7 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = schedule_open(cpe, config->site ? config->site->hems_url : model_get(cpe->model, HEMS_URL));
     if (r < 0)
         return r;
-    r = cwmp_io_new(&cpe->io, config->event, NULL);
+    r = cwmp_io_new(&cpe->io, config->event, config->tls);
     if (r < 0)
         return r;
     r = sd_event_add_time(config->event, &cpe->session_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_session_timer,

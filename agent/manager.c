@@ -3,7 +3,9 @@
  */
 #include "manager.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
 
@@ -11,26 +13,43 @@
 #include "base/url.h"
 #include "clock.h"
 #include "cpe.h"
+#include "cwmp/tls.h"
 #include "dbus/bus.h"
+#include "deregistration.h"
 #include "discovery/procedure.h"
+#include "discovery/resolv-conf-io.h"
 #include "discovery/resolve-io.h"
 #include "tunnel.h"
+
+#define META_LAST_GOOD_TIME "last-good-time" /* seconds since 1970 */
+#define RESOLV_CONF         "/etc/resolv.conf"
+/* How often the clock is looked at: until it can be believed, and then, to remember the time. */
+#define CLOCK_POLL (1 * USEC_PER_SEC)
+#define CLOCK_KEEP (3600 * USEC_PER_SEC)
 
 struct Manager {
     sd_event *event;
     const Config *config;
     Rng rng;
+    Store *store;
+    Deregistration deregistration;
+    TlsConfig tls;
+    usec_t clock_floor; /* a real time before this is not believed */
     Bus *bus;
+    BusRequest *deregister; /* waits for the session's end */
     NetlinkIo *netlink;
     IkeIo *ike;
     Tunnel *tunnel;
     Resolver *resolvers[RESOLVER_PRIVATE + 1]; /* by side; the private one lives as long as the tunnel */
-    ResolverSide asked;                        /* whose answer is waited for */
+    ResolvConfWatch *resolv_conf;
+    ResolverSide asked; /* whose answer is waited for */
+    bool asked_outside; /* for what is reached outside of the tunnel */
     Cpe *cpe;
+    bool session; /* one runs */
     Procedure *procedure;
     IkeConfiguration inside; /* of the tunnel that is up; no addresses without one */
     Status status;
-    sd_event_source *timer, *stop_timer;
+    sd_event_source *timer, *clock_timer, *stop_timer;
     bool running, stopping, network;
 };
 
@@ -59,7 +78,7 @@ static void on_answer(void *userdata, const ResolverAnswer *answer) {
     AddressList list = answer->addresses;
     const char *text = answer->error < 0 ? answer->text : NULL;
 
-    if (!text && m->asked == RESOLVER_PRIVATE) {
+    if (!text && !m->asked_outside) {
         list = reachable_inside(m, &list);
         if (list.n == 0)
             text =
@@ -69,7 +88,13 @@ static void on_answer(void *userdata, const ResolverAnswer *answer) {
     tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED,
                               .text = text,
                               .addresses = &list,
-                              .silent = answer->error == -ETIMEDOUT});
+                              .ttl = answer->ttl,
+                              .silent = answer->error == -ETIMEDOUT,
+                              .absent = answer->error == -ENXIO});
+}
+
+static void on_resolv_conf(void *userdata) {
+    tell(userdata, &(ProcedureEvent){.type = EVENT_DNS_CHANGED});
 }
 
 static int public_resolver_new(Manager *m) {
@@ -79,14 +104,17 @@ static int public_resolver_new(Manager *m) {
     return resolver_new(&m->resolvers[RESOLVER_PUBLIC], m->event, &config);
 }
 
-/* The servers the SeGW handed out, asked through the tunnel and nowhere else. None: -EDESTADDRREQ. */
+/* The servers the SeGW handed out, else those of PrivateDNS=, asked through the tunnel and nowhere else.
+ * None: -EDESTADDRREQ. */
 static int private_resolver_new(Manager *m) {
     ResolverConfig config = {.interface = m->config->tunnel_interface, .sources = m->inside.addresses};
+    const bool named = m->inside.dns.n > 0;
 
-    config.n_servers = MIN(m->inside.dns.n, (size_t)DNS_SERVERS_MAX);
+    config.n_servers = MIN(named ? m->inside.dns.n : m->config->n_private_dns, (size_t)DNS_SERVERS_MAX);
     if (config.n_servers == 0)
         return -EDESTADDRREQ;
-    memcpy(config.servers, m->inside.dns.items, config.n_servers * sizeof config.servers[0]);
+    memcpy(config.servers, named ? m->inside.dns.items : m->config->private_dns,
+           config.n_servers * sizeof config.servers[0]);
     return resolver_new(&m->resolvers[RESOLVER_PRIVATE], m->event, &config);
 }
 
@@ -108,17 +136,50 @@ static void resolve(Manager *m, const ProcedureAction *action) {
         r = resolver_resolve(m->resolvers[action->side], action->name, on_answer, m);
     if (r == 0) {
         m->asked = action->side;
+        m->asked_outside = action->outside;
+        if (action->side == RESOLVER_PUBLIC)
+            tunnel_prepare(m->tunnel);
         return;
     }
     snprintf(text, sizeof text, "%s: %s", action->name,
-             r == -EDESTADDRREQ ? "the SeGW named no DNS server for the inside" : strerror(-r));
+             r == -EDESTADDRREQ ? "the SeGW named no DNS server for the inside, and there is no PrivateDNS="
+                                : strerror(-r));
     tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = text});
 }
 
 /* Tunnel ---------------------------------------------------------------------------------------------- */
 
+/* Where the box is on the internet is part of what a HeMS may know its place by. */
+static void outer_report(Manager *m) {
+    static const char *const nat[] = {"None", "Local", "Remote", "Local"};
+    TunnelOuter outer;
+
+    tunnel_outer(m->tunnel, &outer);
+    const struct {
+        const char *path, *value;
+    } values[] = {
+        {"Device.IPsec.IKEv2SA.1.LocalAddress", ADDRESS_STR(&outer.local)},
+        {"Device.IPsec.IKEv2SA.1.RemoteAddress", ADDRESS_STR(&outer.remote)},
+        {"Device.IPsec.IKEv2SA.1.NATDetected",
+         outer.local.family == AF_UNSPEC ? "" : nat[outer.nat_local + 2 * outer.nat_remote]},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        const char *refusal = cpe_report_value(m->cpe, values[i].path, values[i].value);
+        if (refusal)
+            log_warning("%s: %s", values[i].path, refusal);
+    }
+}
+
+static void deregister_refuse(Manager *m, const char *why) {
+    if (m->deregister)
+        bus_request_done(TAKE_PTR(m->deregister), why);
+}
+
+/* The session, in the tunnel or outside, and the private DNS. */
 static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
+    m->session = false;
+    deregister_refuse(m, "the TR-069 session broke off");
     resolver_drop(m, RESOLVER_PRIVATE);
     m->inside = (IkeConfiguration){};
 }
@@ -127,13 +188,12 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
     inside_forget(m);
+    outer_report(m);
     if (report->configuration) {
         m->inside = *report->configuration;
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP,
-                                  .addresses = &m->inside.addresses,
-                                  .session_due = cpe_is_due(m->cpe)});
+        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
     } else
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text});
+        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text, .moved = report->moved});
 }
 
 static int finish(Manager *m) {
@@ -151,19 +211,87 @@ static void on_datagram(void *userdata, uint8_t *datagram, size_t size, const En
     tunnel_input(m->tunnel, datagram, size, from);
 }
 
+/* What the certificate of a SeGW must carry: its name, unless factory data say something else of it. */
+static const char *segw_identity(const Config *config, const char *segw) {
+    const ConfigPair *pairs[] = {&config->serving, &config->initial};
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+        if (strcasecmp(pairs[i]->segw, segw) == 0)
+            return pairs[i]->segw_identity;
+    return segw;
+}
+
 static void tunnel_start(Manager *m, const ProcedureAction *action) {
-    const char *identity =
-        m->config->serving.segw_identity[0] ? m->config->serving.segw_identity : action->name;
     char text[ERROR_MAX_BYTES];
 
-    int r = tunnel_open(m->tunnel, identity, &action->address);
+    int r = tunnel_open(m->tunnel, segw_identity(m->config, action->name), &action->address);
     if (r == 0)
         return;
     snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&action->address), strerror(-r));
     tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = text});
 }
 
+/* De-registration (5.1.4) ----------------------------------------------------------------------------- */
+
+/* NULL, or why the mark could not be stored. By the HeMS's word (*binding*) the box stays away all the same.
+ */
+static const char *deregister(Manager *m, bool binding) {
+    Site learned;
+    int r = deregistration_set(&m->deregistration, cpe_assignment(m->cpe, &learned) ? &learned : NULL);
+
+    if (r < 0 && !binding) {
+        m->deregistration.in_force = false;
+        return strerror(-r);
+    }
+    if (cpe_reset(m->cpe) < 0)
+        log_error("what was learned could not be forgotten: that is done with the next start");
+    tell(m, &(ProcedureEvent){.type = EVENT_DEREGISTERED});
+    return NULL;
+}
+
+/* "The HeNB must not initiate this procedure if there is an active TR-069 session": it waits for its end. */
+static void on_deregister(void *userdata, BusRequest *request) {
+    Manager *m = userdata;
+
+    if (m->stopping)
+        bus_request_done(request, "the agent is stopping");
+    else if (m->session)
+        m->deregister = request;
+    else
+        bus_request_done(request, m->deregistration.in_force ? NULL : deregister(m, false));
+}
+
+static void on_clear_deregistration(void *userdata, BusRequest *request) {
+    Manager *m = userdata;
+
+    int r = m->stopping ? -ESHUTDOWN : deregistration_clear(&m->deregistration);
+    if (r == 0)
+        tell(m, &(ProcedureEvent){.type = EVENT_START});
+    bus_request_done(request, r < 0 ? strerror(-r) : NULL);
+}
+
+static bool is_barred(void *userdata, const char *host) {
+    const Manager *m = userdata;
+    return deregistration_bars(&m->deregistration, host);
+}
+
 /* Sessions -------------------------------------------------------------------------------------------- */
+
+/* A session is over: does it, or somebody at the box, take the box out of service? */
+static bool session_over(Manager *m, const CpeReport *report) {
+    m->session = false;
+    if (report->factory_reset) {
+        (void)deregister(m, true);
+        deregister_refuse(m, NULL);
+        return true;
+    }
+    if (report->text || !m->deregister) {
+        deregister_refuse(m, report->text);
+        return false;
+    }
+    const char *refusal = deregister(m, false);
+    deregister_refuse(m, refusal);
+    return !refusal;
+}
 
 static void on_cpe(void *userdata, const CpeReport *report) {
     static const ProcedureEventType events[] = {
@@ -175,9 +303,12 @@ static void on_cpe(void *userdata, const CpeReport *report) {
     ProcedureEvent e = {.type = events[report->type],
                         .text = report->text,
                         .mme_set = report->mme_set,
-                        .silent = report->silent};
+                        .silent = report->silent,
+                        .site = report->assignment};
     S1Config s1;
 
+    if ((report->type == CPE_ENDED || report->type == CPE_UNREACHED) && session_over(m, report))
+        return;
     if (report->s1) {
         s1 = *report->s1;
         for (size_t i = 0; i < s1.mme.n; i++) /* a literal of the wrong family is refused like a name of it */
@@ -187,18 +318,73 @@ static void on_cpe(void *userdata, const CpeReport *report) {
     tell(m, &e);
 }
 
-static void session_start(Manager *m, const ProcedureAction *action) {
+static int session_open(Manager *m, const ProcedureAction *action) {
+    if (action->outside)
+        return cpe_open(m->cpe, action->name, &action->address, NULL, NULL);
     const Address *source = address_list_find(&m->inside.addresses, action->address.family);
-    char text[ERROR_MAX_BYTES];
-    int r = -EAFNOSUPPORT;
+    if (!source)
+        return -EAFNOSUPPORT;
+    return cpe_open(m->cpe, action->name, &action->address, m->config->tunnel_interface, source);
+}
 
-    if (source)
-        r = cpe_open(m->cpe, action->name, &action->address, m->config->tunnel_interface, source);
+static void session_start(Manager *m, const ProcedureAction *action) {
+    char text[ERROR_MAX_BYTES];
+
+    int r = session_open(m, action);
+    m->session = r == 0;
     if (r == 0)
         return;
     snprintf(text, sizeof text, "HeMS %s at %s: %s", action->name, ADDRESS_STR(&action->address),
-             source ? strerror(-r) : "no inner address of that family");
+             r == -EAFNOSUPPORT ? "no inner address of that family" : strerror(-r));
     tell(m, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = text});
+}
+
+static const char *on_value(void *userdata, const char *path, const char *value) {
+    Manager *m = userdata;
+    bool known = cpe_location_known(m->cpe);
+    const char *refusal = cpe_report_value(m->cpe, path, value);
+
+    if (!known && cpe_location_known(m->cpe))
+        tell(m, &(ProcedureEvent){.type = EVENT_LOCATION});
+    return refusal;
+}
+
+/* The clock ------------------------------------------------------------------------------------------- */
+
+static int clock_floor_load(Manager *m) {
+    _cleanup_free_ char *text = NULL;
+    int r = store_get_meta(m->store, META_LAST_GOOD_TIME, &text);
+
+    m->clock_floor = BUILT * USEC_PER_SEC;
+    if (r == 0)
+        m->clock_floor = MAX(m->clock_floor, strtoull(text, NULL, 10) * USEC_PER_SEC);
+    return r == -ENOENT ? 0 : r;
+}
+
+static bool clock_is_trusted(const Manager *m) {
+    return clock_now().real >= m->clock_floor;
+}
+
+/* A time that was good once is a floor after the next start. */
+static void clock_keep(Manager *m) {
+    char text[24];
+
+    if (!clock_is_trusted(m))
+        return;
+    snprintf(text, sizeof text, "%" PRIu64, clock_now().real / USEC_PER_SEC);
+    (void)store_set_meta(m->store, META_LAST_GOOD_TIME, text); /* which logs why not */
+}
+
+static void clock_timer_set(Manager *m) {
+    timer_set(m->clock_timer, clock_now().mono + (clock_is_trusted(m) ? CLOCK_KEEP : CLOCK_POLL));
+}
+
+static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    Manager *m = userdata;
+    clock_keep(m);
+    clock_timer_set(m);
+    manager_run(m); /* which publishes whether the clock is believed */
+    return 0;
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -211,9 +397,13 @@ static void perform(Manager *m, const ProcedureAction *action) {
     case ACTION_TUNNEL:
         tunnel_start(m, action);
         return;
-    case ACTION_TUNNEL_CLOSE:
+    case ACTION_HEMS:
+        cpe_hems(m->cpe, action->name);
+        return;
+    case ACTION_CLOSE:
         inside_forget(m);
         tunnel_close(m->tunnel);
+        outer_report(m);
         return;
     case ACTION_SESSION:
         session_start(m, action);
@@ -224,16 +414,29 @@ static void perform(Manager *m, const ProcedureAction *action) {
     }
 }
 
+/* What is known of S1 before any HeMS has spoken, and where the box stands. */
+static void status_fill(Manager *m, const ProcedureView *view) {
+    Status *s = &m->status;
+    S1Config stored;
+
+    cpe_s1(m->cpe, &stored);
+    s->mme_stored = stored.mme;
+    s->admin_state = view->s1->admin_state;
+    memcpy(s->s1_connection_mode, view->s1->connection_mode, sizeof s->s1_connection_mode);
+    s->clock_trusted = clock_is_trusted(m);
+    snprintf(s->segw, sizeof s->segw, "%s", view->segw);
+    snprintf(s->hems, sizeof s->hems, "%s", view->hems_url);
+}
+
 static void publish(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
 
+    status_fill(m, view);
     if (!streq(s->step, view->title))
         sd_notifyf(false, "STATUS=%s%s%s%s", view->title, view->clause[0] ? " (" : "", view->clause,
                    view->clause[0] ? ")" : "");
     s->state = view->state;
     s->mme = view->s1->mme;
-    s->admin_state = view->s1->admin_state;
-    memcpy(s->s1_connection_mode, view->s1->connection_mode, sizeof s->s1_connection_mode);
     s->inner_addresses = m->inside.addresses;
     s->segw_address = view->segw_address;
     snprintf(s->step, sizeof s->step, "%s", view->title);
@@ -300,31 +503,78 @@ static void rng_fill(void *userdata, void *ret, size_t size) {
     }
 }
 
-static int procedure_start(Manager *m) {
-    ProcedureConfig config = {.built = BUILT * USEC_PER_SEC};
-    Url url;
+static void site_from_pair(Site *ret, const ConfigPair *pair) {
+    *ret = (Site){};
+    snprintf(ret->hems_url, sizeof ret->hems_url, "%s", pair->hems);
+    if (*pair->segw)
+        snprintf(ret->segws[ret->n_segws++], sizeof ret->segws[0], "%s", pair->segw);
+}
 
-    int r = url_parse(m->config->serving.hems, &url, NULL);
-    if (r < 0)
-        return r;
+/* What a HeMS assigned is of use only with a SeGW, and not when the box may not go there any more. */
+static void site_from_assignment(const Manager *m, Site *ret) {
+    Url url;
+    if (!cpe_assignment(m->cpe, ret) || ret->n_segws == 0 || url_parse(ret->hems_url, &url, NULL) < 0 ||
+        deregistration_bars(&m->deregistration, url.host))
+        *ret = (Site){};
+}
+
+static int procedure_make(Manager *m) {
+    ProcedureConfig config = {
+        .sites.fallback_rounds = m->config->fallback_rounds,
+        .sites.fallback_time = m->config->fallback_time * USEC_PER_SEC,
+        .clock_floor = m->clock_floor,
+        .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
+        .wait_for_location = m->config->wait_for_location * USEC_PER_SEC,
+        .deregistered = m->deregistration.in_force,
+    };
+
+    site_from_assignment(m, &config.sites.items[SITE_LEARNED]);
+    site_from_pair(&config.sites.items[SITE_FACTORY], &m->config->serving);
+    site_from_pair(&config.sites.items[SITE_INITIAL], &m->config->initial);
     cpe_s1(m->cpe, &config.s1);
-    snprintf(config.segw, sizeof config.segw, "%s", m->config->serving.segw);
-    snprintf(config.hems_url, sizeof config.hems_url, "%s", m->config->serving.hems);
-    snprintf(config.hems_host, sizeof config.hems_host, "%s", url.host);
     return procedure_new(&m->procedure, &config, &m->rng);
 }
 
-static void status_start(Manager *m) {
-    Status *s = &m->status;
-    S1Config s1;
-
-    cpe_s1(m->cpe, &s1);
-    s->admin_state = s1.admin_state;
-    memcpy(s->s1_connection_mode, s1.connection_mode, sizeof s->s1_connection_mode);
-    snprintf(s->tunnel_interface, sizeof s->tunnel_interface, "%s", m->config->tunnel_interface);
-    snprintf(s->segw, sizeof s->segw, "%s", m->config->serving.segw);
-    snprintf(s->hems, sizeof s->hems, "%s", m->config->serving.hems);
+/* Where the box stood, and who it must stay away from. */
+static int store_read(Manager *m, const char *path) {
+    int r = store_open(&m->store, path);
+    if (r == 0)
+        r = clock_floor_load(m);
+    return r < 0 ? r : deregistration_load(&m->deregistration, m->store, m->config);
 }
+
+static int cpe_make(Manager *m) {
+    CpeConfig config = {
+        .event = m->event,
+        .factory = m->config,
+        .store = m->store,
+        .tls = &m->tls,
+        .barred = is_barred,
+        .rng = &m->rng,
+        .report = on_cpe,
+        .userdata = m,
+    };
+    Site site;
+
+    m->tls = (TlsConfig){
+        .ca = m->config->ca,
+        .certificate = m->config->certificate,
+        .key = m->config->key,
+        .crl = m->config->crl,
+        .revocation = (int)m->config->revocation,
+        .clock_floor = m->clock_floor,
+        .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
+    };
+    int r = cpe_new(&m->cpe, &config);
+    /* Power may have failed between the mark of a de-registration and the rest of it. */
+    if (r == 0 && m->deregistration.in_force && cpe_assignment(m->cpe, &site))
+        r = cpe_reset(m->cpe);
+    return r;
+}
+static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
+                  (int)REVOCATION_IF_AVAILABLE == (int)TLS_REVOCATION_IF_AVAILABLE &&
+                  (int)REVOCATION_STRICT == (int)TLS_REVOCATION_STRICT,
+              "the words of Revocation=");
 
 static int tunnel_make(Manager *m, const TrustStore *trust, const Credential *credential) {
     TunnelConfig config = {
@@ -334,6 +584,8 @@ static int tunnel_make(Manager *m, const TrustStore *trust, const Credential *cr
         .trust = trust,
         .credential = credential,
         .rng = m->rng,
+        .clock_floor = m->clock_floor,
+        .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
         .report = on_tunnel,
         .idle = on_tunnel_idle,
         .userdata = m,
@@ -346,12 +598,21 @@ static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) 
     return finish(userdata);
 }
 
-static void on_bus_request(void *userdata, BusRequest *request) {
-    bus_request_done(request, "not built yet");
+static int bus_make(Manager *m) {
+    BusHandlers handlers = {on_deregister, on_clear_deregistration, on_value, m};
+    ProcedureView view = procedure_view(m->procedure);
+
+    snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",
+             m->config->tunnel_interface);
+    status_fill(m, &view);
+    return bus_new(&m->bus, m->event, &m->status, &handlers);
 }
 
-static const char *on_bus_value(void *userdata, const char *path, const char *value) {
-    return "not built yet";
+static int timers_make(Manager *m) {
+    int r = sd_event_add_time(m->event, &m->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, m);
+    if (r >= 0)
+        r = sd_event_add_time(m->event, &m->clock_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_clock_timer, m);
+    return r < 0 ? r : 0;
 }
 
 int manager_new(Manager **ret, sd_event *event, const Config *config, const TrustStore *trust,
@@ -367,31 +628,25 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
                              .id = config->interface_id,
                              .changed = on_network,
                              .userdata = m};
-    CpeConfig cpe = {
-        .event = event, .factory = config, .store = store, .rng = &m->rng, .report = on_cpe, .userdata = m};
-    BusHandlers handlers = {on_bus_request, on_bus_request, on_bus_value, m};
     /* The ports first: of two agents the second one stops here, before it takes the first one's SAs for
      * leftovers. */
     int r = ike_io_new(&m->ike, event, on_datagram, m);
-    if (r < 0)
-        return r;
-    r = netlink_io_new(&m->netlink, event, &netlink);
-    if (r < 0)
-        return r;
-    r = tunnel_make(m, trust, credential);
-    if (r < 0)
-        return r;
-    r = cpe_new(&m->cpe, &cpe);
-    if (r < 0)
-        return r;
-    r = procedure_start(m);
-    if (r < 0)
-        return r;
-    r = sd_event_add_time(event, &m->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, m);
-    if (r < 0)
-        return r;
-    status_start(m);
-    r = bus_new(&m->bus, event, &m->status, &handlers);
+    if (r == 0)
+        r = netlink_io_new(&m->netlink, event, &netlink);
+    if (r == 0)
+        r = store_read(m, store);
+    if (r == 0)
+        r = tunnel_make(m, trust, credential);
+    if (r == 0)
+        r = cpe_make(m);
+    if (r == 0)
+        r = procedure_make(m);
+    if (r == 0)
+        r = timers_make(m);
+    if (r == 0)
+        r = resolv_conf_watch_new(&m->resolv_conf, event, RESOLV_CONF, on_resolv_conf, m);
+    if (r == 0)
+        r = bus_make(m);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(m);
@@ -403,13 +658,16 @@ void manager_free(Manager *m) {
         return;
     for (ResolverSide side = RESOLVER_PUBLIC; side <= RESOLVER_PRIVATE; side++)
         resolver_free(m->resolvers[side]);
+    resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);
+    store_close(m->store);
     tunnel_free(m->tunnel);
     ike_io_free(m->ike);
     netlink_io_free(m->netlink);
     procedure_free(m->procedure);
     bus_free(m->bus);
     sd_event_source_disable_unref(m->timer);
+    sd_event_source_disable_unref(m->clock_timer);
     sd_event_source_disable_unref(m->stop_timer);
     sd_event_unref(m->event);
     free(m);
@@ -418,6 +676,7 @@ void manager_free(Manager *m) {
 void manager_start(Manager *m) {
     tell(m, &(ProcedureEvent){.type = EVENT_START});
     on_network(m);
+    clock_timer_set(m);
 }
 
 void manager_stop(Manager *m) {
@@ -427,10 +686,17 @@ void manager_stop(Manager *m) {
     inside_forget(m);
     cpe_expect(m->cpe, false);
     sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+    sd_event_source_set_enabled(m->clock_timer, SD_EVENT_OFF);
+    clock_keep(m);
     ProcedureView view = procedure_view(m->procedure);
     S1Config s1 = *view.s1;
     s1.mme = (MmeList){};
-    publish(m, &(ProcedureView){.title = "Stopping", .clause = "", .s1 = &s1, .last_error = view.last_error});
+    publish(m, &(ProcedureView){.title = "Stopping",
+                                .clause = "",
+                                .s1 = &s1,
+                                .segw = view.segw,
+                                .hems_url = view.hems_url,
+                                .last_error = view.last_error});
     tunnel_close(m->tunnel);
     if (tunnel_is_idle(m->tunnel) || sd_event_add_time_relative(m->event, &m->stop_timer, CLOCK_BOOTTIME,
                                                                 MANAGER_STOP_TIMEOUT, 1, stop_elapsed, m) < 0)

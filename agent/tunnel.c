@@ -80,7 +80,7 @@ static void association_drop(Tunnel *t, Association *a) {
     ike_sa_free(TAKE_PTR(a->sa));
 }
 
-/* Not used: a secret that waits has no end of its own. */
+/* What was made ahead was not used: the key is not left lying about. */
 static void prepared_drop(Tunnel *t) {
     if (!t->prepared)
         return;

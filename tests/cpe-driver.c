@@ -43,7 +43,7 @@ typedef struct Driver {
     Store *store;
     Cpe *cpe;
     char url[URL_MAX_BYTES];
-    const char *last, *abort_at, *barred, *paths;
+    const char *factory_url, *last, *abort_at, *barred, *paths;
     bool initial, fall_back;
     char *facts[FACTS_MAX], *reported[FACTS_MAX]; /* PATH=VALUE */
     size_t n_facts, n_reported;
@@ -122,13 +122,14 @@ static bool word_is_last(Driver *d, const char *word) {
 
 /* Acts on what an ended session has brought, as who decides about the way would. */
 static void driver_take(Driver *d, const CpeReport *report) {
-    if (report->assignment && !report->text) {
+    if (report->assignment && !report->text && !report->factory_reset) {
         snprintf(d->url, sizeof d->url, "%s", report->assignment->hems_url);
         cpe_hems(d->cpe, d->url);
     }
     if (report->factory_reset) {
         int r = cpe_reset(d->cpe);
         Site site;
+        snprintf(d->url, sizeof d->url, "%s", d->factory_url);
         printf("RESET%s%s\n", r < 0 ? " failed" : "", cpe_assignment(d->cpe, &site) ? " in vain" : "");
         (void)word_is_last(d, "RESET");
     }
@@ -289,6 +290,7 @@ int main(int argc, char *argv[]) {
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     log_set_level(LOG_DEBUG);
+    d.factory_url = argv[0];
     snprintf(d.url, sizeof d.url, "%s", argv[0]);
     d.last = argv[3];
     d.count = (unsigned)atoi(argv[4]);

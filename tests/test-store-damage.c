@@ -329,8 +329,7 @@ START_TEST(journals) {
     ck_assert_str_eq(log, "");
     free(found);
 
-    /* A journal that is damaged itself: what it is of no use for any more may be damaged, and the box comes
-     * up. */
+    /* A journal that is damaged itself: the half it cannot mend any more is damage, and the box comes up. */
     unsigned aside = 0, old = 0;
     for (unsigned round = 0; round < 150; round++) {
         state_clear();
@@ -355,6 +354,7 @@ START_TEST(journals) {
     /* One that cannot be opened. */
     state_clear();
     free(data);
+    free(contents);
     data = state_filled(&size, &contents);
     ck_assert_int_eq(mkdir(state_beside("state.db-journal"), 0700), 0);
     comes_up_new("a folder for a journal", data, size);

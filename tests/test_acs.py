@@ -7,6 +7,7 @@ A judge that lets a fault pass is worse than none, so each rule has CPEs that br
 
 import hashlib
 import io
+import json
 import os
 import re
 import signal
@@ -27,17 +28,24 @@ from rules import FORCED, LTE, RULES  # noqa: E402
 LIST = LTE + "Gateway.S1SigLinkServerList"
 PORT = LTE + "Gateway.S1SigLinkPort"
 KEY = "Device.ManagementServer.ParameterKey"
+URL = "Device.ManagementServer.URL"
+SEGWS = [f"{LTE}Gateway.SecGWServer{i}" for i in (1, 2, 3)]
+GPS = "Device.FAP.GPS."
 INTERVAL = "Device.ManagementServer.PeriodicInformInterval"
 BOOLEANS = (LTE + "OpState", LTE + "RFTxStatus", LTE + "AdminState", "Device.ManagementServer.PeriodicInformEnable")
 READ_ONLY = (LTE + "OpState", LTE + "RFTxStatus", "Device.DeviceInfo.SoftwareVersion", "Device.RootDataModelVersion",
              KEY)
+CELL1 = "Device.Services.FAPService.1.REM.LTE.Cell.1."
+UNSIGNED = (PORT, INTERVAL, CELL1 + "RF.PhyCellID")
+INTS = (GPS + "LockedLatitude", GPS + "LockedLongitude")
 SPACES = ('xmlns:soap-env="http://schemas.xmlsoap.org/soap/envelope/" '
           'xmlns:soap-enc="http://schemas.xmlsoap.org/soap/encoding/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
           'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:cwmp="urn:dslforum-org:cwmp-1-0"')
 
 
 def kind(name):
-    return "xsd:boolean" if name in BOOLEANS else "xsd:unsignedInt" if name in (PORT, INTERVAL) else "xsd:string"
+    return ("xsd:boolean" if name in BOOLEANS else "xsd:unsignedInt" if name in UNSIGNED else
+            "xsd:int" if name in INTS else "xsd:string")
 
 
 def structs(values):
@@ -65,12 +73,14 @@ def fault(code, parameters=()):
 
 
 class Cpe:
-    """A CPE with a handful of parameters. *mangle*(name, head lines, body) may change each message on its way."""
+    """A CPE with a handful of parameters. *mangle*(name, head lines, body) may change each message on its way.
+    *extra* is what its Informs hold besides the forced parameters."""
 
-    def __init__(self, address, mangle=None, credentials=None, patience=10):
+    def __init__(self, address, mangle=None, credentials=None, patience=10, extra=None):
+        self.extra = extra or {}
         self.address, self.mangle, self.credentials, self.patience = address, mangle, credentials, patience
         self.values = {name: "" for name in FORCED}
-        self.values.update({LIST: "", PORT: "36412", LTE + "Gateway.S1ConnectionMode": "One", INTERVAL: "3600",
+        self.values.update({LIST: "", URL: "", **{name: "" for name in SEGWS}, PORT: "36412", LTE + "Gateway.S1ConnectionMode": "One", INTERVAL: "3600",
                             **{name: "0" for name in BOOLEANS}})
         self.values.update({"Device.RootDataModelVersion": "2.17", "Device.DeviceInfo.SoftwareVersion": "0.1.0"})
         self.retries = 0
@@ -160,7 +170,7 @@ class Cpe:
                    "</ProductClass><SerialNumber>1</SerialNumber></DeviceId>"
                    f'<Event soap-enc:arrayType="cwmp:EventStruct[{len(codes)}]">{items}</Event>'
                    "<MaxEnvelopes>1</MaxEnvelopes><CurrentTime>2026-11-23T10:00:00Z</CurrentTime>"
-                   f"<RetryCount>{self.retries}</RetryCount>" + structs({n: self.values[n] for n in FORCED}))
+                   f"<RetryCount>{self.retries}</RetryCount>" + structs({**{n: self.values[n] for n in FORCED}, **self.extra}))
 
     def attempt(self):
         """One session. Gives whether it went well."""
@@ -189,6 +199,9 @@ class Cpe:
             answer = self.answer(body)
             name = "Fault" if "soap-env:Fault" in answer else re.search(r"<cwmp:(\w+)", answer)[1]
             status, headers, body = self.post(name, envelope(ident, answer))
+            if name == "FactoryResetResponse":
+                self.close()
+                return 200 <= status < 300
         return status in (200, 204)
 
     def answer(self, body):
@@ -218,6 +231,9 @@ class Cpe:
                 return fault(9005)
             found.update({n: self.values[n] for n in matches})
         return rpc("GetParameterValuesResponse", structs(found))
+
+    def FactoryReset(self, body):
+        return rpc("FactoryResetResponse")
 
     def SetParameterValues(self, body):
         pairs = re.findall(r"<Name>([^<]*)</Name><Value[^>]*>([^<]*)<", body)
@@ -302,6 +318,12 @@ class Scenarios(Lab):
         "hems-reset.json": (FAILS_ONCE, {}),
         "hems-cut.json": (FAILS_ONCE, {}),
         "hems-silent.json": (FAILS_ONCE, {"patience": 0.5}),
+        "initial.json": ([True], {}),
+        "initial-with-mme.json": ([True], {}),
+        "factory-reset.json": ([True, True], {}),
+        "factory-reset-after-spv.json": ([True], {}),
+        "factory-reset-broken.json": (FAILS_ONCE, {}),
+        "locate.json": ([True], {"extra": {GPS + "LockedLatitude": "52520008", GPS + "LockedLongitude": "13404954"}}),
     }
 
     def test_all(self):
@@ -326,10 +348,28 @@ class Scenarios(Lab):
         _, _, cpe = self.play("register.json")
         self.assertEqual((cpe.values[LIST], cpe.values[PORT], cpe.values[KEY]), ("10.0.0.20", "36412", "registered"))
 
+    def test_places_are_told_apart(self):
+        for extra, url in (({GPS + "LockedLatitude": "52520008", GPS + "LockedLongitude": "13404954"}, "serving"),
+                           ({GPS + "LockedLatitude": "48000000", GPS + "LockedLongitude": "13404954"}, "elsewhere"),
+                           ({CELL1 + "BCCH.PLMNList.1.PLMNID": "00101", CELL1 + "RF.PhyCellID": "7"}, "serving"),
+                           ({}, None)):
+            with self.subTest(extra):
+                _, verdict, cpe = self.play("locate.json", extra=extra)
+                self.assertEqual(verdict, "VERDICT ok", self.log.getvalue())
+                self.assertEqual(cpe.values[URL], f"http://hems-{url}.operator.example:7547/" if url else "")
+                self.assertEqual(cpe.values[SEGWS[0]], f"segw-{url}.operator.example" if url else "")
+
+    def test_values_of_the_lab_in_a_scenario(self):
+        text = json.dumps(acs.load(LAB / "acs" / "initial-with-mme.json", {"MME": "10.0.0.77", "SEGW2": "192.0.2.7"}))
+        for value in (acs.VALUES["SERVING_URL"], acs.VALUES["SEGW1"], "10.0.0.77", "192.0.2.7"):
+            self.assertIn(f'"{value}"', text)
+        self.assertNotIn("$", text)
+
     def test_wrong_scenarios_are_refused(self):
         for text in ('{"step": []}', '{"steps": [{"rpc": "GetParameterNames", "path": ""}]}', '{"then": "404"}', "[",
                      '{"sessions": {"one": {}}}', '{"sessions": {"1": {"expect": 1}}}', '{"allow": ["NO-RULE"]}',
-                     '{"extends": "missing.json"}', '{"fault": {"on": "Inform", "when": 1}}'):
+                     '{"extends": "missing.json"}', '{"cases": [{"steps": []}, {"if": {}, "steps": []}]}',
+                     '{"fault": {"on": "Inform", "when": 1}}'):
             with self.subTest(text), tempfile.NamedTemporaryFile("w", suffix=".json") as file:
                 file.write(text)
                 file.flush()
@@ -480,6 +520,10 @@ BREAKERS = [
     ("SCENARIO", "Inform", change("x^", ""), {"expect": {"informs": 2}}),
     ("SCENARIO", "Inform", change("x^", ""), {"expect": {"events": [["1 BOOT"]]}}),
     ("SCENARIO", "Inform", change("x^", ""), {"inform": {"parameters": {KEY: "x"}}}),
+    ("SCENARIO", "Inform", change("x^", ""), {"inform": {"absent": [KEY]}}),
+    ("SCENARIO", "Inform", change("x^", ""), {"inform": {"absent": ["Device.DeviceInfo."]}}),
+    ("SCENARIO", "Inform", change("x^", ""), {"cases": [{"parameters": {KEY: "x"}, "steps": []}]}),
+    ("SCENARIO", "Inform", change("x^", ""), {"expect": {"factory_resets": 1}}),
     ("SCENARIO", "GetParameterValuesResponse", change("x^", ""),
      {"steps": [{"rpc": "GetParameterValues", "names": [KEY], "values": {KEY: "~.+"}}]}),
     ("SCENARIO", "GetParameterNamesResponse", change("x^", ""),
@@ -557,6 +601,30 @@ class Breakers(Lab):
     def test_bootstrap_that_was_not_delivered_comes_again(self):
         results, verdict, _ = self.play({"sessions": {"1": {"fault": {"kind": "drop"}}}}, 2)
         self.assertEqual((results, verdict), ([False, True], "VERDICT ok"), self.log.getvalue())
+
+    def test_RESET_LAST(self):
+        cpe = self.cpe("factory-reset-after-spv.json")
+        cpe.post("Inform", envelope("me", cpe.inform()))
+        body = cpe.post("empty", "")[2]
+        for status in (200, 200, 200, 400):  # the last but one is the answer to the FactoryResetResponse
+            ident = re.search(r":ID [^>]*>([^<]*)<", body)[1]
+            got, _, body = cpe.post("any", envelope(ident, cpe.answer(body)))
+            self.assertEqual(got, status)
+        self.assert_broken("RESET-LAST", self.finish())
+
+    def test_INFORM_DEREGISTERED(self):
+        cpe = self.cpe({"steps": [{"rpc": "FactoryReset"}]})
+        self.assertTrue(cpe.attempt())
+        self.assertTrue(cpe.attempt())
+        self.assert_broken("INFORM-DEREGISTERED", self.finish())
+
+    def test_a_reset_box_may_bootstrap_again(self):
+        cpe = self.cpe({"steps": [{"rpc": "FactoryReset"}, {"rpc": "GetRPCMethods"}], "allow": ["INFORM-DEREGISTERED"],
+                        "expect": {"factory_resets": 2, "sessions_ok": 2}})
+        for _ in range(2):
+            cpe.bootstrap = True
+            self.assertTrue(cpe.attempt())
+        self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
 
     def test_SESSION_ONE(self):
         address = self.start({})

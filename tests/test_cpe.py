@@ -33,6 +33,9 @@ CLOSED = "127.0.0.3"  # nobody listens there
 NAME = "hems.operator.example"
 LIST = LTE + "Gateway.S1SigLinkServerList"
 ADMIN = LTE + "AdminState"
+SEGW1 = LTE + "Gateway.SecGWServer1"
+TAMPERED = "Device.Services.FAPService.1.FAPControl.EnclosureTamperingDetected"
+GPS = "Device.FAP.GPS."
 MS = "Device.ManagementServer."
 WAIT = MS + "CWMPRetryMinimumWaitInterval"
 
@@ -61,6 +64,16 @@ GOOD = ["ACCEPTED", "ENDED " + UNSET]
 SET = answered(MMES)
 IN_SESSION = {"ACCEPTED": SET[:1], "ANSWERED": SET[:2]}
 STILL_SET = ["ACCEPTED", "ENDED " + MMES]
+SERVING = "http://hems-serving.operator.example:7547/"
+ASSIGNED = [f"ASSIGNED {SERVING} segw-serving.operator.example"]
+REFUSED_HOST = "hems-serving.operator.example"
+
+
+def assigned(key, **changes):
+    """The store after initial.json, and what extends it."""
+    gateway = LTE + "Gateway.SecGWServer"
+    return {WAIT: "1", MS + "ParameterKey": key, MS + "URL": SERVING, SEGW1: "segw-serving.operator.example",
+            gateway + "2": "", gateway + "3": "", **changes}
 
 
 def values(key, **changes):
@@ -114,6 +127,12 @@ def stored(store):
     return tables
 
 
+def informs(hems):
+    """Events and retry count of each Inform."""
+    found = [re.search(r" <- Inform (\[.*?\]) RetryCount (\d+) ", line) for line in hems.log]
+    return [(json.loads(one[1].replace("'", '"')), int(one[2])) for one in found if one]
+
+
 class Play:
     """One HeMS and the runs of a CPE against it: *runs* is [LAST, option...] each, on the store of *folder*. The
     addresses of the HeMS begin with those that are *closed*."""
@@ -129,9 +148,7 @@ class Play:
         self.log = "\n".join(self.hems.log) + "\n\n" + Path(store + ".log").read_text(encoding="utf-8")
 
     def informs(self):
-        """Events and retry count of each Inform."""
-        found = [re.search(r" <- Inform (\[.*?\]) RetryCount (\d+) ", line) for line in self.hems.log]
-        return [(json.loads(one[1].replace("'", '"')), int(one[2])) for one in found if one]
+        return informs(self.hems)
 
 
 FIRST = ["0 BOOTSTRAP", "1 BOOT"], 0
@@ -172,6 +189,15 @@ EXPECTED = {
     "hems-reset.json": ([(AT_START, unreached("@: .*reset.*")), (RETRY, SET)], AT_LAST),
     "hems-html.json": ([(AT_START, failed(r"not SOAP: a document type declaration \(text/html from @\)")),
                         (RETRY, SET)], AT_LAST),
+    "initial.json": ([(AT_START, [*GOOD, *ASSIGNED])], assigned("assigned")),
+    "initial-with-mme.json": ([(AT_START, [*SET, *ASSIGNED])],
+                              assigned("assigned", **{LIST: "10.0.0.20", ADMIN: "true"})),
+    # Without a place known nothing is assigned; "located" has one.
+    "locate.json": ([(AT_START, GOOD)], {WAIT: "1"}),
+    "factory-reset.json": ([(AT_START, SET), (PERIODIC, [*STILL_SET, "RESET"])], {}, "RESET 1"),
+    "factory-reset-after-spv.json": ([(AT_START, [*SET, "RESET"])], {}, "RESET 1"),
+    "factory-reset-broken.json": ([(AT_START, [*SET[:2], *failed("@: .+", MMES)]), (RETRY, STILL_SET)],
+                                  values("registered")),
     "hems-malformed-xml.json": ([(AT_START, failed(r"XML: line \d+: .* \(text/xml.* from @\)")), (RETRY, SET)],
                                 AT_LAST),
 }
@@ -197,6 +223,94 @@ def set_twice(folder):
     return Play(folder, folder + "/twice.json", [DONE])
 
 
+def scenario(folder, name, **content):
+    """A file with this scenario."""
+    path = f"{folder}/{name}.json"
+    Path(path).write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+class HandedOver:
+    """From the initial HeMS to the serving one, whose first answer is 500; a restart; and back to the initial one."""
+
+    def __init__(self, folder):
+        store = folder + "/state.db"
+        serving = Hems(scenario(folder, "serving", extends=str(SCENARIOS / "register.json"),
+                                sessions={"1": {"fault": {"kind": "status", "status": 500}}},
+                                inform={"retry_count": "counted"}, expect={"sessions_ok": 3, "sessions_failed": 1}),
+                       "--allow", "INFORM-BOOTSTRAP")
+        initial = None
+        try:
+            initial = Hems(SCENARIOS / "initial.json", "--set", "SERVING_URL=" + serving.url, "--allow",
+                           "INFORM-BOOTSTRAP")
+            self.reports = [[line.replace(serving.url, "SERVING") for line in drive(initial, [ADDRESS], store, *run)]
+                            for run in (["ENDED 2", "-i"], ["ENDED 1", "-i"], ["ENDED 2", "-i", "-f"])]
+        finally:
+            self.hemses = [hems for hems in (initial, serving) if hems]
+            verdicts = [hems.end() for hems in self.hemses]
+        self.verdict = next((verdict for verdict in verdicts if verdict != ("VERDICT ok", 0)), ("VERDICT ok", 0))
+        self.parameters, self.facts = stored(store)
+        self.log = "\n".join(line for hems in self.hemses for line in hems.log)
+        self.log += "\n\n" + Path(store + ".log").read_text(encoding="utf-8")
+
+
+def barred(folder):
+    """A set that names a host of an operator from which the box is de-registered, as HeMS and as SeGW: refused."""
+    steps = [{"rpc": "SetParameterValues", "parameter_key": "barred", "fault": 9003, "parameter_faults": {name: 9001},
+              "set": [[name, "xsd:string", value], [ADMIN, "xsd:boolean", "1"]]}
+             for name, value in ((MS + "URL", f"https://{REFUSED_HOST.upper()}/"), (SEGW1, REFUSED_HOST))]
+    check = {"rpc": "GetParameterValues", "names": [SEGW1, ADMIN, MS + "ParameterKey"],
+             "values": {SEGW1: "segw.operator.example", ADMIN: "false", MS + "ParameterKey": ""}}
+    return Play(folder, scenario(folder, "barred", steps=[*steps, check]), [DONE, "-b", REFUSED_HOST])
+
+
+def same_again(folder):
+    """A HeMS that assigns what is there already has assigned it; one that says nothing of the kind has not. Other
+    factory data do not matter then."""
+    step = {"rpc": "SetParameterValues", "parameter_key": "same", "set": [[SEGW1, "xsd:string", "segw.operator.example"]]}
+    return Play(folder, scenario(folder, "same", sessions={"1": {"steps": [step]}}), [DONE], [DONE, "-i"])
+
+
+def again_new(folder):
+    """The box is assigned and reset in one session, and goes on as a new one."""
+    left = {SEGW1: "segw.operator.example", MS + "ParameterKey": "", TAMPERED: "~true|1"}
+    assign = json.loads((SCENARIOS / "initial.json").read_text(encoding="utf-8"))["steps"][0]
+    path = scenario(folder, "reset", sessions={
+        "1": {"steps": [assign, {"rpc": "FactoryReset"}]},
+        "2": {"inform": {"events": FIRST[0], "retry_count": 0, "parameters": {GPS + "LockedLatitude": "7"}},
+              "steps": [{"rpc": "GetParameterValues", "names": [*left], "values": left}]},
+        "3": {"inform": {"events": ["1 BOOT"]}}}, expect={"factory_resets": 1, "informs": 3})
+    return Play(folder, path, ["ENDED 2", "-p", TAMPERED + "=true", *place(7, 7)], [DONE],
+                options=("--allow", "INFORM-DEREGISTERED"))
+
+
+def place(latitude, longitude):
+    return ["-r", f"{GPS}LockedLatitude={latitude}", "-r", f"{GPS}LockedLongitude={longitude}"]
+
+
+def asked_parameters(folder):
+    """The Inform holds what the factory data name, and later what the HeMS puts into its table."""
+    table = MS + "InformParameter."
+    put = {"rpc": "SetParameterValues", "parameter_key": "table", "set": [
+        [MS + "PeriodicInformInterval", "xsd:unsignedInt", "5"],
+        [table + "1.Enable", "xsd:boolean", "1"], [table + "1.ParameterName", "xsd:string", GPS],
+        [table + "1.EventList", "xsd:string", "2 PERIODIC"],
+        [table + "2.Enable", "xsd:boolean", "1"], [table + "2.ParameterName", "xsd:string", MS + "URL"],
+        [table + "2.EventList", "xsd:string", "1 BOOT"],
+        [table + "8.Enable", "xsd:boolean", "1"], [table + "8.ParameterName", "xsd:string", "Device.Absent"]]}
+    named = {MS + "PeriodicInformEnable": "~true|1", "Device.DeviceInfo.ProductClass": "HeNB"}
+    return Play(folder, scenario(folder, "asked", sessions={
+        "1": {"inform": {"parameters": named, "absent": [GPS, MS + "URL"]}, "steps": [put]},
+        "2": {"inform": {"parameters": {**named, GPS + "LockedLatitude": "-1", GPS + "LockedLongitude": "0"},
+                         "absent": [MS + "URL", GPS + "ScanStatus"]}}}),
+                ["ENDED 2", *place(-1, 0), "-n", f"Device.DeviceInfo. {MS}PeriodicInformEnable"])
+
+
+def nothing_there(folder):
+    """Factory data that name a parameter which is not there."""
+    return Play(folder, scenario(folder, "none", expect={"informs": 0}), [DONE, "-n", MS + "URL Device.Absent"])
+
+
 CUT = {"kind": "cut", "bytes": 20}
 # Plays by name: what makes them in a folder.
 PLAYS = {
@@ -218,6 +332,15 @@ PLAYS = {
     "reset at empty": lambda folder: break_at(folder, "empty", {"kind": "reset"}),
     "reset at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "reset"}),
     "truncated at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "truncated"}),
+    "handed over": HandedOver,
+    "barred": barred,
+    "same again": same_again,
+    "located": lambda folder: Play(folder, "locate.json", [DONE, "-i", *place(52520008, 13404954)]),
+    "located elsewhere": lambda folder: Play(folder, "locate.json", [DONE, "-i", *place(-1, -1), "-r", "Device.X=1",
+                                                                     "-r", ADMIN + "=1", "-r", GPS + "ScanStatus=x"]),
+    "asked parameters": asked_parameters,
+    "nothing there": nothing_there,
+    "reset, again new": again_new,
     "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
 }
 
@@ -261,7 +384,7 @@ class Cpe(unittest.TestCase):
             with self.subTest(name), self.play(name) as play:
                 self.assert_run(play.reports[0], *sessions)
                 self.assertEqual(play.parameters, parameters)
-                self.assertEqual(play.facts, {"bootstrapped-url": play.hems.url})
+                self.assertEqual(play.facts, {"bootstrapped-url": play.hems.url} if parameters else {})
 
     def test_port_closed_at_first(self):
         with self.play("down") as play:
@@ -325,6 +448,60 @@ class Cpe(unittest.TestCase):
             with self.subTest(name), self.play(name) as play:
                 self.assert_run(play.reports[0], (AT_START, [*first, *failed(".*@.*", s1)]), (RETRY, SET))
                 self.assertEqual(play.parameters, values("registered"))
+
+    def test_from_the_initial_hems_to_the_serving_one(self):
+        with self.play("handed over") as play:
+            ended = ["ACCEPTED", f"ENDED {UNSET}", "ASSIGNED SERVING segw-serving.operator.example"]
+            again = ["ACCEPTED", f"ANSWERED {MMES}", f"ENDED {MMES}", ended[2]]
+            still = ["ACCEPTED", f"ENDED {MMES}", ended[2]]
+            refused = [f"FAILED {UNSET} TR-069 session: HTTP 500 from SERVING", ended[2]]
+            self.assert_run(play.reports[0], (AT_START, ended), (AT_START, refused), (RETRY, again))
+            self.assert_run(play.reports[1], (AT_START, again))
+            self.assert_run(play.reports[2], (AT_START, still), (AT_START, again))
+            self.assertEqual([informs(hems) for hems in play.hemses], [
+                [FIRST, FIRST],
+                [(["0 BOOTSTRAP"], 0), (["0 BOOTSTRAP"], 1), (["1 BOOT"], 0), (["0 BOOTSTRAP"], 0)]])
+            self.assertEqual(play.facts, {"bootstrapped-url": play.hemses[1].url})
+
+    def test_no_way_to_the_operator_it_is_deregistered_from(self):
+        with self.play("barred") as play:
+            self.assert_run(play.reports[0], (AT_START, GOOD))
+            self.assertEqual(play.parameters, {WAIT: "1"})
+
+    def test_what_is_there_already_can_be_assigned(self):
+        with self.play("same again") as play:
+            ended = [*GOOD, "ASSIGNED @ segw.operator.example"]
+            self.assert_run(play.reports[0], (AT_START, ended))
+            self.assert_run(play.reports[1], (AT_START, ended))
+            self.assertEqual(play.parameters, {WAIT: "1", MS + "ParameterKey": "same", SEGW1: "segw.operator.example"})
+
+    def test_the_place_decides(self):
+        elsewhere = "ASSIGNED http://hems-elsewhere.operator.example:7547/ segw-elsewhere.operator.example"
+        for name, first, site in (("located", ["REPORTED here"], ASSIGNED[0]), ("located elsewhere", [
+                "REPORTED Device.X: there is no such parameter",
+                f"REPORTED {ADMIN}: this parameter is not one that is reported",
+                f"REPORTED {GPS}ScanStatus: the value does not fit the type or range of the parameter",
+                "REPORTED here"], elsewhere)):
+            with self.subTest(name), self.play(name) as play:
+                self.assertEqual(play.reports[0][:len(first)], first)
+                self.assert_run(play.reports[0][len(first):], (AT_START, [*GOOD, site]))
+                self.assertFalse([path for path in play.parameters if path.startswith(GPS)])
+
+    def test_the_inform_holds_what_is_asked_for(self):
+        with self.play("asked parameters") as play:
+            self.assert_run(play.reports[0][1:], (AT_START, GOOD), (PERIODIC, GOOD))
+            self.assertIn('InformParameter.8. is ignored: there is no parameter "Device.Absent"', play.log)
+
+    def test_factory_data_that_name_what_is_not_there(self):
+        with self.play("nothing there") as play:
+            self.assertEqual(play.reports[0], ["exit 1"])
+            self.assertRegex(play.log, "Device.Absent is no parameter of this box")
+
+    def test_a_reset_makes_a_new_box(self):
+        with self.play("reset, again new") as play:
+            self.assert_run(play.reports[0][1:], (AT_START, [*GOOD, *ASSIGNED, "RESET"]), (AT_START, GOOD))
+            self.assert_run(play.reports[1], (AT_START, GOOD))
+            self.assertEqual(play.parameters, {TAMPERED: "true", WAIT: "1"})
 
 
 if __name__ == "__main__":

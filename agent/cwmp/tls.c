@@ -201,12 +201,14 @@ static bool is_about_crl(int error) {
 }
 
 /* Whether the chain stands without this CRL. For the HeMS's own certificate a stapled response may replace
- * it, which comes later. */
-static bool passes_without_crl(Tls *tls, const X509 *x, int depth, int error) {
+ * it, which comes later; a root's own CRL says nothing about it. */
+static bool passes_without_crl(Tls *tls, X509_STORE_CTX *ctx, const X509 *x, int depth, int error) {
     bool missing = error == X509_V_ERR_UNABLE_TO_GET_CRL;
 
     if (depth == 0)
         tls->crl_good = false;
+    else if (depth == sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1)
+        return true;
     if (!missing)
         log_warning("TLS: the CRL of the issuer of %s does not count: %s", NAMES_STR(x),
                     X509_verify_cert_error_string(error));
@@ -232,7 +234,7 @@ static int judge_certificate(int ok, X509_STORE_CTX *ctx) {
         refuse_certificate(tls, x, "keyUsage lacks digitalSignature");
         return 0;
     }
-    if (is_about_crl(error) && passes_without_crl(tls, x, depth, error)) {
+    if (is_about_crl(error) && passes_without_crl(tls, ctx, x, depth, error)) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;
     }

@@ -129,9 +129,11 @@ static void clock_do(Procedure *p, Moment now) {
 }
 
 /* Asks the side that the step's row names. */
-static void ask(Procedure *p, const char *name) {
-    push(p,
-         (ProcedureAction){.type = ACTION_RESOLVE, .side = procedure_row(p->step)->resolver, .name = name});
+static void ask(Procedure *p, const char *name, bool outside) {
+    push(p, (ProcedureAction){.type = ACTION_RESOLVE,
+                              .side = procedure_row(p->step)->resolver,
+                              .name = name,
+                              .outside = outside});
 }
 
 static bool segw_dns_skip(Procedure *p, Moment now) {
@@ -139,7 +141,7 @@ static bool segw_dns_skip(Procedure *p, Moment now) {
 }
 
 static void segw_dns_do(Procedure *p, Moment now) {
-    ask(p, site_of(p)->segws[p->segw]);
+    ask(p, site_of(p)->segws[p->segw], true);
 }
 
 static bool tunnel_skip(Procedure *p, Moment now) {
@@ -175,7 +177,7 @@ static bool public_hems_dns_skip(Procedure *p, Moment now) {
 }
 
 static void hems_dns_do(Procedure *p, Moment now) {
-    ask(p, p->hems_host);
+    ask(p, p->hems_host, !is_private(p));
 }
 
 static bool location_skip(Procedure *p, Moment now) {
@@ -210,7 +212,7 @@ static bool handover_dns_skip(Procedure *p, Moment now) {
 }
 
 static void handover_dns_do(Procedure *p, Moment now) {
-    ask(p, site_of(p)->segws[p->handover]);
+    ask(p, site_of(p)->segws[p->handover], true);
 }
 
 static bool release_skip(Procedure *p, Moment now) {
@@ -236,7 +238,7 @@ static bool mme_dns_skip(Procedure *p, Moment now) {
 }
 
 static void mme_dns_do(Procedure *p, Moment now) {
-    ask(p, far_end_name(&p->far_end));
+    ask(p, far_end_name(&p->far_end), false);
 }
 
 /* Uniform in [least, 2 * least), doubling with each failure in a row. */
@@ -280,6 +282,8 @@ static void wait_mme_do(Procedure *p, Moment now) {
 
 /* The table ------------------------------------------------------------------------------------------- */
 
+#define ALL(clause)                                                                                          \
+    { clause, clause, clause }
 static const struct Row {
     ProcedureRow row;
     bool initial;                           /* at the Initial HeMS's side only */
@@ -339,32 +343,26 @@ static const struct Row {
     [STEP_TUNNEL] =           {{"Establish the IPsec tunnel to the Serving SeGW", {"5.1.2.2 step 3", "5.1.2.3 step 6.3", "5.1.2.4 step 5.3"},
                                 RESOLVER_NONE, AGENT_DISCOVERING},
                                false, tunnel_skip, tunnel_do, EVENT_TUNNEL_UP, STEP_WAIT_SESSION, STEP_WAIT},
-    [STEP_WAIT_SESSION] =     {{"Wait for the next TR-069 session", {"5.1.3 step 1.1", "5.1.3 step 1.1", "5.1.3 step 1.1"},
-                                RESOLVER_NONE, AGENT_RETRYING},
+    [STEP_WAIT_SESSION] =     {{"Wait for the next TR-069 session", ALL("5.1.3 step 1.1"), RESOLVER_NONE, AGENT_RETRYING},
                                false, session_wait_skip, NULL, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
     [STEP_HEMS_DNS] =         {{"Ask the private DNS for the Serving HeMS", {"5.1.2.2 steps 4-5", "5.1.2.3 steps 6.4-6.5", "5.1.2.4 steps 5.4-5.5"},
                                 RESOLVER_PRIVATE, AGENT_DISCOVERING},
                                false, hems_dns_skip, hems_dns_do, EVENT_RESOLVED, STEP_LOCATION, STEP_WAIT},
-    [STEP_LOCATION] =         {{"Wait to know the location", {"5.1.3 step 1.1", "5.1.3 step 1.1", "5.1.3 step 1.1"},
-                                RESOLVER_NONE, AGENT_REGISTERING},
+    [STEP_LOCATION] =         {{"Wait to know the location", ALL("5.1.3 step 1.1"), RESOLVER_NONE, AGENT_REGISTERING},
                                false, location_skip, location_do, EVENT_LOCATION, STEP_INFORM, STEP_WAIT},
-    [STEP_INFORM] =           {{"Open a TR-069 session with the Serving HeMS", {"5.1.3 steps 1.1-1.2", "5.1.3 steps 1.1-1.2", "5.1.3 steps 1.1-1.2"},
-                                RESOLVER_NONE, AGENT_REGISTERING},
+    [STEP_INFORM] =           {{"Open a TR-069 session with the Serving HeMS", ALL("5.1.3 steps 1.1-1.2"), RESOLVER_NONE, AGENT_REGISTERING},
                                false, NULL, inform_do, EVENT_SESSION_ACCEPTED, STEP_MME, STEP_WAIT_SESSION},
-    [STEP_MME] =              {{"Wait for the MME from the Serving HeMS", {"5.1.3 steps 2.1-2.2", "5.1.3 steps 2.1-2.2", "5.1.3 steps 2.1-2.2"},
-                                RESOLVER_NONE, AGENT_REGISTERING},
+    [STEP_MME] =              {{"Wait for the MME from the Serving HeMS", ALL("5.1.3 steps 2.1-2.2"), RESOLVER_NONE, AGENT_REGISTERING},
                                false, NULL, NULL, EVENT_SESSION_ANSWERED, STEP_MME_DNS, STEP_WAIT_SESSION},
-    [STEP_MME_DNS] =          {{"Ask the private DNS for the MME", {"5.1.3 step 2.1", "5.1.3 step 2.1", "5.1.3 step 2.1"},
-                                RESOLVER_PRIVATE, AGENT_REGISTERING},
+    [STEP_MME_DNS] =          {{"Ask the private DNS for the MME", ALL("5.1.3 step 2.1"), RESOLVER_PRIVATE, AGENT_REGISTERING},
                                false, mme_dns_skip, mme_dns_do, EVENT_RESOLVED, STEP_REGISTERED, STEP_WAIT_MME},
-    [STEP_REGISTERED] =       {{"Registered with the Serving HeMS", {"5.1.3 steps 3-4", "5.1.3 steps 3-4", "5.1.3 steps 3-4"},
-                                RESOLVER_NONE, AGENT_REGISTERED},
+    [STEP_REGISTERED] =       {{"Registered with the Serving HeMS", ALL("5.1.3 steps 3-4"), RESOLVER_NONE, AGENT_REGISTERED},
                                false, NULL, registered_do, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
     [STEP_WAIT_MME] =         {{"Wait before asking for the MME again", {}, RESOLVER_NONE, AGENT_RETRYING},
                                false, NULL, wait_mme_do, EVENT_SESSION_DUE, STEP_MME_DNS, STEP_WAIT},
     [STEP_WAIT] =             {{"Wait before the next attempt", {}, RESOLVER_NONE, AGENT_RETRYING},
                                false, NULL, wait_do, EVENT_START, STEP_NETWORK, STEP_WAIT},
-    [STEP_DEREGISTERED] =     {{"De-registered by the operator", {"5.1.4", "5.1.4", "5.1.4"}, RESOLVER_NONE, AGENT_DEREGISTERED},
+    [STEP_DEREGISTERED] =     {{"De-registered by the operator", ALL("5.1.4"), RESOLVER_NONE, AGENT_DEREGISTERED},
                                false, NULL, NULL, EVENT_START, STEP_NETWORK, STEP_DEREGISTERED},
     /* clang-format on */
 };

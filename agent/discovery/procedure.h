@@ -118,11 +118,12 @@ typedef struct ProcedureEvent {
 } ProcedureEvent;
 
 typedef enum ProcedureActionType {
-    ACTION_RESOLVE,        /* ask *side* for *name*; a new question replaces an unanswered one */
-    ACTION_HEMS,           /* sessions are with URL *name* from now on: another one wants 0 BOOTSTRAP */
-    ACTION_TUNNEL,         /* to *name* at *address* */
-    ACTION_CLOSE,          /* take the tunnel down, and a session in it or without one */
-    ACTION_SESSION,        /* with URL *name* at *address*, *outside* of any tunnel or in it */
+    ACTION_RESOLVE, /* ask *side* for *name*, which is to be reached *outside* of any tunnel or in it; a new
+                     * question replaces an unanswered one */
+    ACTION_HEMS,    /* sessions are with URL *name* from now on: another one wants 0 BOOTSTRAP */
+    ACTION_TUNNEL,  /* to *name* at *address* */
+    ACTION_CLOSE,   /* take the tunnel down, and a session in it or without one */
+    ACTION_SESSION, /* with URL *name* at *address*, *outside* of any tunnel or in it */
     ACTION_SESSION_MISSED, /* the session that was due cannot be had: CWMP's schedule must bring the next */
 } ProcedureActionType;
 

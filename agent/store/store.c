@@ -484,39 +484,6 @@ int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata) {
     return r;
 }
 
-/* Forgets every parameter that is not one of *keep*. */
-static int store_forget_others(Store *store, const char *const *keep, size_t n) {
-    sqlite3_stmt *rows;
-    int r = 0,
-        rc = sqlite3_prepare_v2(store->db, "SELECT path FROM parameter ORDER BY path", -1, &rows, NULL);
-
-    while (r == 0 && (rc == SQLITE_OK || rc == SQLITE_ROW)) {
-        rc = sqlite3_step(rows);
-        const char *path = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(rows, 0) : NULL;
-        bool kept = false;
-        for (size_t i = 0; path && i < n; i++)
-            kept |= streq(path, keep[i]);
-        if (path && !kept)
-            r = store_step(store, store->forget, path, NULL);
-    }
-    sqlite3_finalize(rows);
-    return r == 0 && rc != SQLITE_DONE ? store_error(store, "read parameters", rc) : r;
-}
-
-int store_reset(Store *store, const char *const *keep, size_t n) {
-    int r = store_run(store, "begin", "BEGIN IMMEDIATE");
-    if (r < 0)
-        return r;
-    r = store_forget_others(store, keep, n);
-    if (r == 0)
-        r = store_run(store, "write", "DELETE FROM meta");
-    if (r == 0)
-        r = store_run(store, "commit", "COMMIT");
-    if (r < 0 && !sqlite3_get_autocommit(store->db))
-        (void)store_run(store, "roll back", "ROLLBACK");
-    return r;
-}
-
 int store_get_meta(Store *store, const char *key, char **ret) {
     sqlite3_stmt *row;
     int rc = sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE key=?1", -1, &row, NULL);

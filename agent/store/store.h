@@ -32,10 +32,6 @@ int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata);
  * -EBADMSG (damaged since it was opened) or another. Why is logged once, until a write succeeds or fails for
  * another reason. */
 int store_commit(Store *store, const StoreChange *changes, size_t n);
-/* De-registration: all parameters but those of *keep*, and all facts, are gone. All or nothing, like a
- * commit. */
-int store_reset(Store *store, const char *const *keep, size_t n);
-
 /* Single facts that are no parameters ("bootstrapped-url"). get: *ret* is malloc'ed; -ENOENT. A NULL *value*
  * forgets the key. Errors of set are those of store_commit(). */
 int store_get_meta(Store *store, const char *key, char **ret);

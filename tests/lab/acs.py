@@ -3,6 +3,7 @@
 """The lab's HeMS: a TR-069 ACS that plays one scenario and fails it when the CPE breaks a rule.
 
     python3 acs.py --listen 10.0.0.10:7547 --scenario acs/register.json --log FILE [--host NAME]... [--allow RULE]...
+                   [--set NAME=VALUE]...
 
 The log has a line for each message: time, session, what. A broken rule (acs/rules.py) is logged at once as
 `VERDICT fail: ...`; the last line, written on SIGTERM after a running session got five seconds to end, is
@@ -12,7 +13,8 @@ A scenario is a JSON object. What belongs to a session may stand at the top (for
 number ("1", "2-4", "5-", "*": the first that fits), counted in attempts that reached the HeMS. SESSION, STEP, FAULT
 and EXPECT below name every key; a key that is not there is an error. "extends" names a file to start from.
 Comparisons are a number or "==1", ">=1", "<=1", ">1", "<1"; "counted" for a RetryCount is as many as sessions failed.
-Patterns are the whole value, or "~REGEX". SHORT names what may begin a parameter's name in place of a long path.
+Patterns are the whole value, or "~REGEX". SHORT names what may begin a parameter's name in place of a long path;
+$NAME stands for a value of VALUES, or of --set.
 """
 
 import argparse
@@ -45,8 +47,9 @@ SESSION = {
     "namespace": "CWMP namespace of the HeMS's messages, default that of cwmp-1-0",
     "inform_namespaces": "those an Inform may have; default cwmp-1-0 first, later also the HeMS's",
     "inform": "what the Inform has to hold: events (list), retry_count (comparison or counted), parameters ({name:"
-              " pattern})",
-    "steps": "the requests of the HeMS, in order",
+              " pattern}); and absent (names and partial paths), which it must not hold",
+    "steps": "the requests of the HeMS, in order; what comes after a FactoryReset is sent and must not be answered",
+    "cases": "instead of steps: [{parameters: {name: pattern}, steps: ...}...], the first one that the Inform fits",
     "then": "how the session ends: 204, 200-empty, 200-chunked-empty, close",
     "answer": "how answers are sent: length, chunked, close (a new connection for each), eof",
     "odd": "true: other prefixes, comments and white space in the envelopes",
@@ -82,9 +85,16 @@ FAULT = {
 EXPECT = {
     "informs": "comparison: Informs that opened a session",
     "sessions_ok": "comparison", "sessions_failed": "comparison",
+    "factory_resets": "comparison: FactoryResetResponses that the HeMS has taken",
     "events": "the events of the first Informs, a list for each",
 }
-SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer."}
+SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer.", "$GPS.": "Device.FAP.GPS.",
+         "$CELL.": "Device.Services.FAPService.1.REM.LTE.Cell."}
+VALUES = {
+    "SERVING_URL": "http://hems-serving.operator.example:7547/",
+    "SEGW1": "segw-serving.operator.example", "SEGW2": "", "SEGW3": "",
+    "MME": "10.0.0.20",
+}
 HTML = b"<!DOCTYPE html>\n<html><head><title>It works</title></head><body><p>Not a HeMS.<br></body></html>\n"
 THEN = {
     "204": lambda: web.Answer(204),
@@ -92,7 +102,7 @@ THEN = {
     "200-chunked-empty": lambda: web.Answer(200, style="chunked"),
     "close": lambda: web.Answer(204, close=True),
 }
-METHODS = ["GetRPCMethods", "SetParameterValues", "GetParameterValues", "GetParameterNames"]
+METHODS = ["GetRPCMethods", "SetParameterValues", "GetParameterValues", "GetParameterNames", "FactoryReset"]
 ACS_METHODS = ["Inform", "TransferComplete", "GetRPCMethods"]
 FINISH_SECONDS = 5
 
@@ -124,27 +134,36 @@ def known(what, keys, table):
             raise BadScenario(f"{what} has no key {key!r}")
 
 
-def check_session(what, spec):
-    known(what, spec, SESSION)
-    known(f"{what} inform", spec.get("inform", {}), ("events", "retry_count", "parameters"))
-    known(f"{what} fault", spec.get("fault", {}), FAULT)
-    known(f"{what} auth", spec.get("auth") or {}, ("type", "username", "password", "realm", "reject"))
-    for number, step in enumerate(spec.get("steps", []), 1):
+def check_steps(what, steps):
+    for number, step in enumerate(steps, 1):
         known(f"{what} step {number}", step, STEP)
         soap.request(step)
+
+
+def check_session(what, spec):
+    known(what, spec, SESSION)
+    known(f"{what} inform", spec.get("inform", {}), ("events", "retry_count", "parameters", "absent"))
+    known(f"{what} fault", spec.get("fault", {}), FAULT)
+    known(f"{what} auth", spec.get("auth") or {}, ("type", "username", "password", "realm", "reject"))
+    for number, case in enumerate(spec.get("cases", []), 1):
+        known(f"{what} case {number}", case, ("parameters", "steps"))
+        check_steps(f"{what} case {number}", case["steps"])
+    check_steps(what, spec.get("steps", []))
     known("then", [spec.get("then", "204")], THEN)
     known("answer", [spec.get("answer", "length")], ("length", "chunked", "close", "eof"))
 
 
-def load(path):
-    """The scenario in a file, with what it extends. Raises BadScenario."""
+def load(path, values=None):
+    """The scenario in a file, with what it extends; *values* replace some of VALUES. Raises BadScenario."""
     try:
         text = Path(path).read_text(encoding="utf-8")
         for short, name in SHORT.items():
             text = text.replace(short, name)
+        for name, value in {**VALUES, **(values or {})}.items():
+            text = text.replace("$" + name, value)
         scenario = json.loads(text)
         if "extends" in scenario:
-            scenario = {**load(Path(path).parent / scenario["extends"]), **scenario}
+            scenario = {**load(Path(path).parent / scenario["extends"], values), **scenario}
         known("the scenario", scenario, {**TOP, **SESSION})
         check_session("the scenario", {key: scenario[key] for key in SESSION if key in scenario})
         for key, spec in scenario.get("sessions", {}).items():
@@ -170,7 +189,7 @@ def session_spec(scenario, number):
 
 class Session:
     """One session from its first POST. Its state: first, challenged, informed, asked (a request is out), ending
-    (the empty answer goes out), over."""
+    (the empty answer goes out), leaving (a FactoryResetResponse was taken, the CPE has to go), over."""
 
     def __init__(self, number, spec, connection):
         self.number, self.spec, self.connection = number, spec, connection
@@ -181,7 +200,9 @@ class Session:
         self.inform = None
         self.steps = list(spec.get("steps", []))
         self.step = None  # the request that is out
+        self.reset = False  # it was a FactoryReset, and is answered
         self.ident = None  # and its cwmp:ID
+        self.asked = 0  # requests so far
         self.reconnects = False  # the HeMS closed the connection, another has to follow
         self.moved = False  # and has followed
         self.namespace = spec.get("namespace", soap.CWMP + "0")
@@ -204,10 +225,11 @@ class Acs:
         self.session = None
         self.number = 0
         self.busy = 0  # answers being sent
-        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0}
+        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0, "factory_resets": 0}
         self.failures = 0  # failed sessions since the last good one
         self.events = []
         self.bootstrapped = set()
+        self.deregistered = set()
         self.verdict = None
         self.concluded = False
 
@@ -270,6 +292,9 @@ class Acs:
             self.left(session, why)
 
     def left(self, session, why):
+        if session.state == "leaving":
+            self.over(session, True, why + " after its FactoryResetResponse")
+            return
         self.check(session.state == "challenged", "SESSION-END", f"{why} in state {session.state}")
         self.over(session, False, why)
 
@@ -309,7 +334,7 @@ class Acs:
                 answer = self.give_up(session, "a message that cannot be judged")
             if session.state != "over":
                 answer.style = session.spec.get("answer", "length") if answer.style == "length" else answer.style
-                session.reconnects = answer.style in ("close", "eof")
+                session.reconnects = answer.style in ("close", "eof") and session.state != "leaving"
             return answer
 
     def give_up(self, session, why):
@@ -336,9 +361,21 @@ class Acs:
         fault = session.spec.get("fault")
         if fault and fault.get("on", "Inform") == name and answer.status < 300 and session.state != "over":
             return self.spoil(session, fault, answer, ident)
+        if session.reset and session.state in ("asked", "ending"):
+            self.take_reset(session)
         if session.state == "ending":
             self.over(session, True, "all steps done")
         return answer
+
+    def take_reset(self, session):
+        """The answer to a FactoryResetResponse goes out: it is taken, and whatever else the answer holds, that was
+        the CPE's last word."""
+        device = session.inform["DeviceId"]
+        self.count["factory_resets"] += 1
+        self.deregistered.add(device)
+        self.bootstrapped.discard(device)
+        if session.state == "asked":
+            session.state = "leaving"
 
     def inform_namespaces(self, session):
         first = [soap.CWMP + "0"]
@@ -373,6 +410,8 @@ class Acs:
         self.events.append(events)
         repeated = "0 BOOTSTRAP" in events and inform["DeviceId"] in self.bootstrapped
         self.check(not repeated, "INFORM-BOOTSTRAP", f"{events} of {inform['DeviceId']}")
+        gone = inform["DeviceId"] in self.deregistered
+        self.check(not gone, "INFORM-DEREGISTERED", f"{events} of {inform['DeviceId']}")
         spec = session.spec.get("inform", {})
         wanted = spec.get("retry_count", ">=0")
         retries = int(retries) if re.fullmatch("[0-9]{1,9}", retries) else -1
@@ -380,7 +419,22 @@ class Acs:
                    f"RetryCount {retries}, not {wanted} ({self.failures} sessions failed)")
         wanted = spec.get("events")
         self.check(wanted is None or sorted(events) == sorted(wanted), "SCENARIO", f"events {events}, not {wanted}")
-        self.check_values(inform["ParameterList"], spec.get("parameters", {}))
+        values = inform["ParameterList"]
+        self.check_values(values, spec.get("parameters", {}))
+        for path in spec.get("absent", []):
+            held = [name for name in values if name == path or path.endswith(".") and name.startswith(path)]
+            self.check(not held, "SCENARIO", f"the Inform holds {held}")
+        if "cases" in session.spec:
+            self.choose(session, values)
+
+    def choose(self, session, values):
+        """The steps of this session, by what the Inform says."""
+        for case in session.spec["cases"]:
+            if all(name in values and fits(values[name], pattern) for name, pattern in case["parameters"].items()):
+                session.steps = list(case["steps"])
+                self.write(f"the case of {case['parameters']}", session)
+                return
+        self.check(False, "SCENARIO", f"the Inform fits no case: {values}")
 
     def authorize(self, session, connection, request):
         """None, or the 401 that the Inform gets."""
@@ -413,6 +467,9 @@ class Acs:
     def on_message(self, session, name, ident, message):
         if "0 BOOTSTRAP" in session.inform["Event"]:
             self.bootstrapped.add(session.inform["DeviceId"])
+        if session.state == "leaving":
+            self.check(False, "RESET-LAST", f"{name} after FactoryResetResponse")
+            return self.give_up(session, f"{name} after FactoryResetResponse")
         if name == "Inform":
             self.check(False, "SESSION-GO-ON" if session.moved else "INFORM-ONCE", "a second Inform")
             return self.give_up(session, "a second Inform")
@@ -441,8 +498,8 @@ class Acs:
             self.write(f"-> {then}", session)
             return THEN[then]()
         session.state, session.step = "asked", session.steps.pop(0)
-        done = len(session.spec["steps"]) - len(session.steps)
-        session.ident = session.step.get("id", f"{session.number}-{done}")
+        session.asked += 1
+        session.ident = session.step.get("id", f"{session.number}-{session.asked}")
         return self.xml(session, session.ident, session.step["rpc"], soap.request(session.step))
 
     def xml(self, session, ident, message, content):
@@ -472,6 +529,7 @@ class Acs:
         wanted = step.get("status")
         self.check(wanted is None or content.get("Status") == str(wanted), "SCENARIO",
                    f"{name} Status {content.get('Status')}, not {wanted}")
+        session.reset = name == "FactoryResetResponse" and step["rpc"] == "FactoryReset"
         judge = {"GetRPCMethods": self.judge_methods, "GetParameterNames": self.judge_names,
                  "GetParameterValues": self.judge_values}.get(step["rpc"])
         if judge and name == step["rpc"] + "Response":
@@ -633,6 +691,13 @@ def address(text):
     return match[1] or match[3], int(match[2] or match[4])
 
 
+def assignment(text):
+    name, sign, value = text.partition("=")
+    if not sign or name not in VALUES:
+        raise argparse.ArgumentTypeError(f"NAME=VALUE with one of {', '.join(VALUES)}")
+    return name, value
+
+
 def main():
     parser = argparse.ArgumentParser(description="A TR-069 HeMS that plays a scenario and judges the CPE.")
     parser.add_argument("--listen", type=address, required=True, metavar="ADDRESS:PORT")
@@ -640,9 +705,11 @@ def main():
     parser.add_argument("--log", required=True, metavar="FILE")
     parser.add_argument("--host", action="append", default=[], metavar="NAME", help="a name the Host header may have")
     parser.add_argument("--allow", action="append", default=[], choices=sorted(RULES), metavar="RULE")
+    parser.add_argument("--set", type=assignment, action="append", default=[], metavar="NAME=VALUE",
+                        help="what $NAME stands for in the scenario")
     args = parser.parse_args()
     try:
-        scenario = load(args.scenario)
+        scenario = load(args.scenario, dict(args.set))
     except BadScenario as error:
         print(f"acs.py: {error}", file=sys.stderr)
         return 2

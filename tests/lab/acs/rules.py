@@ -45,10 +45,12 @@ RULES = {
     "INFORM-ENVELOPES": ("A.3.3.1", "MaxEnvelopes is 1"),
     "INFORM-TIME": ("A.3.3.1", "CurrentTime is a dateTime with its zone"),
     "INFORM-RETRY": ("3.2.1.1", "RetryCount is a number, and the one of the retry policy"),
+    "INFORM-DEREGISTERED": ("TS 32.593 5.1.4", "a de-registered HeNB does not register again"),
     "INFORM-FORCED": ("A.3.3.1, TR-181, TR-196", "the forced parameters are in each Inform, none twice"),
     "RPC-ANSWER": ("3.7.1.2", "a request is answered by its response or a fault, in the next POST"),
     "RPC-NAMES": ("A.3.2.3", "GetParameterNames lists what is under the path, at the depth asked for, once each"),
     "RPC-VALUES": ("A.3.2.2", "GetParameterValues gives what was asked for, no more, no less"),
+    "RESET-LAST": ("TS 32.593 5.1.4", "nothing follows a FactoryResetResponse that the HeMS has taken"),
     "SESSION-ONE": ("3.7.1.1", "one session at a time"),
     "SESSION-END": ("3.7.1.4", "the CPE does not leave before the HeMS's empty answer"),
     "SESSION-REUSE": ("3.7.1.4", "a connection is not used again after its session has ended"),
@@ -82,6 +84,18 @@ FORCED = (
     LTE + "RFTxStatus",
 )
 
+# A cell of the radio environment measurement.
+REM = "Device.Services.FAPService.1.REM.LTE."
+CELL = {
+    "RF.EUTRACarrierARFCN": "unsignedInt",
+    "RF.PhyCellID": "unsignedInt",
+    "RF.RSRP": "int",
+    "RF.RSRQ": "int",
+    "BCCH.TAC": "unsignedInt",
+    "BCCH.CellID": "unsignedInt",
+    "BCCH.PLMNList.1.PLMNID": "string",
+}
+
 # What the data model says about the parameters that scenarios look at.
 MODEL = {
     **{name: "string" for name in FORCED},
@@ -91,10 +105,18 @@ MODEL = {
     LTE + "Gateway.S1SigLinkServerList": "string",
     LTE + "Gateway.S1ConnectionMode": "string",
     LTE + "Gateway.S1SigLinkPort": "unsignedInt",
+    **{f"{LTE}Gateway.SecGWServer{i}": "string" for i in (1, 2, 3)},
     "Device.DeviceInfo.SerialNumber": "string",
     "Device.DeviceInfo.ManufacturerOUI": "string",
     "Device.ManagementServer.URL": "string",
     "Device.ManagementServer.PeriodicInformEnable": "boolean",
     "Device.ManagementServer.PeriodicInformInterval": "unsignedInt",
     "Device.ManagementServer.AliasBasedAddressing": "boolean",
+    "Device.FAP.GPS.ScanStatus": "string",
+    "Device.FAP.GPS.LastSuccessfulScanTime": "dateTime",
+    "Device.FAP.GPS.LockedLatitude": "int",
+    "Device.FAP.GPS.LockedLongitude": "int",
+    "Device.FAP.GPS.NumberOfSatellites": "unsignedInt",
+    **{f"Device.IPsec.IKEv2SA.1.{name}": "string" for name in ("LocalAddress", "RemoteAddress", "NATDetected")},
+    **{f"{REM}Cell.{i}.{name}": kind for i in (1, 2, 3, 4) for name, kind in CELL.items()},
 }

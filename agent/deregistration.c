@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See deregistration.h. */
+#include "deregistration.h"
+
+#include "base/log.h"
+#include "base/macro.h"
+
+static bool url_is_barred(const OperatorMark *mark, const char *text) {
+    Url url;
+    return url_parse(text, &url, NULL) == 0 && operator_mark_bars_host(mark, url.host);
+}
+
+/* The same name, or any of its hosts: who writes new factory data for the same operator under another name
+ * has not become another operator's customer. */
+static bool bars_factory(const Deregistration *d) {
+    const Config *f = d->factory;
+    return operator_mark_bars_name(&d->mark, d->operator_name) || url_is_barred(&d->mark, f->serving.hems) ||
+           url_is_barred(&d->mark, f->initial.hems);
+}
+
+int deregistration_load(Deregistration *ret, Store *store, const Config *factory) {
+    Deregistration d = {.store = store, .factory = factory};
+    _cleanup_free_ char *text = NULL;
+    Url url;
+
+    int r = url_parse(*factory->serving.hems ? factory->serving.hems : factory->initial.hems, &url, NULL);
+    if (r < 0)
+        return r;
+    operator_name(factory->operator_name, url.host, d.operator_name);
+    r = store_get_mark(store, &text);
+    if (r == 0)
+        r = operator_mark_parse(text, &d.mark);
+    if (r == -EBADMSG) {
+        log_error("the mark of a de-registration cannot be read: taken for one from this operator");
+        d.in_force = true;
+    } else if (r == 0)
+        d.in_force = bars_factory(&d);
+    else if (r != -ENOENT)
+        return r;
+    if (d.in_force)
+        log_notice(
+            "this box is de-registered from operator %s (TS 32.593 5.1.4); ClearDeregistration() on "
+            "D-Bus takes that back",
+            d.operator_name);
+    *ret = d;
+    return 0;
+}
+
+bool deregistration_bars(const Deregistration *d, const char *host) {
+    return operator_mark_bars_host(&d->mark, host);
+}
+
+static void add_host(OperatorMark *mark, const char *host) {
+    if (*host && operator_mark_add_host(mark, host) == -ENOSPC)
+        log_warning("de-registration: there are too many hosts to remember %s", host);
+}
+
+static void add_url(OperatorMark *mark, const char *text) {
+    Url url;
+    if (url_parse(text, &url, NULL) == 0)
+        add_host(mark, url.host);
+}
+
+int deregistration_set(Deregistration *d, const Site *learned) {
+    char text[OPERATOR_MARK_MAX_BYTES];
+
+    /* Hosts of an operator marked before stay barred. */
+    memcpy(d->mark.name, d->operator_name, sizeof d->mark.name);
+    add_url(&d->mark, d->factory->serving.hems);
+    add_url(&d->mark, d->factory->initial.hems);
+    if (learned)
+        add_url(&d->mark, learned->hems_url);
+    d->in_force = true;
+    int r = operator_mark_format(&d->mark, text, sizeof text);
+    if (r == 0)
+        r = store_set_mark(d->store, text);
+    if (r < 0)
+        log_error("the mark of the de-registration cannot be stored: %s", strerror(-r));
+    else
+        log_notice("de-registered from operator %s (TS 32.593 5.1.4)", d->operator_name);
+    return r;
+}
+
+int deregistration_clear(Deregistration *d) {
+    int r = store_set_mark(d->store, NULL);
+    if (r < 0)
+        return r;
+    d->mark = (OperatorMark){};
+    d->in_force = false;
+    log_notice("no longer de-registered");
+    return 0;
+}

@@ -14,8 +14,8 @@ from steps import FAILURE, informed, killed, mme_list, nothing_leaves, ping, pro
 from ways import OPERATOR
 
 RESET = {"rpc": "FactoryReset"}
-# A box that comes back after ClearDeregistration is a new one to itself, and tells 0 BOOTSTRAP again.
-AGAIN = {"allow": ["INFORM-BOOTSTRAP"]}
+# What a box that comes back after ClearDeregistration breaks in the eyes of this HeMS.
+AGAIN = {"allow": ["INFORM-DEREGISTERED"]}
 
 
 def deregistered(lab):

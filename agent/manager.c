@@ -170,16 +170,17 @@ static void outer_report(Manager *m) {
     }
 }
 
-static void deregister_refuse(Manager *m, const char *why) {
+/* *refusal* NULL: it is done. */
+static void deregister_answer(Manager *m, const char *refusal) {
     if (m->deregister)
-        bus_request_done(TAKE_PTR(m->deregister), why);
+        bus_request_done(TAKE_PTR(m->deregister), refusal);
 }
 
 /* The session, in the tunnel or outside, and the private DNS. */
 static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
     m->session = false;
-    deregister_refuse(m, "the TR-069 session broke off");
+    deregister_answer(m, "the TR-069 session broke off");
     resolver_drop(m, RESOLVER_PRIVATE);
     m->inside = (IkeConfiguration){};
 }
@@ -281,15 +282,15 @@ static bool session_over(Manager *m, const CpeReport *report) {
     m->session = false;
     if (report->factory_reset) {
         (void)deregister(m, true);
-        deregister_refuse(m, NULL);
+        deregister_answer(m, NULL);
         return true;
     }
     if (report->text || !m->deregister) {
-        deregister_refuse(m, report->text);
+        deregister_answer(m, report->text);
         return false;
     }
     const char *refusal = deregister(m, false);
-    deregister_refuse(m, refusal);
+    deregister_answer(m, refusal);
     return !refusal;
 }
 
@@ -676,6 +677,7 @@ void manager_free(Manager *m) {
 void manager_start(Manager *m) {
     tell(m, &(ProcedureEvent){.type = EVENT_START});
     on_network(m);
+    clock_keep(m);
     clock_timer_set(m);
 }
 

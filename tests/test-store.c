@@ -413,6 +413,11 @@ START_TEST(a_damaged_copy_of_the_mark) {
     ck_assert_int_eq(store_set_meta(store, "deregistered", NULL), 0);
     file_write(state_beside("deregistered"), "1 \0\n", 4);
     ck_assert_int_eq(store_get_mark(store, &value), -EBADMSG);
+    /* The database is damaged as well: a new one does not make the box registered again. */
+    store_close(store);
+    file_write_text(state_path, "no database");
+    LOG_OF(store = state_open(), "kept aside");
+    LOG_OF(ck_assert_int_eq(store_get_mark(store, &value), -EBADMSG), "damaged");
     ck_assert_int_eq(store_set_mark(store, NULL), 0); /* and that clears it */
     ck_assert_int_eq(store_get_mark(store, &value), -ENOENT);
     store_close(store);

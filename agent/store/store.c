@@ -61,6 +61,8 @@ _printf_(3, 4) static int failed(Store *store, int error, const char *format, ..
 static int place_errno(const Store *store) {
     static const char name[] = "state.try";
 
+    if (store->directory < 0)
+        return ENOENT;
     int fd = openat(store->directory, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
         return errno;

@@ -18,6 +18,12 @@ RESET = {"rpc": "FactoryReset"}
 AGAIN = {"allow": ["INFORM-DEREGISTERED"]}
 
 
+def registered(lab):
+    """Without what takes longer than the HeMS waits with its FactoryReset."""
+    lab.agent.start()
+    lab.agent.registered()
+
+
 def deregistered(lab):
     """Out of service: nothing on the bus, in the kernel, at the gateway."""
     lab.agent.wait("State", "deregistered")
@@ -34,9 +40,9 @@ def still_deregistered(lab, seconds=8):
 
 
 @scenario("factory-reset", "5.1.4: FactoryReset in a session of its own; stays through restart, kill -9, loss of the store",
-          hems=sessions([spv("first", *s1(), *periodic())], [RESET], [spv("again", *s1())], **AGAIN))
+          hems=sessions([spv("first", *s1(), *periodic(10))], [RESET], [spv("again", *s1())], **AGAIN))
 def factory_reset(lab):
-    up(lab)
+    registered(lab)
     deregistered(lab)
     informed(lab, SERVING_HEMS, 2, "0 BOOTSTRAP", "1 BOOT")
     silent(lab, "out of service")
@@ -77,11 +83,11 @@ def factory_reset(lab):
 
 
 @scenario("factory-reset-after-rpcs", "5.1.4: FactoryReset after other RPCs counts at the session's end; no RPC after it",
-          hems=sessions([spv("first", *s1(), *periodic())],
+          hems=sessions([spv("first", *s1(), *periodic(10))],
                         [spv("more", *s1(places.MME_SECOND)), RESET, {"rpc": "GetRPCMethods"}],
                         allow=["SESSION-END"], expect={}))
 def factory_reset_after_rpcs(lab):
-    up(lab)
+    registered(lab)
     deregistered(lab)
     expect("<- GetRPCMethodsResponse" not in lab.boxes.hems_says(), "the RPC after FactoryReset was executed")
     still_deregistered(lab)
@@ -132,13 +138,13 @@ OTHER = {"Identity": {"Operator": "other.example"}, "Serving": {"SeGW": places.S
           factory={"Identity": OPERATOR}, initial=Gateway("segw-other", identity=places.SEGW_OTHER_NAME),
           public_names={places.SEGW_NAME: [places.SEGW], places.SEGW_OTHER_NAME: [places.INITIAL.segw]},
           initial_names={places.HEMS_OTHER_NAME: [places.INITIAL.hems]}, names=[places.SEGW_NAME, places.SEGW_OTHER_NAME],
-          hems=sessions([spv("first", *s1(), *periodic())], [RESET]),
+          hems=sessions([spv("first", *s1(), *periodic(10))], [RESET]),
           hems_initial=acs(steps=[
               {**spv("back", *serving(f"http://{places.HEMS_NAME.upper()}:{places.HEMS_PORT}/")), "fault": [9001, 9003]},
               {**spv("back", *serving(None, places.SEGW_NAME)), "fault": [9001, 9003]},
               spv("other", *s1(places.INITIAL.mme))]))
 def operators(lab):
-    up(lab)
+    registered(lab)
     deregistered(lab)
     lab.agent.stop()
     lab.agent.configure("ecdsa", OTHER)

@@ -31,13 +31,14 @@ def mmes_all(lab):
     [spv("first", *s1(places.MME_SECOND), *periodic())], [spv("second", *s1(places.MME, port=36413))], [spv("third", *s1(""))],
     []))
 def mme_changes(lab):
-    up(lab)
-    begin = len(lab.agent.watch.changes)
-    lab.agent.wait("Mme", mme_list(places.MME, port=36413))
+    lab.agent.start()
+    lab.agent.registered()
     lab.agent.wait("State", "registered-without-mme")
-    properties(lab, Mme=[])
-    states = [values["State"] for _, _, values in lab.agent.watch.changes[begin:] if "State" in values]
-    expect(states == ["registered-without-mme"], f"the states were {states}")
+    seen = [values["Mme"] for _, _, values in lab.agent.watch.changes if "Mme" in values]
+    wanted = [mme_list(places.MME_SECOND), mme_list(places.MME, port=36413), []]
+    expect(seen[-3:] == wanted, f"Mme was {seen}")
+    states = lab.agent.watch.states()
+    expect(states[-2:] == ["registered", "registered-without-mme"], f"the states were {states}")
     expect(tunnels_made(lab, "segw") == 1, "the tunnel was built anew")
     ping()
 
@@ -51,7 +52,8 @@ def mme_changes(lab):
                                               places.SEGW_SECOND_NAME))]))
 def moved_later(lab):
     lab.boxes.hems_moved(acs(*s1(places.MME)))
-    up(lab)
+    lab.agent.start()
+    lab.agent.registered()
     lab.agent.wait("SeGW", places.SEGW_SECOND_NAME)
     lab.agent.wait("Mme", mme_list(places.MME), FAILURE)
     properties(lab, State="registered", SeGWAddress=places.SECOND.segw, InnerAddresses=[places.SECOND.inner],

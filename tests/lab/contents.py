@@ -42,9 +42,15 @@ def assigns(*segws, url=URL_SERVING, also=(), **more):
     return acs(*serving(url, *(segws or (places.SEGW_SERVING_NAME,))), *also, **more)
 
 
+# Ends what periodic() began, so that a scenario that is over does not end in the middle of a session.
+QUIET = spv("quiet", *periodic(86400))
+
+
 def sessions(*steps, **more):
-    """A HeMS with other steps in each session; the last ones stay."""
+    """A HeMS with other steps in each session; the last ones stay, and end periodic sessions but for a FactoryReset."""
     last = len(steps)
+    if not any(step["rpc"] == "FactoryReset" for step in steps[-1]):
+        steps = [*steps[:-1], [*steps[-1], QUIET]]
     return {"sessions": {**{str(number): {"steps": one} for number, one in enumerate(steps, 1) if number < last},
                          f"{last}-": {"steps": steps[-1]}},
             "expect": {"informs": ">=1", "sessions_ok": ">=1", "sessions_failed": 0}, **more}

@@ -2,7 +2,7 @@
 """TS 32.593 5.1.2.3: by an Initial HeMS inside the operator's network to the serving pair."""
 
 import places
-from contents import URL_SERVING, acs, assigns, s1, serving
+from contents import URL_SERVING, acs, assigns, periodic, s1, serving
 from gateways import Gateway
 from machine import expect, wait_for
 from scenario import scenario
@@ -79,10 +79,13 @@ same_gateway("initial-same-segw", "the Initial HeMS names the SeGW the box has c
 
 
 @scenario("initial-no-url", "the Initial HeMS names a SeGW and no HeMS: the URL is kept, without 0 BOOTSTRAP", **inside(
-    hems_initial=assigns(url=None), private_names={**PRIVATE_NAMES, places.HEMS_INITIAL_NAME: [places.HEMS]}))
+    hems_initial=assigns(url=None, also=periodic()), hems=acs(*s1(), *periodic(86400)),
+    private_names={**PRIVATE_NAMES, places.HEMS_INITIAL_NAME: [places.HEMS]}))
 def initial_no_url(lab):
+    # To a HeMS that stays the same no event is due: the next periodic session brings the MME.
     registered(lab, SeGW=places.SEGW_SERVING_NAME, HeMS=f"http://{places.HEMS_INITIAL_NAME}:{places.HEMS_PORT}/")
-    informed(lab, SERVING_HEMS, 1)
+    informed(lab, INITIAL_HEMS, 1, "0 BOOTSTRAP", "1 BOOT")
+    informed(lab, SERVING_HEMS, 1, "2 PERIODIC")
     expect("0 BOOTSTRAP" not in lab.boxes.informs()[0], "0 BOOTSTRAP for the same URL")
 
 

@@ -31,13 +31,14 @@ def mmes_all(lab):
     [spv("first", *s1(places.MME_SECOND), *periodic())], [spv("second", *s1(places.MME, port=36413))], [spv("third", *s1(""))],
     []))
 def mme_changes(lab):
-    up(lab)
-    begin = len(lab.agent.watch.changes)
-    lab.agent.wait("Mme", mme_list(places.MME, port=36413))
+    lab.agent.start()
+    lab.agent.registered()
     lab.agent.wait("State", "registered-without-mme")
-    properties(lab, Mme=[])
-    states = [values["State"] for _, _, values in lab.agent.watch.changes[begin:] if "State" in values]
-    expect(states == ["registered-without-mme"], f"the states were {states}")
+    seen = [values["Mme"] for _, _, values in lab.agent.watch.changes if "Mme" in values]
+    wanted = [mme_list(places.MME_SECOND), mme_list(places.MME, port=36413), []]
+    expect(seen[-3:] == wanted, f"Mme was {seen}")
+    states = lab.agent.watch.states()
+    expect(states[-2:] == ["registered", "registered-without-mme"], f"the states were {states}")
     expect(tunnels_made(lab, "segw") == 1, "the tunnel was built anew")
     ping()
 
@@ -51,7 +52,8 @@ def mme_changes(lab):
                                               places.SEGW_SECOND_NAME))]))
 def moved_later(lab):
     lab.boxes.hems_moved(acs(*s1(places.MME)))
-    up(lab)
+    lab.agent.start()
+    lab.agent.registered()
     lab.agent.wait("SeGW", places.SEGW_SECOND_NAME)
     lab.agent.wait("Mme", mme_list(places.MME), FAILURE)
     properties(lab, State="registered", SeGWAddress=places.SECOND.segw, InnerAddresses=[places.SECOND.inner],
@@ -74,11 +76,11 @@ def session_stays_open(lab):
 # Location.
 
 GPS = {"Device.FAP.GPS.ScanStatus": "Success", "Device.FAP.GPS.LastSuccessfulScanTime": "2026-01-02T03:04:05Z",
-       "Device.FAP.GPS.LockedLatitude": "48137154", "Device.FAP.GPS.LockedLongitude": "11576124"}
+       "Device.FAP.GPS.LockedLatitude": "52520008", "Device.FAP.GPS.LockedLongitude": "13404954"}
 CELL = "Device.Services.FAPService.1.REM.LTE.Cell.1."
 REM = {CELL + "RF.EUTRACarrierARFCN": "1300", CELL + "RF.PhyCellID": "17", CELL + "RF.RSRP": "-90", CELL + "BCCH.TAC": "4711",
        CELL + "BCCH.CellID": "12345678", CELL + "BCCH.PLMNList.1.PLMNID": "26201"}
-WANTED = {"Device.FAP.GPS.LockedLatitude": "48137154", "Device.FAP.GPS.LockedLongitude": "11576124", CELL + "RF.PhyCellID": "17",
+WANTED = {"Device.FAP.GPS.LockedLatitude": "52520008", "Device.FAP.GPS.LockedLongitude": "13404954", CELL + "RF.PhyCellID": "17",
           "Device.IPsec.IKEv2SA.1.LocalAddress": places.HENB}
 
 

@@ -26,7 +26,7 @@ def inner_sctp(source, message=b"hello", host=places.MME):
         client.sendmsg([message], [(IPPROTO_SCTP, 2, struct.pack("=HHIII", 0, 0, socket.htonl(18), 0, 0))])
 
 
-def client(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(places.PRIVATE,), families="4"):
+def strongswan(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(places.PRIVATE,), families="4"):
     """strongSwan as the HeNB."""
     vips = ", ".join({"4": "0.0.0.0", "6": "::"}[family] for family in families)
     lab.boxes.charon("client", None, "henb-ecdsa", (), f"""
@@ -59,7 +59,7 @@ def client(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(places.PR
 
 @scenario("lab-selftest", "the lab alone: tunnel, DNS, SCTP, and a judge and a prober that find leaks", agent=False, hems=None)
 def lab_selftest(lab):
-    client(lab)
+    strongswan(lab)
     expect(len(lab.boxes.segw_sas()) == 1, "the SeGW has no SA")
     run("ping", "-c", "2", "-i", "0.2", "-W", "5", "-I", places.INNER, places.HEMS)
     answer = dns_ask(None, places.PRIVATE_DNS, places.HEMS_NAME, timeout=5)
@@ -89,9 +89,9 @@ def lab_selftest(lab):
 
 
 def reached(address, port):
-    """A TCP connection, as from a program of the HeNB."""
-    with socket.create_connection((address, port), timeout=10):
-        pass
+    """A TCP connection, as from a program of the HeNB; reset, so that nothing of it outlives the tunnel."""
+    with socket.create_connection((address, port), timeout=10) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def gone(lab, name):
@@ -107,7 +107,7 @@ def gone(lab, name):
           declared=[(judge.ICMP, places.ROUTER, None), (judge.ICMPV6, places.ROUTER6, None)])
 def lab_selftest_sides(lab):
     side = places.OVERLAPPING
-    client(lab, side.segw, places.SEGW_INITIAL_NAME)
+    strongswan(lab, side.segw, places.SEGW_INITIAL_NAME)
     answer = dns_ask(None, side.dns, places.HEMS_INITIAL_NAME, timeout=5)
     expect(answer == (0, [side.hems]), f"the initial network's DNS answers {answer}")
     answer = dns_ask(None, side.dns, places.HEMS_SERVING_NAME, timeout=5)
@@ -115,11 +115,11 @@ def lab_selftest_sides(lab):
     reached(side.hems, places.HEMS_PORT)
     gone(lab, "segw-initial")
 
-    client(lab, places.SECOND.segw, places.SEGW_SECOND_NAME)
+    strongswan(lab, places.SECOND.segw, places.SEGW_SECOND_NAME)
     reached(places.HEMS, places.HEMS_PORT)
     gone(lab, "segw-2")
 
-    client(lab, places.SEGW6, places.SEGW_SERVING_NAME, ("10.0.0.0/24", "fd00::/64"), "46")
+    strongswan(lab, places.SEGW6, places.SEGW_SERVING_NAME, ("10.0.0.0/24", "fd00::/64"), "46")
     answer = dns_ask(None, places.PRIVATE_DNS6, places.HEMS_SERVING_NAME, 28, timeout=5)
     expect(answer == (0, [places.HEMS6]), f"private DNS over IPv6 answers {answer}")
     for address in (places.HEMS, places.HEMS6):

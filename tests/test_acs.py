@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 LAB = Path(__file__).resolve().parent / "lab"
 sys.path.insert(0, str(LAB))
 import acs  # noqa: E402
+import web  # noqa: E402
 from rules import FORCED, LTE, RULES  # noqa: E402
 
 LIST = LTE + "Gateway.S1SigLinkServerList"
@@ -31,6 +33,7 @@ KEY = "Device.ManagementServer.ParameterKey"
 URL = "Device.ManagementServer.URL"
 SEGWS = [f"{LTE}Gateway.SecGWServer{i}" for i in (1, 2, 3)]
 GPS = "Device.FAP.GPS."
+HEMS = "hems-initial.example.net"
 INTERVAL = "Device.ManagementServer.PeriodicInformInterval"
 BOOLEANS = (LTE + "OpState", LTE + "RFTxStatus", LTE + "AdminState", "Device.ManagementServer.PeriodicInformEnable")
 READ_ONLY = (LTE + "OpState", LTE + "RFTxStatus", "Device.DeviceInfo.SoftwareVersion", "Device.RootDataModelVersion",
@@ -74,11 +77,12 @@ def fault(code, parameters=()):
 
 class Cpe:
     """A CPE with a handful of parameters. *mangle*(name, head lines, body) may change each message on its way.
-    *extra* is what its Informs hold besides the forced parameters."""
+    *extra* is what its Informs hold besides the forced parameters. *tls*: an SSLContext, for https."""
 
-    def __init__(self, address, mangle=None, credentials=None, patience=10, extra=None):
+    def __init__(self, address, mangle=None, credentials=None, patience=10, extra=None, tls=None):
         self.extra = extra or {}
         self.address, self.mangle, self.credentials, self.patience = address, mangle, credentials, patience
+        self.tls = tls
         self.values = {name: "" for name in FORCED}
         self.values.update({LIST: "", URL: "", **{name: "" for name in SEGWS}, PORT: "36412", LTE + "Gateway.S1ConnectionMode": "One", INTERVAL: "3600",
                             **{name: "0" for name in BOOLEANS}})
@@ -95,6 +99,8 @@ class Cpe:
     def connect(self):
         self.close()
         self.sock = socket.create_connection(self.address, self.patience)
+        if self.tls:
+            self.sock = self.tls.wrap_socket(self.sock, server_hostname=HEMS)
         self.count = 0
 
     def close(self):
@@ -256,11 +262,13 @@ class Cpe:
 class Lab(unittest.TestCase):
     """An ACS in a thread, with its verdict."""
 
+    server_tls = None  # a web.Tls
+
     def start(self, scenario):
         if isinstance(scenario, str):
             scenario = acs.load(LAB / "acs" / scenario)
         self.log = io.StringIO()
-        self.acs = acs.Acs(("127.0.0.1", 0), scenario, self.log)
+        self.acs = acs.Acs(("127.0.0.1", 0), scenario, self.log, self.server_tls)
         self.acs.open()
         self.thread = threading.Thread(target=self.acs.serve, daemon=True)
         self.thread.start()
@@ -716,20 +724,163 @@ class Breakers(Lab):
         self.assertEqual(self.finish(), "VERDICT ok", self.log.getvalue())
 
 
+def make_certificates(case):
+    """The lab's certificates, in a folder that goes with the test class."""
+    folder = tempfile.TemporaryDirectory()
+    case.addClassCleanup(folder.cleanup)
+    subprocess.run([LAB / "make-certificates", folder.name], check=True)
+    return Path(folder.name)
+
+
+def client_tls(folder, certificate="henb-ecdsa", version=None):
+    """A HeNB's side of TLS."""
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.hostname_checks_common_name = False
+    if certificate:
+        context.load_cert_chain(folder / f"{certificate}.pem", folder / f"{certificate}-key.pem")
+    if version:
+        context.minimum_version = context.maximum_version = version
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Https(Lab):
+    """The HeMS on the public internet."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = make_certificates(cls)
+
+    def serve_tls(self, certificate="hems-good", client_ca="ca.pem", newest=None):
+        self.server_tls = web.Tls(self.folder / f"{certificate}.pem", self.folder / f"{certificate}-key.pem",
+                                  client_ca and self.folder / client_ca, newest)
+
+    def test_registration(self):
+        for version, name in ((ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
+            with self.subTest(name):
+                self.serve_tls()
+                tls = client_tls(self.folder, version=version)
+                results, verdict, _ = self.play("register.json", tls=tls)
+                self.assertEqual((results, verdict), ([True], "VERDICT ok"), self.log.getvalue())
+                self.assertRegex(self.log.getvalue(), f"TLS with 127.0.0.1:[0-9]+: {name} [A-Z0-9_-]+, SNI {HEMS}, "
+                                 "ALPN http/1.1, client certificate henb-000001.operator.example\n")
+
+    def test_scenarios(self):
+        self.serve_tls()
+        for name, (expected, options) in Scenarios.EXPECTED.items():
+            with self.subTest(name):
+                options = {**options, "tls": client_tls(self.folder)}
+                results, verdict, _ = self.play(name, len(expected), **options)
+                self.assertEqual((results, verdict), (expected, "VERDICT ok"), self.log.getvalue())
+
+    def test_client_without_a_certificate(self):
+        tls = client_tls(self.folder, None)
+        self.serve_tls()
+        results, verdict, _ = self.play({"expect": {"informs": 0}}, tls=tls)
+        self.assertEqual((results, verdict), ([False], "VERDICT ok"), self.log.getvalue())
+        self.assertRegex(self.log.getvalue(), "TLS with .* failed: .*peer did not return a certificate")
+        self.serve_tls(client_ca=None)
+        results, verdict, _ = self.play({}, tls=tls)
+        self.assertEqual((results, verdict), ([True], "VERDICT ok"), self.log.getvalue())
+        self.assertIn("client certificate none\n", self.log.getvalue())
+
+    def test_client_of_another_ca(self):
+        self.serve_tls(client_ca="root-unknown.pem")
+        results, _, _ = self.play({}, tls=client_tls(self.folder))
+        self.assertEqual(results, [False])
+        self.assertRegex(self.log.getvalue(), "TLS with .* failed: .*certificate verify failed")
+
+    def refusal(self, tls=None):
+        """What a careful client says of this HeMS."""
+        address = self.start({})
+        with self.assertRaises(ssl.SSLError) as refused:
+            Cpe(address, tls=tls or client_tls(self.folder)).connect()
+        self.finish()
+        self.assertRegex(self.log.getvalue(), "TLS with .* failed: ")
+        return str(refused.exception)
+
+    def test_bad_certificates(self):
+        for name, why in (("hems-wrong-name", "not valid for 'hems-initial.example.net'"),
+                          ("hems-unknown-ca", "unable to get local issuer"), ("hems-expired", "has expired"),
+                          ("hems-not-yet", "is not yet valid")):
+            with self.subTest(name):
+                self.serve_tls(name)
+                self.assertIn(why, self.refusal())
+
+    def test_wrong_name_is_right_in_the_cn(self):
+        self.serve_tls("hems-wrong-name")
+        tls = client_tls(self.folder)
+        tls.hostname_checks_common_name = True
+        self.assertEqual(self.play({}, tls=tls)[0], [True])
+
+    def test_too_old(self):
+        self.serve_tls(newest="1.1")
+        self.assertIn("protocol version", self.refusal())
+        tls = client_tls(self.folder)
+        with self.assertWarns(DeprecationWarning):
+            tls.minimum_version = ssl.TLSVersion.TLSv1
+        tls.set_ciphers("DEFAULT:@SECLEVEL=0")
+        self.assertEqual(self.play({}, tls=tls)[0], [True])
+        self.assertIn("TLSv1.1", self.log.getvalue())
+
+    def test_newest_version(self):
+        self.serve_tls(newest="1.2")
+        self.assertEqual(self.play({}, tls=client_tls(self.folder))[0], [True])
+        self.assertIn("TLSv1.2", self.log.getvalue())
+
+    def test_one_session_at_a_time(self):
+        self.serve_tls()
+        for leaves in (False, True):
+            with self.subTest(leaves=leaves):
+                address = self.start({"allow": ["SESSION-END"]})
+                first, second = (Cpe(address, tls=client_tls(self.folder)) for _ in range(2))
+                self.addCleanup(second.close)
+                self.assertEqual(first.post("Inform", envelope("me", first.inform()))[0], 200)
+                if leaves:
+                    first.close()
+                self.assertEqual(second.post("Inform", envelope("me", second.inform()))[0], 200 if leaves else 503)
+                first.close()
+                self.finish()
+
+    def test_HTTP_CLOSED_over_tls(self):
+        self.serve_tls()
+        cpe = self.cpe({"then": "close"}, tls=client_tls(self.folder))
+        cpe.connect()
+        sock = cpe.sock
+        cpe.close = lambda: None  # the CPE stays
+        self.addCleanup(sock.close)
+        self.assertTrue(cpe.session())
+        sock.sendall(b"POST / HTTP/1.1\r\n")
+        self.assert_broken("HTTP-CLOSED", self.finish())
+
+    def test_plain_http(self):
+        self.serve_tls()
+        results, verdict, _ = self.play({"expect": {"informs": 0}})
+        self.assertEqual((results, verdict), ([False], "VERDICT ok"), self.log.getvalue())
+
+    def test_default_port(self):
+        for port, default, host, right in ((443, 443, "a", True), (443, 443, "a:443", False), (443, 80, "a", False),
+                                           (80, 80, "a", True), (7547, 443, "a:7547", True)):
+            broken = []
+            request = web.Request("POST", "/", "HTTP/1.1", [("host", host), ("content-length", "0")], b"")
+            web.check_request(request, ["a"], port, default, lambda ok, rule, text: ok or broken.append(rule))
+            self.assertEqual(broken, [] if right else ["HTTP-HOST"], (port, default, host))
+
+
 class Command(unittest.TestCase):
     """The program as the lab runs it."""
 
-    def run_acs(self, listen, attempts):
+    def run_acs(self, listen, attempts, options=(), tls=None):
         with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
             process = subprocess.Popen([sys.executable, "-B", LAB / "acs.py", "--listen", listen, "--scenario",
-                                        LAB / "acs" / "register.json", "--log", log.name])
+                                        LAB / "acs" / "register.json", "--log", log.name, *options])
             try:
                 text = ""
                 while " port " not in text:  # its first line, written when it listens
                     self.assertIsNone(process.poll())
                     text += log.read()
                 address = (listen.rpartition(":")[0].strip("[]"), int(text.split(" port ")[1].split()[0]))
-                results = [Cpe(address).attempt() for _ in range(attempts)]
+                results = [Cpe(address, tls=tls).attempt() for _ in range(attempts)]
                 process.send_signal(signal.SIGTERM)
                 return results, process.wait(30), (text + log.read()).splitlines()[-1]
             finally:
@@ -737,6 +888,14 @@ class Command(unittest.TestCase):
 
     def test_good(self):
         self.assertEqual(self.run_acs("127.0.0.1:0", 1), ([True], 0, "VERDICT ok"))
+
+    def test_https(self):
+        folder = make_certificates(type(self))
+        options = ["--tls", folder / "hems-good.pem", folder / "hems-good-key.pem", "--client-ca", folder / "ca.pem"]
+        tls = client_tls(folder)
+        self.assertEqual(self.run_acs("127.0.0.1:0", 1, options, tls), ([True], 0, "VERDICT ok"))
+        results, status, _ = self.run_acs("127.0.0.1:0", 1, options + ["--tls-max", "1.1"], tls)
+        self.assertEqual((results, status), ([False], 1))
 
     def test_nobody_came(self):
         results, status, verdict = self.run_acs("127.0.0.1:0", 0)
@@ -748,6 +907,14 @@ class Command(unittest.TestCase):
                               "--log", os.devnull], stderr=subprocess.PIPE, text=True, check=False)
         self.assertEqual(run.returncode, 2)
         self.assertIn(os.devnull, run.stderr)
+
+    def test_bad_options(self):
+        for options in (["--tls", os.devnull, os.devnull], ["--client-ca", os.devnull], ["--tls-max", "1.1"]):
+            run = subprocess.run([sys.executable, "-B", LAB / "acs.py", "--listen", "127.0.0.1:0", "--scenario",
+                                  LAB / "acs" / "register.json", "--log", os.devnull, *options], check=False,
+                                 stderr=subprocess.PIPE, text=True)
+            self.assertEqual(run.returncode, 2, options)
+            self.assertNotIn("Traceback", run.stderr)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 """The lab's HeMS: a TR-069 ACS that plays one scenario and fails it when the CPE breaks a rule.
 
     python3 acs.py --listen 10.0.0.10:7547 --scenario acs/register.json --log FILE [--host NAME]... [--allow RULE]...
-                   [--set NAME=VALUE]...
+        [--set NAME=VALUE]... [--tls CERTIFICATE KEY [--client-ca CA] [--tls-max 1.1|1.2|1.3]]
+
+With --tls it speaks https; --client-ca makes it ask for a certificate and take only one of that CA, --tls-max 1.1 makes
+it too old for a HeNB. Each handshake has a line in the log, `TLS with PEER: TLSv1.3 SUITE, SNI NAME, ALPN http/1.1,
+client certificate CN` or `TLS with PEER failed: why`; one that failed is no session and breaks no rule.
 
 The log has a line for each message: time, session, what. A broken rule (acs/rules.py) is logged at once as
 `VERDICT fail: ...`; the last line, written on SIGTERM after a running session got five seconds to end, is
@@ -214,8 +218,8 @@ class Session:
 class Acs:
     """The HeMS. Its connections run in threads; whatever they do to a session happens under the lock."""
 
-    def __init__(self, listen, scenario, log):
-        self.listen, self.scenario, self.log = listen, scenario, log
+    def __init__(self, listen, scenario, log, tls=None):
+        self.listen, self.scenario, self.log, self.tls = listen, scenario, log, tls
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.listener = None
@@ -323,7 +327,8 @@ class Acs:
         """The Answer to a request."""
         with self.lock:
             self.busy += 1
-            web.check_request(request, self.scenario.get("hosts", []), self.listen[1], self.check)
+            web.check_request(request, self.scenario.get("hosts", []), self.listen[1],
+                              443 if self.tls else 80, self.check)
             session = self.enter(connection)
             if session is None:
                 return web.Answer(503)
@@ -596,7 +601,25 @@ class Acs:
 
     # ---- connections
 
+    def accept_tls(self, sock, peer):
+        """The socket to go on with; None: there is none."""
+        with self.lock:
+            self.busy += 1
+        try:
+            sock, about = self.tls.accept(sock)
+        except OSError as error:
+            sock, about = None, f" failed: {error}"
+        with self.lock:
+            self.write(f"TLS with {peer}{about}")
+            self.busy -= 1
+            self.changed.notify_all()
+        return sock
+
     def serve_connection(self, sock, peer):
+        if self.tls:
+            sock = self.accept_tls(sock, peer)
+            if sock is None:
+                return
         connection = web.Connection(sock, peer, self.check)
         try:
             alive = True
@@ -707,16 +730,22 @@ def main():
     parser.add_argument("--allow", action="append", default=[], choices=sorted(RULES), metavar="RULE")
     parser.add_argument("--set", type=assignment, action="append", default=[], metavar="NAME=VALUE",
                         help="what $NAME stands for in the scenario")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="PEM files: https instead of http")
+    parser.add_argument("--client-ca", metavar="CA", help="PEM file: a client needs a certificate of it")
+    parser.add_argument("--tls-max", choices=sorted(web.Tls.VERSIONS), help="the newest version of TLS")
     args = parser.parse_args()
+    if (args.client_ca or args.tls_max) and not args.tls:
+        parser.error("--client-ca and --tls-max need --tls")
     try:
         scenario = load(args.scenario, dict(args.set))
-    except BadScenario as error:
+        tls = web.Tls(*args.tls, args.client_ca, args.tls_max) if args.tls else None
+    except (BadScenario, OSError) as error:
         print(f"acs.py: {error}", file=sys.stderr)
         return 2
     scenario["hosts"] = scenario.get("hosts", []) + args.host
     scenario["allow"] = scenario.get("allow", []) + args.allow
     with open(args.log, "w", encoding="utf-8") as log:
-        acs = Acs(args.listen, scenario, log)
+        acs = Acs(args.listen, scenario, log, tls)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *unused: acs.stop())
         acs.open()

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP for the lab's HeMS: one connection that reads requests strictly and sends answers in several styles,
-cookies (RFC 6265 4), digest authentication (RFC 2617)."""
+"""HTTP for the lab's HeMS: one connection that reads requests strictly and sends answers in several styles, over TLS
+when it has to, cookies (RFC 6265 4), digest authentication (RFC 2617)."""
 
+import contextlib
 import hashlib
 import re
 import secrets
 import select
 import socket
+import ssl
 import struct
+import warnings
 from dataclasses import dataclass, field
 
 HEAD_MAX = 65536
@@ -55,8 +58,56 @@ REASONS = {200: "OK", 204: "No Content", 302: "Found", 307: "Temporary Redirect"
            500: "Internal Server Error", 503: "Service Unavailable"}
 
 
+class Tls:
+    """The HeMS's side of TLS. *client_ca*: the file of the CA that a client's certificate has to be of, None: no
+    certificate is asked for. *newest*: the newest version, of VERSIONS, None for what OpenSSL has."""
+
+    VERSIONS = {"1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+    SECONDS = 30  # for a handshake
+
+    def __init__(self, certificate, key, client_ca=None, newest=None):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.context.set_alpn_protocols(["http/1.1"])
+        self.context.sni_callback = self.note_name
+        if client_ca:
+            self.context.load_verify_locations(client_ca)
+            self.context.verify_mode = ssl.CERT_REQUIRED
+        if newest == "1.1":  # Debian's OpenSSL has it below its usual level of security only
+            self.context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        if newest:
+            with warnings.catch_warnings():  # of versions that are out of use, which is the point
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.context.minimum_version = min(self.VERSIONS[newest], ssl.TLSVersion.TLSv1_2)
+                self.context.maximum_version = self.VERSIONS[newest]
+
+    @staticmethod
+    def note_name(sock, name, context):
+        sock.server_name = name
+
+    def accept(self, sock):
+        """The TLS socket of a connection, and a line about it for the log. Raises OSError; it is closed then."""
+        sock.settimeout(self.SECONDS)
+        sock = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        sock.server_name = None
+        try:
+            sock.do_handshake()
+        except OSError:
+            with contextlib.suppress(OSError):  # what is unread would make a reset that overtakes the alert
+                sock.settimeout(2)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass
+            sock.close()
+            raise
+        sock.settimeout(None)
+        subject = dict(pair for part in (sock.getpeercert() or {}).get("subject", ()) for pair in part)
+        return sock, (f": {sock.version()} {sock.cipher()[0]}, SNI {sock.server_name}, "
+                      f"ALPN {sock.selected_alpn_protocol()}, client certificate {subject.get('commonName', 'none')}")
+
+
 class Connection:
-    """A TCP connection of a CPE. check(ok, rule, text) as in soap.py."""
+    """A TCP connection of a CPE, perhaps with TLS. check(ok, rule, text) as in soap.py."""
 
     def __init__(self, sock, peer, check):
         self.sock, self.peer, self.check = sock, peer, check
@@ -64,8 +115,13 @@ class Connection:
         self.used_up = False  # a session has ended here: no further request may come
         self.nonces = {}  # the digest nonces given out on this connection, with the last count used
 
+    def waiting(self, timeout):
+        """Whether there is something to read, within *timeout* seconds."""
+        pending = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()  # TLS has read whole records
+        return pending or select.select([self.sock], [], [], timeout)[0] != []
+
     def more(self, timeout):
-        if not select.select([self.sock], [], [], timeout)[0]:
+        if not self.waiting(timeout):
             raise Silent
         try:
             data = self.sock.recv(65536)
@@ -104,7 +160,7 @@ class Connection:
 
     def early(self):
         """Whether bytes have come after the last request."""
-        if not self.buffer and select.select([self.sock], [], [], 0)[0]:
+        if not self.buffer and self.waiting(0):
             try:
                 self.buffer = self.sock.recv(65536)
             except OSError:
@@ -113,6 +169,10 @@ class Connection:
 
     def closed(self):
         """Whether the peer has closed it, as far as is known here."""
+        if isinstance(self.sock, ssl.SSLSocket):  # which cannot be looked into without reading
+            poll = select.poll()
+            poll.register(self.sock, select.POLLRDHUP)
+            return poll.poll(0) != []
         if not select.select([self.sock], [], [], 0)[0]:
             return False
         try:
@@ -146,11 +206,15 @@ class Connection:
             if reset:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             else:
+                if isinstance(self.sock, ssl.SSLSocket):
+                    self.sock.settimeout(10)
+                    self.sock = self.sock.unwrap()  # says close_notify, without which an end is no end
                 self.sock.shutdown(socket.SHUT_WR)
                 self.more(10)
                 self.check(False, "HTTP-CLOSED", f"after the HeMS closed: {self.buffer[:80]!r}")
-        except (OSError, Gone, Silent):
-            pass
+        except (OSError, Gone, Silent) as error:
+            late = getattr(error, "reason", None) == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
+            self.check(not late, "HTTP-CLOSED", "after the HeMS closed, over TLS")
         self.sock.close()
         return False
 
@@ -172,14 +236,15 @@ def encode(answer):
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def check_request(request, hosts, port, check):
-    """Everything about a request that does not depend on the session."""
+def check_request(request, hosts, port, default_port, check):
+    """Everything about a request that does not depend on the session. *port* is the HeMS's, *default_port* that of its
+    scheme."""
     check(request.method == "POST" and request.version == "HTTP/1.1" and request.target.startswith("/"), "HTTP-POST",
           f"{request.method} {request.target} {request.version}")
     host = request.all("host")
-    names = [name if port == 80 else f"{name}:{port}" for name in hosts]
+    names = [name if port == default_port else f"{name}:{port}" for name in hosts]
     right = len(host) == 1 and (host[0] in names if names else re.fullmatch(
-        r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)" + (f":{port}" if port != 80 else "(:80)?"), host[0]))
+        r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)" + (f":{port}" if port != default_port else f"(:{port})?"), host[0]))
     check(right, "HTTP-HOST", f"Host {host}, not {names or f'NAME:{port}'}")
     length = request.all("content-length")
     check(len(length) == 1 and length[0].isdecimal() and int(length[0]) == len(request.body), "HTTP-LENGTH",

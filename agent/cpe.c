@@ -427,11 +427,13 @@ void cpe_moved(Cpe *cpe) {
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface,
              const Address *source) {
     CwmpIoTarget target = {.url = url, .address = *address, .interface = interface};
-
-    if (source)
-        target.source = *source;
+    Url parsed;
 
     assert(!cpe->session);
+    if (source)
+        target.source = *source;
+    if (!interface && (url_parse(url, &parsed, NULL) < 0 || !parsed.tls))
+        return -EPROTONOSUPPORT; /* nothing of CWMP goes over the internet in clear */
     int r = session_open(cpe, url);
     if (r == 0)
         r = cwmp_io_open(cpe->io, &target);

@@ -106,7 +106,7 @@ static void driver_open(Driver *d) {
     const Address *address = &d->addresses.items[d->next_address++];
 
     cpe_expect(d->cpe, false);
-    int r = cpe_open(d->cpe, d->url, address, NULL, &(Address){});
+    int r = cpe_open(d->cpe, d->url, address, "lo", &(Address){});
     if (r < 0) {
         printf("cannot open: %s\n", strerror(-r));
         sd_event_exit(d->event, EXIT_FAILURE);

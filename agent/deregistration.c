@@ -46,6 +46,10 @@ int deregistration_load(Deregistration *ret, Store *store, const Config *factory
     return 0;
 }
 
+bool deregistration_is_marked(const Deregistration *d) {
+    return d->in_force || d->mark.name[0] || d->mark.n > 0;
+}
+
 bool deregistration_bars(const Deregistration *d, const char *host) {
     return operator_mark_bars_host(&d->mark, host);
 }

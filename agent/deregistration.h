@@ -18,6 +18,8 @@ typedef struct Deregistration {
 
 /* Reads the mark. A mark that cannot be read is in force: there was one. 0 or negative errno. */
 int deregistration_load(Deregistration *ret, Store *store, const Config *factory);
+/* Has any operator de-registered the box? */
+bool deregistration_is_marked(const Deregistration *d);
 /* Must the box stay away from *host*, a name or an address? */
 bool deregistration_bars(const Deregistration *d, const char *host);
 /* Marks the operator of the factory data, with all hosts known of it: those of the factory data and of

@@ -264,7 +264,12 @@ static void on_deregister(void *userdata, BusRequest *request) {
 static void on_clear_deregistration(void *userdata, BusRequest *request) {
     Manager *m = userdata;
 
-    int r = m->stopping ? -ESHUTDOWN : deregistration_clear(&m->deregistration);
+    if (m->stopping || !deregistration_is_marked(&m->deregistration)) {
+        bus_request_done(request,
+                         m->stopping ? "the agent is stopping" : "the box has not been de-registered");
+        return;
+    }
+    int r = deregistration_clear(&m->deregistration);
     if (r == 0)
         tell(m, &(ProcedureEvent){.type = EVENT_START});
     bus_request_done(request, r < 0 ? strerror(-r) : NULL);

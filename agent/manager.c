@@ -494,7 +494,7 @@ static void on_network(void *userdata) {
         m->network = up;
         tell(m, &(ProcedureEvent){.type = up ? EVENT_NETWORK_UP : EVENT_NETWORK_DOWN});
     }
-    if (up && !m->stopping)
+    if (!m->stopping)
         tunnel_uplink_changed(m->tunnel);
 }
 

@@ -26,7 +26,8 @@ struct Tunnel {
     Gateways gateways;
     IkePrepared *prepared; /* for the next SA, or NULL */
     usec_t prepared_until;
-    AddressList inside; /* inner addresses that the box has, with or without a tunnel */
+    usec_t uplink_given_up; /* when the lack of a way to the gateway is no moment any more */
+    AddressList inside;     /* inner addresses that the box has, with or without a tunnel */
     Association current;
     Association leaving; /* closed, its DELETE not answered yet */
     bool running;        /* tunnel_run() is on the stack */
@@ -40,7 +41,7 @@ int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
     if (!t)
         return -ENOMEM;
     t->config = *config;
-    t->prepared_until = USEC_NEVER;
+    t->prepared_until = t->uplink_given_up = USEC_NEVER;
     int r = sd_event_add_time(config->event, &t->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, t);
     /* The kernel has this one go off also when the clock is set past it: nothing needs to look at the clock
      * again and again. */
@@ -223,7 +224,7 @@ static void tunnel_run(Tunnel *t) {
     }
     t->running = false;
 
-    usec_t deadline = t->prepared_until, real = USEC_NEVER;
+    usec_t deadline = MIN(t->prepared_until, t->uplink_given_up), real = USEC_NEVER;
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
         if (each[i]->sa) {
             deadline = MIN(deadline, ike_sa_deadline(each[i]->sa));
@@ -231,6 +232,13 @@ static void tunnel_run(Tunnel *t) {
         }
     timer_set(t->timer, deadline);
     timer_set(t->clock_timer, real);
+}
+
+/* No DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up. */
+static void uplink_lost(Tunnel *t, const char *text) {
+    association_drop(t, &t->current);
+    t->uplink_given_up = USEC_NEVER;
+    t->config.report(t->config.userdata, &(TunnelReport){.text = text, .moved = true});
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -242,6 +250,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
             ike_sa_tick(each[i]->sa, clock_now());
     if (clock_now().mono >= t->prepared_until)
         prepared_drop(t);
+    if (clock_now().mono >= t->uplink_given_up)
+        uplink_lost(t, "the uplink has had no way to the SeGW for a while");
     tunnel_run(t);
     return 0;
 }
@@ -297,6 +307,7 @@ int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
 }
 
 void tunnel_close(Tunnel *t) {
+    t->uplink_given_up = USEC_NEVER;
     if (!t->current.sa)
         return;
     association_uninstall(t, &t->current);
@@ -327,19 +338,23 @@ void tunnel_input(Tunnel *t, uint8_t *datagram, size_t size, const Endpoint *fro
 }
 
 void tunnel_uplink_changed(Tunnel *t) {
+    char text[128];
     Address now;
 
-    /* No way at all may be over in a moment; another source address will not be, and the gateway drops what
-     * comes from it (RFC 4555 is another stage's). */
-    if (!t->current.sa || outer_source(t, &t->current.remote, &now) < 0 ||
-        address_equal(&now, &t->current.local))
+    if (!t->current.sa)
         return;
-    char text[128];
+    if (outer_source(t, &t->current.remote, &now) < 0) { /* which may be over in a moment */
+        if (t->uplink_given_up == USEC_NEVER)
+            t->uplink_given_up = clock_now().mono + TUNNEL_UPLINK_GRACE;
+        tunnel_run(t);
+        return;
+    }
+    t->uplink_given_up = USEC_NEVER;
+    if (address_equal(&now, &t->current.local))
+        return;
     snprintf(text, sizeof text, "the uplink's address is %s now, no longer %s", ADDRESS_STR(&now),
              ADDRESS_STR(&t->current.local));
-    association_drop(
-        t, &t->current); /* no DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up */
-    t->config.report(t->config.userdata, &(TunnelReport){.text = text, .moved = true});
+    uplink_lost(t, text); /* the gateway drops what comes from another one (RFC 4555 is another stage's) */
 }
 
 void tunnel_outer(const Tunnel *t, TunnelOuter *ret) {

@@ -12,6 +12,8 @@ typedef struct Tunnel Tunnel;
 
 /* So long a key pair made ahead by tunnel_prepare() is kept. */
 #define TUNNEL_PREPARED_MAX (60 * USEC_PER_SEC)
+/* A link that comes back within this time costs nothing. */
+#define TUNNEL_UPLINK_GRACE (10 * USEC_PER_SEC)
 
 typedef struct TunnelReport {
     const IkeConfiguration *configuration; /* the tunnel carries traffic; NULL: an attempt failed or an
@@ -60,6 +62,7 @@ void tunnel_close(Tunnel *tunnel);
 bool tunnel_is_idle(const Tunnel *tunnel);
 /* A datagram of IKE's sockets. */
 void tunnel_input(Tunnel *tunnel, uint8_t *datagram, size_t size, const Endpoint *from);
-/* Addresses or routes may have changed: a tunnel whose outer address is another now is reported down. */
+/* Addresses or routes may have changed: a tunnel whose outer address is another now is reported down, and one
+ * whose gateway has had no way to it for TUNNEL_UPLINK_GRACE. */
 void tunnel_uplink_changed(Tunnel *tunnel);
 void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);

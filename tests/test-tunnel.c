@@ -624,6 +624,29 @@ START_TEST(uplink_moves) {
 }
 END_TEST
 
+START_TEST(uplink_goes) {
+    Fixture f = fixture_new(&(Switches){}, 0);
+    up(0);
+    Address before = world.source[0];
+    world.source[0] = (Address){};
+    tunnel_uplink_changed(world.tunnel);
+    run(TUNNEL_UPLINK_GRACE - 1);
+    world.source[0] = before; /* back in time */
+    tunnel_uplink_changed(world.tunnel);
+    run(TUNNEL_UPLINK_GRACE);
+    ck_assert_uint_eq(world.downs, 0);
+    world.source[0] = (Address){};
+    tunnel_uplink_changed(world.tunnel);
+    run(TUNNEL_UPLINK_GRACE / 2);
+    tunnel_uplink_changed(world.tunnel); /* more of the same begins no new wait */
+    run(TUNNEL_UPLINK_GRACE / 2 + 1);
+    ck_assert_uint_eq(world.downs, 1);
+    ck_assert_uint_eq(world.moves, 1);
+    assert_kernel(0);
+    fixture_free(&f);
+}
+END_TEST
+
 /* A family without a way fails at once, also when the kernel would lend it an inner address. */
 START_TEST(no_way_there) {
     Fixture f = fixture_new(&(Switches){.inner = {"10.1.0.7", "2001:db8:1::7"}}, 0);
@@ -666,4 +689,5 @@ END_TEST
 
 SUITE("tunnel", one_tunnel, nat_as_it_was_seen, one_after_the_other, late_words_of_the_first, closed_halfway,
       reopened_in_the_report, the_kernel_refuses, groups_by_gateway, group_is_forgotten, groups_are_bounded,
-      prepared_once, prepared_of_another_group, prepared_for_long, uplink_moves, no_way_there, clock_is_set)
+      prepared_once, prepared_of_another_group, prepared_for_long, uplink_moves, uplink_goes, no_way_there,
+      clock_is_set)

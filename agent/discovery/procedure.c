@@ -380,22 +380,22 @@ static const char *clause_of(const Procedure *p, ProcedureStep step) {
 
 /* The one place that writes the step; goes on over steps that have nothing to do or to wait for. */
 static void step_set(Procedure *p, Moment now, ProcedureStep step, const char *cause) {
-    for (;;) {
-        const struct Row *from = &table[p->step], *to = &table[step];
-        if (step != p->step)
-            log_debug("procedure: %s -> %s (%s)", from->row.title, to->row.title, cause);
+    const struct Row *from = &table[p->step], *to;
+
+    for (;; step = to->next) {
+        to = &table[step];
         p->step = step;
         p->deadline = USEC_NEVER;
-        if ((!to->initial || is_initial(p)) && (!to->skip || !to->skip(p, now))) {
-            const char *clause = clause_of(p, step);
-            log_info("%s%s%s%s", to->row.title, clause[0] ? " (" : "", clause, clause[0] ? ")" : "");
-            if (to->perform)
-                to->perform(p, now);
-            if (to->event != EVENT_NONE)
-                return;
-        }
-        step = to->next;
-        cause = "already there";
+        if ((to->initial && !is_initial(p)) || (to->skip && to->skip(p, now)))
+            continue;
+        const char *clause = clause_of(p, step);
+        log_debug("procedure: %s -> %s (%s)", from->row.title, to->row.title, cause);
+        log_info("%s%s%s%s", to->row.title, clause[0] ? " (" : "", clause, clause[0] ? ")" : "");
+        if (to->perform)
+            to->perform(p, now);
+        if (to->event != EVENT_NONE)
+            return;
+        from = to;
     }
 }
 

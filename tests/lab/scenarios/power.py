@@ -130,12 +130,17 @@ def store_full(lab):
     lab.agent.wait("Mme", mme_list((places.MME_NAME, places.MME)), FAILURE)
 
 
-@scenario("store-read-only", "started on a read-only disk: said; with a disk that can be written it registers", hems="again.json")
+@scenario("store-read-only", "started on a read-only disk: said, and nothing is taken that cannot be kept; then with a good one", hems="again.json")
 def store_read_only(lab):
     small_store()
     run("mount", "-o", "remount,ro", henb.STATE)
     lab.agent.start(wait=False)
     lab.agent.wait_journal(r"read.?only", 60)
+    # The HeMS hears that what it sets cannot be stored.
+    lab.agent.wait("State", "registered-without-mme")
+    lab.agent.wait_journal(r"fault 9002", 10)
     run("mount", "-o", "remount,rw", henb.STATE)
+    lab.agent.stop()
+    lab.agent.start()
     lab.agent.registered(FAILURE)
     ping()

@@ -57,7 +57,7 @@ def gateway_dead(lab):
     associated(lab)
 
 
-@scenario("second-segw-later", "the gateway dies after the registration: the next of SecGWServer1..3 takes over", second=SECOND,
+@scenario("second-segw-later", "the gateway dies after the registration: the next of SecGWServer1..3 takes over", long=True, second=SECOND,
           public_names={places.SEGW_NAME: [places.SEGW], places.SEGW_SECOND_NAME: [places.SECOND.segw]},
           names=[places.SEGW_NAME, places.SEGW_SECOND_NAME], hems=sessions(
               [spv("first", *s1(), *serving(None, places.SEGW_NAME, places.SEGW_SECOND_NAME))], [], allow=["SESSION-END"]))
@@ -78,7 +78,7 @@ def link_flaps(lab):
     back(lab)
 
 
-@scenario("cable", "the uplink loses its carrier for half a minute and keeps its address", hems="again.json")
+@scenario("cable", "the uplink loses its carrier for half a minute and keeps its address", long=True, hems="again.json")
 def cable(lab):
     up(lab)
     lab.boxes.unplug()

@@ -72,7 +72,7 @@ def public_no_segw(lab):
     expect(tunnels_made(lab, "segw") == 0, "it built a tunnel")
 
 
-@scenario("public-hems-returns", "nothing listens at the HeMS on the internet; later it does", **outside(hems_public=None),
+@scenario("public-hems-returns", "nothing listens at the HeMS on the internet; later it does", long=True, **outside(hems_public=None),
           declared=[(6, places.PUBLIC_HEMS, places.TLS_PORT)])
 def public_hems_returns(lab):
     lab.agent.start()

@@ -2,7 +2,7 @@
 """TS 32.593 5.1.2.3: by an Initial HeMS inside the operator's network to the serving pair."""
 
 import places
-from contents import URL_SERVING, acs, assigns, periodic, s1, serving
+from contents import URL_SERVING, acs, assigns, s1, serving
 from gateways import Gateway
 from machine import expect, wait_for
 from scenario import scenario

@@ -4,6 +4,9 @@
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "base/url.h"
+
+#define META_KNOWN "known-hems" /* a mark's text, which marks nobody */
 
 static bool url_is_barred(const OperatorMark *mark, const char *text) {
     Url url;
@@ -18,31 +21,43 @@ static bool bars_factory(const Deregistration *d) {
            url_is_barred(&d->mark, f->initial.hems);
 }
 
+/* Without it the next mark knows fewer hosts: no reason not to start. */
+static void known_load(Deregistration *d) {
+    _cleanup_free_ char *text = NULL;
+    if (store_get_meta(d->store, META_KNOWN, &text) == 0 && operator_mark_parse(text, &d->known) < 0)
+        log_warning("the HeMSs that were assigned before cannot be read");
+}
+
 int deregistration_load(Deregistration *ret, Store *store, const Config *factory) {
-    Deregistration d = {.store = store, .factory = factory};
+    _cleanup_free_ Deregistration *d = calloc(1, sizeof *d); /* large */
     _cleanup_free_ char *text = NULL;
     Url url;
 
+    if (!d)
+        return -ENOMEM;
+    d->store = store;
+    d->factory = factory;
     int r = url_parse(*factory->serving.hems ? factory->serving.hems : factory->initial.hems, &url, NULL);
     if (r < 0)
         return r;
-    operator_name(factory->operator_name, url.host, d.operator_name);
+    operator_name(factory->operator_name, url.host, d->operator_name);
+    known_load(d);
     r = store_get_mark(store, &text);
     if (r == 0)
-        r = operator_mark_parse(text, &d.mark);
+        r = operator_mark_parse(text, &d->mark);
     if (r == -EBADMSG) {
         log_error("the mark of a de-registration cannot be read: taken for one from this operator");
-        d.in_force = true;
+        d->in_force = true;
     } else if (r == 0)
-        d.in_force = bars_factory(&d);
+        d->in_force = bars_factory(d);
     else if (r != -ENOENT)
         return r;
-    if (d.in_force)
+    if (d->in_force)
         log_notice(
             "this box is de-registered from operator %s (TS 32.593 5.1.4); ClearDeregistration() on "
             "D-Bus takes that back",
-            d.operator_name);
-    *ret = d;
+            d->operator_name);
+    *ret = *d;
     return 0;
 }
 
@@ -65,23 +80,41 @@ static void add_url(OperatorMark *mark, const char *text) {
         add_host(mark, url.host);
 }
 
-int deregistration_set(Deregistration *d, const Site *learned) {
-    char text[OPERATOR_MARK_MAX_BYTES];
+void deregistration_learn(Deregistration *d, const char *url) {
+    _cleanup_free_ char *text = malloc(OPERATOR_MARK_MAX_BYTES);
 
-    /* Hosts of an operator marked before stay barred. */
-    memcpy(d->mark.name, d->operator_name, sizeof d->mark.name);
-    add_url(&d->mark, d->factory->serving.hems);
-    add_url(&d->mark, d->factory->initial.hems);
-    if (learned)
-        add_url(&d->mark, learned->hems_url);
-    d->in_force = true;
-    int r = operator_mark_format(&d->mark, text, sizeof text);
+    if (url_is_barred(&d->known, url) || !text) /* barred: known already */
+        return;
+    add_url(&d->known, url);
+    if (operator_mark_format(&d->known, text, OPERATOR_MARK_MAX_BYTES) == 0)
+        (void)store_set_meta(d->store, META_KNOWN, text); /* which logs why not */
+}
+
+int deregistration_set(Deregistration *d, bool binding) {
+    _cleanup_free_ char *text = malloc(OPERATOR_MARK_MAX_BYTES);
+    _cleanup_free_ OperatorMark *mark = malloc(sizeof *mark);
+
+    if (!text || !mark) {
+        d->in_force |= binding;
+        return -ENOMEM;
+    }
+    *mark = d->mark; /* hosts of an operator marked before stay barred */
+    memcpy(mark->name, d->operator_name, sizeof mark->name);
+    add_url(mark, d->factory->serving.hems);
+    add_url(mark, d->factory->initial.hems);
+    for (size_t i = 0; i < d->known.n; i++)
+        add_host(mark, d->known.suffixes[i]);
+    int r = operator_mark_format(mark, text, OPERATOR_MARK_MAX_BYTES);
     if (r == 0)
         r = store_set_mark(d->store, text);
     if (r < 0)
         log_error("the mark of the de-registration cannot be stored: %s", strerror(-r));
     else
         log_notice("de-registered from operator %s (TS 32.593 5.1.4)", d->operator_name);
+    if (r == 0 || binding) {
+        d->mark = *mark;
+        d->in_force = true;
+    }
     return r;
 }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "base/operator.h"
-#include "base/site.h"
 #include "config.h"
 #include "store/store.h"
 
@@ -13,6 +12,7 @@ typedef struct Deregistration {
     const Config *factory;
     char operator_name[OPERATOR_NAME_MAX_BYTES]; /* of the factory data */
     OperatorMark mark;                           /* empty: never de-registered */
+    OperatorMark known; /* hosts of HeMSs that were ever assigned, for the next mark */
     bool in_force; /* the factory data are those of the operator that de-registered the box */
 } Deregistration;
 
@@ -22,8 +22,11 @@ int deregistration_load(Deregistration *ret, Store *store, const Config *factory
 bool deregistration_is_marked(const Deregistration *d);
 /* Must the box stay away from *host*, a name or an address? */
 bool deregistration_bars(const Deregistration *d, const char *host);
-/* Marks the operator of the factory data, with all hosts known of it: those of the factory data and of
- * *learned* (NULL: none). 0, or negative errno: then the mark holds until the next start only. */
-int deregistration_set(Deregistration *d, const Site *learned);
+/* A HeMS has assigned the HeMS of this URL: it is one of the operator's, wherever the box goes from there. */
+void deregistration_learn(Deregistration *d, const char *url);
+/* Marks the operator of the factory data, with all hosts known of it: those of the factory data and all that
+ * were ever assigned. 0, or negative errno: then nothing is marked, or, with *binding*, until the next start
+ * only. */
+int deregistration_set(Deregistration *d, bool binding);
 /* 0, or negative errno: then it is as before. */
 int deregistration_clear(Deregistration *d);

@@ -147,6 +147,47 @@ static void resolve(Manager *m, const ProcedureAction *action) {
     tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED, .text = text});
 }
 
+/* The clock ------------------------------------------------------------------------------------------- */
+
+static int clock_floor_load(Manager *m) {
+    _cleanup_free_ char *text = NULL;
+    int r = store_get_meta(m->store, META_LAST_GOOD_TIME, &text);
+
+    m->clock_floor = BUILT * USEC_PER_SEC;
+    if (r == 0)
+        m->clock_floor = MAX(m->clock_floor, strtoull(text, NULL, 10) * USEC_PER_SEC);
+    return r == -ENOENT ? 0 : r;
+}
+
+static bool clock_is_trusted(const Manager *m) {
+    return clock_now().real >= m->clock_floor;
+}
+
+/* A time that was good once is a floor after the next start: one at which the gateway's certificate was
+ * valid. A clock that is only late enough may be years too late, and the box would not believe the right time
+ * then. */
+static void clock_keep(Manager *m) {
+    usec_t good = clock_is_trusted(m) && m->inside.addresses.n > 0 ? clock_now().real : m->clock_floor;
+    char text[24];
+
+    if (good <= BUILT * USEC_PER_SEC)
+        return;
+    snprintf(text, sizeof text, "%" PRIu64, good / USEC_PER_SEC);
+    (void)store_set_meta(m->store, META_LAST_GOOD_TIME, text); /* which logs why not */
+}
+
+static void clock_timer_set(Manager *m) {
+    timer_set(m->clock_timer, clock_now().mono + (clock_is_trusted(m) ? CLOCK_KEEP : CLOCK_POLL));
+}
+
+static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    Manager *m = userdata;
+    clock_keep(m);
+    clock_timer_set(m);
+    manager_run(m); /* which publishes whether the clock is believed */
+    return 0;
+}
+
 /* Tunnel ---------------------------------------------------------------------------------------------- */
 
 /* Where the box is on the internet is part of what a HeMS may know its place by. */
@@ -192,6 +233,7 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     outer_report(m);
     if (report->configuration) {
         m->inside = *report->configuration;
+        clock_keep(m);
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
     } else
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text, .moved = report->moved});
@@ -236,15 +278,13 @@ static void tunnel_start(Manager *m, const ProcedureAction *action) {
 /* NULL, or why the mark could not be stored. By the HeMS's word (*binding*) the box stays away all the same.
  */
 static const char *deregister(Manager *m, bool binding) {
-    Site learned;
-    int r = deregistration_set(&m->deregistration, cpe_assignment(m->cpe, &learned) ? &learned : NULL);
+    int r = deregistration_set(&m->deregistration, binding);
 
-    if (r < 0 && !binding) {
-        m->deregistration.in_force = false;
+    if (r < 0 && !binding)
         return strerror(-r);
-    }
     if (cpe_reset(m->cpe) < 0)
         log_error("what was learned could not be forgotten: that is done with the next start");
+    clock_keep(m);
     tell(m, &(ProcedureEvent){.type = EVENT_DEREGISTERED});
     return NULL;
 }
@@ -313,6 +353,8 @@ static void on_cpe(void *userdata, const CpeReport *report) {
                         .site = report->assignment};
     S1Config s1;
 
+    if (report->assignment)
+        deregistration_learn(&m->deregistration, report->assignment->hems_url);
     if ((report->type == CPE_ENDED || report->type == CPE_UNREACHED) && session_over(m, report))
         return;
     if (report->s1) {
@@ -353,44 +395,6 @@ static const char *on_value(void *userdata, const char *path, const char *value)
     if (!known && cpe_location_known(m->cpe))
         tell(m, &(ProcedureEvent){.type = EVENT_LOCATION});
     return refusal;
-}
-
-/* The clock ------------------------------------------------------------------------------------------- */
-
-static int clock_floor_load(Manager *m) {
-    _cleanup_free_ char *text = NULL;
-    int r = store_get_meta(m->store, META_LAST_GOOD_TIME, &text);
-
-    m->clock_floor = BUILT * USEC_PER_SEC;
-    if (r == 0)
-        m->clock_floor = MAX(m->clock_floor, strtoull(text, NULL, 10) * USEC_PER_SEC);
-    return r == -ENOENT ? 0 : r;
-}
-
-static bool clock_is_trusted(const Manager *m) {
-    return clock_now().real >= m->clock_floor;
-}
-
-/* A time that was good once is a floor after the next start. */
-static void clock_keep(Manager *m) {
-    char text[24];
-
-    if (!clock_is_trusted(m))
-        return;
-    snprintf(text, sizeof text, "%" PRIu64, clock_now().real / USEC_PER_SEC);
-    (void)store_set_meta(m->store, META_LAST_GOOD_TIME, text); /* which logs why not */
-}
-
-static void clock_timer_set(Manager *m) {
-    timer_set(m->clock_timer, clock_now().mono + (clock_is_trusted(m) ? CLOCK_KEEP : CLOCK_POLL));
-}
-
-static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-    Manager *m = userdata;
-    clock_keep(m);
-    clock_timer_set(m);
-    manager_run(m); /* which publishes whether the clock is believed */
-    return 0;
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -563,7 +567,6 @@ static int cpe_make(Manager *m) {
         .report = on_cpe,
         .userdata = m,
     };
-    Site site;
 
     m->tls = (TlsConfig){
         .ca = m->config->ca,
@@ -576,8 +579,10 @@ static int cpe_make(Manager *m) {
     };
     int r = cpe_new(&m->cpe, &config);
     /* Power may have failed between the mark of a de-registration and the rest of it. */
-    if (r == 0 && m->deregistration.in_force && cpe_assignment(m->cpe, &site))
+    if (r == 0 && m->deregistration.in_force) {
         r = cpe_reset(m->cpe);
+        clock_keep(m);
+    }
     return r;
 }
 static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
@@ -685,7 +690,6 @@ void manager_free(Manager *m) {
 void manager_start(Manager *m) {
     tell(m, &(ProcedureEvent){.type = EVENT_START});
     on_network(m);
-    clock_keep(m);
     clock_timer_set(m);
 }
 
@@ -693,11 +697,11 @@ void manager_stop(Manager *m) {
     if (m->stopping)
         return;
     m->stopping = true;
+    clock_keep(m);
     inside_forget(m);
     cpe_expect(m->cpe, false);
     sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
     sd_event_source_set_enabled(m->clock_timer, SD_EVENT_OFF);
-    clock_keep(m);
     ProcedureView view = procedure_view(m->procedure);
     S1Config s1 = *view.s1;
     s1.mme = (MmeList){};

@@ -177,6 +177,7 @@ static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
             t->config.idle(t->config.userdata);
         return;
     }
+    t->uplink_given_up = USEC_NEVER; /* nothing is left to be given up */
     report_down(t, text);
 }
 

@@ -41,10 +41,15 @@ START_TEST(the_same_operator_is_left_alone_whoever_names_it) {
     state_start();
     const char *path = state_path;
     Config a = factory_of("", "http://hems.operator.example:7547/");
-    Site learned = {.n_segws = 1, .hems_url = "http://acs7.region.net.example:7547/"};
     Store *store = NULL;
     Deregistration d = started(&store, path, &a);
-    ck_assert_int_eq(deregistration_set(&d, &learned), 0);
+    /* The box was there once, and has been sent on since. */
+    deregistration_learn(&d, "http://acs7.region.net.example:7547/");
+    deregistration_learn(&d, "http://acs8.region.net.example:7547/");
+    d = started(&store, path, &a);
+    ck_assert(!d.in_force && !deregistration_bars(&d, "acs7.region.net.example"));
+    deregistration_learn(&d, "http://hems.operator.example:7547/");
+    ck_assert_int_eq(deregistration_set(&d, false), 0);
     ck_assert(d.in_force);
 
     d = started(&store, path, &a);
@@ -72,11 +77,11 @@ START_TEST(another_operator_registers_and_may_mark_too) {
     Config b = factory_of("B", "http://hems.b.operators.example:7547/");
     Store *store = NULL;
     Deregistration d = started(&store, path, &a);
-    ck_assert_int_eq(deregistration_set(&d, NULL), 0);
+    ck_assert_int_eq(deregistration_set(&d, false), 0);
     d = started(&store, path, &b);
     ck_assert(!d.in_force);
     ck_assert(deregistration_bars(&d, "hems.a.operators.example")); /* whoever sends it there */
-    ck_assert_int_eq(deregistration_set(&d, NULL), 0);
+    ck_assert_int_eq(deregistration_set(&d, false), 0);
     d = started(&store, path, &a);
     ck_assert(d.in_force); /* both marks hold */
     d = started(&store, path, &b);
@@ -104,5 +109,21 @@ START_TEST(a_mark_that_cannot_be_read_is_one) {
 }
 END_TEST
 
+START_TEST(a_mark_that_cannot_be_stored_binds_only_where_it_must) {
+    state_start();
+    const char *path = state_path;
+    Config a = factory_of("A", "http://hems.a.operators.example:7547/");
+    Store *store = NULL;
+    Deregistration d = started(&store, path, &a);
+    state_stop(); /* the disk is gone */
+    ck_assert_int_lt(deregistration_set(&d, false), 0);
+    ck_assert(!d.in_force && !deregistration_is_marked(&d));
+    ck_assert(!deregistration_bars(&d, "hems.a.operators.example"));
+    ck_assert_int_lt(deregistration_set(&d, true), 0);
+    ck_assert(d.in_force && deregistration_bars(&d, "hems.a.operators.example"));
+}
+END_TEST
+
 SUITE("deregistration", a_new_box_is_barred_from_nobody, the_same_operator_is_left_alone_whoever_names_it,
-      another_operator_registers_and_may_mark_too, a_mark_that_cannot_be_read_is_one)
+      another_operator_registers_and_may_mark_too, a_mark_that_cannot_be_read_is_one,
+      a_mark_that_cannot_be_stored_binds_only_where_it_must)

@@ -647,6 +647,22 @@ START_TEST(uplink_goes) {
 }
 END_TEST
 
+/* IKE gives up before the uplink is given up: it is told once. */
+START_TEST(uplink_goes_while_ike_gives_up) {
+    Fixture f = fixture_new(&(Switches){}, 0);
+    Address gateway = address("203.0.113.1");
+    world.silent[0] = true;
+    ck_assert_int_eq(tunnel_open(world.tunnel, "segw.operator.example", &gateway), 0);
+    run(UINT64_C(10) * USEC_PER_SEC); /* of IKE's 15.5 s */
+    world.source[0] = (Address){};
+    tunnel_uplink_changed(world.tunnel);
+    run(2 * TUNNEL_UPLINK_GRACE);
+    ck_assert_uint_eq(world.downs, 1);
+    ck_assert_uint_eq(world.moves, 0);
+    fixture_free(&f);
+}
+END_TEST
+
 /* A family without a way fails at once, also when the kernel would lend it an inner address. */
 START_TEST(no_way_there) {
     Fixture f = fixture_new(&(Switches){.inner = {"10.1.0.7", "2001:db8:1::7"}}, 0);
@@ -689,5 +705,5 @@ END_TEST
 
 SUITE("tunnel", one_tunnel, nat_as_it_was_seen, one_after_the_other, late_words_of_the_first, closed_halfway,
       reopened_in_the_report, the_kernel_refuses, groups_by_gateway, group_is_forgotten, groups_are_bounded,
-      prepared_once, prepared_of_another_group, prepared_for_long, uplink_moves, uplink_goes, no_way_there,
-      clock_is_set)
+      prepared_once, prepared_of_another_group, prepared_for_long, uplink_moves, uplink_goes,
+      uplink_goes_while_ike_gives_up, no_way_there, clock_is_set)

@@ -177,7 +177,7 @@ class Agent:
 
     def call(self, method, *arguments, user=None, interface=INTERFACE, timeout=60):
         """Calls a method of the agent, as *user*; None if it was done, else the error as busctl says it."""
-        done = subprocess.run([*(["runuser", "-u", user, "--"] if user else []), "busctl", f"--timeout={timeout}", "call", BUS,
+        done = subprocess.run([*(["runuser", "-u", user, "--"] if user else []), "busctl", f"--timeout={timeout}", "--", "call", BUS,
                                OBJECT, interface, method, *map(str, arguments)], text=True, capture_output=True,
                               timeout=timeout + 30)
         return (done.stderr.strip() or f"status {done.returncode}") if done.returncode else None

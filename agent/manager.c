@@ -388,13 +388,14 @@ static void session_start(Manager *m, const ProcedureAction *action) {
 }
 
 static const char *on_value(void *userdata, const char *path, const char *value) {
-    Manager *m = userdata;
-    bool known = cpe_location_known(m->cpe);
-    const char *refusal = cpe_report_value(m->cpe, path, value);
+    const Manager *m = userdata;
+    return cpe_report_value(m->cpe, path, value);
+}
 
-    if (!known && cpe_location_known(m->cpe))
+static void on_reported(void *userdata) {
+    Manager *m = userdata;
+    if (cpe_location_known(m->cpe))
         tell(m, &(ProcedureEvent){.type = EVENT_LOCATION});
-    return refusal;
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -613,7 +614,7 @@ static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) 
 }
 
 static int bus_make(Manager *m) {
-    BusHandlers handlers = {on_deregister, on_clear_deregistration, on_value, m};
+    BusHandlers handlers = {on_deregister, on_clear_deregistration, on_value, on_reported, m};
     ProcedureView view = procedure_view(m->procedure);
 
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",

@@ -359,11 +359,13 @@ static int on_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     }
     if (r < 0)
         return r;
-    for (size_t i = 0; i < n; i++) {
-        const char *wrong = handlers->report_value(handlers->userdata, values[i].path, values[i].value);
-        if (wrong)
-            return sd_bus_error_setf(error, ERROR_REFUSED, "%s: %s", values[i].path, wrong);
-    }
+    const char *wrong = NULL;
+    size_t i = 0;
+    while (i < n && !(wrong = handlers->report_value(handlers->userdata, values[i].path, values[i].value)))
+        i++;
+    handlers->reported(handlers->userdata);
+    if (wrong)
+        return sd_bus_error_setf(error, ERROR_REFUSED, "%s: %s", values[i].path, wrong);
     return sd_bus_reply_method_return(m, NULL);
 }
 

@@ -19,6 +19,8 @@ typedef struct BusHandlers {
     void (*clear_deregistration)(void *userdata, BusRequest *request);
     /* Another daemon reports the value of a parameter. NULL, or why it is not taken (static, UTF-8). */
     const char *(*report_value)(void *userdata, const char *path, const char *value);
+    /* These were all the values of one report: what belongs together came together. */
+    void (*reported)(void *userdata);
     void *userdata;
 } BusHandlers;
 

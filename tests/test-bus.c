@@ -89,7 +89,12 @@ static const char *on_value(void *userdata, const char *path, const char *value)
     return NULL;
 }
 
-static const BusHandlers handlers = {on_deregister, on_clear, on_value, &status};
+static void on_reported(void *userdata) {
+    ck_assert_ptr_eq(userdata, &status);
+    strcat(reported, ".");
+}
+
+static const BusHandlers handlers = {on_deregister, on_clear, on_value, on_reported, &status};
 
 static void bus_setup(void) {
     private_bus_start(&private_bus, NULL);
@@ -791,10 +796,10 @@ START_TEST(values_are_reported) {
     bus_setup();
     report(good, ARRAY_SIZE(good), 0, &reply);
     check_reply(&reply, NULL, NULL);
-    ck_assert_str_eq(reported, "Device.A=1;Device.B=\xc3\xa4;");
+    ck_assert_str_eq(reported, "Device.A=1;Device.B=\xc3\xa4;.");
     report(bad, ARRAY_SIZE(bad), 0, &reply);
     check_reply(&reply, NAME ".Error.Refused", "Device.Bad: not a number");
-    ck_assert_str_eq(reported, "Device.A=1;");
+    ck_assert_str_eq(reported, "Device.A=1;.");
     report(NULL, 0, 0, &reply);
     check_reply(&reply, NULL, NULL);
     report(NULL, 0, 65, &reply);

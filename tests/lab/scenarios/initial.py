@@ -205,7 +205,7 @@ def restart_saved(lab):
               names=[places.SEGW_INITIAL_NAME, places.SEGW_SERVING_NAME],
               # 0 BOOTSTRAP again: the URL was the Initial HeMS's in between.
               hems=acs(*s1(), allow=["SESSION-END", "INFORM-BOOTSTRAP"]),
-              hems_initial={"sessions": {
+              hems_initial={"allow": ["INFORM-BOOTSTRAP"], "sessions": {
                   "1": {"steps": assigns()["steps"]},
                   "2-": {"steps": assigns(places.SEGW_SECOND_NAME)["steps"]}},
                   "expect": {"sessions_failed": 0, "informs": "==2"}}))

@@ -130,7 +130,8 @@ def store_full(lab):
     lab.agent.wait("Mme", mme_list((places.MME_NAME, places.MME)), FAILURE)
 
 
-@scenario("store-read-only", "started on a read-only disk: said, and nothing is taken that cannot be kept; then with a good one", hems="again.json")
+@scenario("store-read-only", "started on a read-only disk: said, and nothing is taken that cannot be kept; then with a good one", hems=sessions(
+    [{**spv("read-only", *s1()), "fault": FAILS}], [spv("good", *s1())], allow=["INFORM-BOOTSTRAP"]))
 def store_read_only(lab):
     small_store()
     run("mount", "-o", "remount,ro", henb.STATE)

@@ -281,6 +281,9 @@ END_TEST
 static void versions_and_suites_refused(void) {
     /* An old server, which knows of no supported_versions: ServerHello with version 1.1. */
     static const char hello[2 + 3 + 4 + 38] = "\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02";
+    /* Fatal alerts: one may be about suites, of the other only the name is known. */
+    static const char insufficient[] = "\x15\x03\x03\x00\x02\x02\x47",
+                      internal[] = "\x15\x03\x03\x00\x02\x02\x50";
     Identity ec = identity_make(&(IdentityOptions){.issuer = &root, .san = SAN});
     Identity rsa = identity_make(&(IdentityOptions){.issuer = &root, .san = SAN, .rsa_bits = 2048});
     const struct {
@@ -302,6 +305,8 @@ static void versions_and_suites_refused(void) {
         {{.identity = &rsa, .max = TLS1_2_VERSION, .ciphers = "aNULL:eNULL"}, "nor TLS 1.2 with ECDHE"},
         {{.identity = &ec, .min = TLS1_3_VERSION, .suites = "TLS_CHACHA20_POLY1305_SHA256"},
          "neither TLS 1.3"},
+        {{.raw = insufficient, .raw_size = 7}, "neither TLS 1.3"},
+        {{.raw = internal, .raw_size = 7}, "TLS alert internal error of the HeMS " WANTED},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         assert_refused(attempt(&cases[i].server, NULL), cases[i].says);

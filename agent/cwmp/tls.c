@@ -370,11 +370,13 @@ static void note_alert(const SSL *ssl, int where, int value) {
         return;
     else if (tls->verified)
         refuse(tls, "the HeMS (%s) does not accept this box's certificate: TLS alert %s", tls->host, text);
-    else
+    else if (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_INSUFFICIENT_SECURITY)
         refuse(tls,
                "TLS alert %s of the HeMS: it has neither TLS 1.3 nor TLS 1.2 with ECDHE and AES-GCM "
                "(expected identity: %s)",
                text, tls->host);
+    else
+        refuse(tls, "TLS alert %s of the HeMS (expected identity: %s)", text, tls->host);
 }
 
 /* Setting up -----------------------------------------------------------------------------------------------

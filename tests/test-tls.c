@@ -548,6 +548,27 @@ START_TEST(revocation_is_told_in_the_log) {
 }
 END_TEST
 
+START_TEST(a_crl_before_a_broken_one_counts) {
+    start_revocable();
+    const ServerOptions server = {.identity = &revocable.hems};
+    for (int policy = TLS_REVOCATION_IF_AVAILABLE; policy <= TLS_REVOCATION_STRICT; policy++)
+        for (int revoked = 0; revoked < 2; revoked++) {
+            config.revocation = policy;
+            make_crl(revoked ? CRL_REVOKED : CRL_GOOD);
+            FILE *f = fopen(crl, "ae");
+            ck_assert_ptr_nonnull(f);
+            fputs("-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n", f);
+            ck_assert_int_eq(fclose(f), 0);
+            LOG_OF((void)attempt(&server, NULL), "cannot be used from a broken one in it on: ");
+            if (revoked)
+                assert_refused(got.text, "revoked (CRL)");
+            else
+                ck_assert_str_eq(got.text, "");
+        }
+    stop_revocable();
+}
+END_TEST
+
 /* Dates that cannot be judged do not count here either. */
 START_TEST(revocation_with_a_clock_that_is_wrong) {
     static const struct {
@@ -695,5 +716,6 @@ END_TEST
 
 SUITE("tls", a_good_hems, names, only_the_configured_roots, what_a_certificate_must_be_like,
       dates_and_the_clock, versions_and_suites, an_openssl_conf_that_allows_everything, revocation,
-      revocation_is_told_in_the_log, revocation_with_a_clock_that_is_wrong, a_revoked_intermediate,
-      our_own_files, a_hems_that_does_not_accept_us, one_connection_a_session_and_none_resumed, no_tls_at_all)
+      revocation_is_told_in_the_log, a_crl_before_a_broken_one_counts, revocation_with_a_clock_that_is_wrong,
+      a_revoked_intermediate, our_own_files, a_hems_that_does_not_accept_us,
+      one_connection_a_session_and_none_resumed, no_tls_at_all)

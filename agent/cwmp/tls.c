@@ -422,7 +422,17 @@ static bool set_expected_name(const Tls *tls, X509_VERIFY_PARAM *param) {
     return X509_VERIFY_PARAM_set1_host(param, tls->host, 0) == 1;
 }
 
-/* A CRL that cannot be read is none: the chain is judged without it, which strict will not have. */
+static bool holds_crl(X509_STORE *store) {
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)
+        if (X509_OBJECT_get_type(sk_X509_OBJECT_value(objects, i)) == X509_LU_CRL)
+            return true;
+    return false;
+}
+
+/* A CRL that cannot be read is none: the chain is judged without it, which strict will not have. Those before
+ * it in the file count. */
 static bool load_crl(const Tls *tls, X509_STORE *store) {
     const char *path = strempty(tls->config->crl);
 
@@ -434,8 +444,10 @@ static bool load_crl(const Tls *tls, X509_STORE *store) {
         ERR_clear_error();
         return true;
     }
-    log_warning("TLS: CRL %s cannot be used: %s", path, first_reason());
-    return false;
+    const bool some = holds_crl(store);
+    log_warning("TLS: CRL %s cannot be used%s: %s", path, some ? " from a broken one in it on" : "",
+                first_reason());
+    return some;
 }
 
 static int set_trust(Tls *tls, SSL_CTX *ctx) {

@@ -569,6 +569,42 @@ START_TEST(a_crl_before_a_broken_one_counts) {
 }
 END_TEST
 
+START_TEST(responses_of_weak_signatures) {
+    start_revocable();
+    Identity rsa = identity_make(&(IdentityOptions){
+        .cn = "Responder", .issuer = &root, .extended_usage = "OCSPSigning", .rsa_bits = 2048});
+    Identity weak = identity_make(&(IdentityOptions){
+        .cn = "Responder", .issuer = &root, .extended_usage = "OCSPSigning", .sha1 = true});
+    const struct {
+        const Identity *signer;
+        const EVP_MD *hash;
+        bool pss;
+        const char *says;
+    } cases[] = {
+        {&root, EVP_sha256(), false, ""},
+        {&rsa, EVP_sha256(), false, ""},
+        {&rsa, EVP_sha384(), true, ""},
+        {&root, EVP_sha1(), false, "is signed with a hash below SHA-256 " WANTED},
+        {&rsa, EVP_sha1(), false, "is signed with a hash below SHA-256 " WANTED},
+        {&rsa, EVP_sha1(), true, "is signed with a hash below SHA-256 " WANTED},
+        {&rsa, EVP_md5(), false, "is signed with a hash below SHA-256 " WANTED},
+        {&weak, EVP_sha256(), false, "is not signed by the issuer " WANTED},
+    };
+    config.revocation = TLS_REVOCATION_STRICT;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bytes staple =
+            staple_signed(cases[i].signer, &root, revocable.hems.certificate, cases[i].hash, cases[i].pss);
+        attempt(&(ServerOptions){.identity = &revocable.hems, .staple = staple}, NULL);
+        ck_assert_msg(cases[i].says[0] ? strstr(got.text, cases[i].says) != NULL : got.text[0] == 0,
+                      "case %zu: %s", i, got.text);
+        OPENSSL_free(staple.data);
+    }
+    identity_free(&rsa);
+    identity_free(&weak);
+    stop_revocable();
+}
+END_TEST
+
 /* Dates that cannot be judged do not count here either. */
 START_TEST(revocation_with_a_clock_that_is_wrong) {
     static const struct {
@@ -716,6 +752,6 @@ END_TEST
 
 SUITE("tls", a_good_hems, names, only_the_configured_roots, what_a_certificate_must_be_like,
       dates_and_the_clock, versions_and_suites, an_openssl_conf_that_allows_everything, revocation,
-      revocation_is_told_in_the_log, a_crl_before_a_broken_one_counts, revocation_with_a_clock_that_is_wrong,
-      a_revoked_intermediate, our_own_files, a_hems_that_does_not_accept_us,
-      one_connection_a_session_and_none_resumed, no_tls_at_all)
+      revocation_is_told_in_the_log, a_crl_before_a_broken_one_counts, responses_of_weak_signatures,
+      revocation_with_a_clock_that_is_wrong, a_revoked_intermediate, our_own_files,
+      a_hems_that_does_not_accept_us, one_connection_a_session_and_none_resumed, no_tls_at_all)

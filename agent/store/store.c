@@ -512,15 +512,17 @@ static int table_mark_read(Store *store, Mark *ret) {
 }
 
 /* Both copies; each stays empty where there is none to believe. 0; -ENOENT: there is none at all; -EBADMSG:
- * what there is is damaged. */
+ * what there is is damaged; or why one cannot be read now: it may be the later one, or the only one. */
 static int marks_read(Store *store, Mark *file, Mark *table) {
     int f = mark_file_read(store->directory, file), t = table_mark_read(store, table);
 
-    if (f == -ENOMEM || t == -ENOMEM)
-        return -ENOMEM;
+    if (error_passes(f) || error_passes(t))
+        return error_passes(f) ? f : t;
     if (f == 0 || t == 0)
         return 0;
-    return f == -ENOENT && t == -ENOENT ? -ENOENT : -EBADMSG;
+    if (f != -ENOENT && f != -EBADMSG)
+        return f;
+    return t != -ENOENT ? t : f;
 }
 
 static int file_mark_write(Store *store, const char *kept) {
@@ -537,6 +539,8 @@ int store_get_mark(Store *store, char **ret) {
     int r = marks_read(store, &file, &table);
     if (r == -EBADMSG)
         log_error("state %s: the de-registration mark is there and damaged", store->path);
+    else if (r < 0 && r != -ENOENT)
+        log_error("state %s: the de-registration mark cannot be read: %s", store->path, strerror(-r));
     if (r < 0)
         return r;
     Mark *best = file.number >= table.number ? &file : &table;

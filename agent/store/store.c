@@ -562,9 +562,10 @@ int store_get_mark(Store *store, char **ret) {
 int store_set_mark(Store *store, const char *text) {
     _cleanup_(mark_clear) Mark file = {}, table = {};
     _cleanup_free_ char *kept = NULL;
+    int before = 0;
 
     if (text) {
-        int r = marks_read(store, &file, &table);
+        int r = before = marks_read(store, &file, &table);
         if (r == -ENOMEM)
             return r;
         r = mark_encode(MAX(file.number, table.number) + 1, text, &kept);
@@ -572,7 +573,13 @@ int store_set_mark(Store *store, const char *text) {
             return r;
     }
     int f = file_mark_write(store, kept), t = store_set_meta(store, META_MARK, kept);
-    if (text)
-        return f == 0 || t == 0 ? 0 : t;
-    return t ?: f;
+    if (!text)
+        return t ?: f;
+    if (f == 0 || t == 0)
+        return 0;
+    /* What was refused must not be in force after a restart, and either copy may be there all the same: it
+     * is in its place already when fsync() of the folder fails. */
+    if (before == -ENOENT)
+        (void)store_set_mark(store, NULL);
+    return t;
 }

@@ -49,5 +49,6 @@ int store_reset(Store *store, const char *const *keep, size_t n);
  * errors: -EBUSY, -ENOMEM, -EMFILE or -ENFILE of either copy, or another where no copy is sound. */
 int store_get_mark(Store *store, char **ret);
 /* 0 when it is on the disk at least once. NULL clears; 0 then only when no copy is left. Negative errno
- * otherwise: -E2BIG, or as store_commit(). */
+ * otherwise: -E2BIG, or as store_commit(); where there was no mark, there is none then either if that can be
+ * had. */
 int store_set_mark(Store *store, const char *text);

@@ -204,7 +204,7 @@ static void request_answer(BusRequest *request, const char *error, const char *t
 
     if (error)
         log_info("D-Bus: %s by %s: %s", methods[request->method].name,
-                 sd_bus_message_get_sender(request->call), text);
+                 sd_bus_message_get_sender(request->call), strempty(clean));
     int r = error ? sd_bus_reply_method_errorf(request->call, error, "%s", strempty(clean))
                   : sd_bus_reply_method_return(request->call, NULL);
     if (r < 0)

@@ -6,9 +6,31 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "state.h"
 #include "suite.h"
+
+/* fsync() and fdatasync() of a folder, here and in SQLite, fail so often. */
+static unsigned folder_syncs_failing;
+
+static int folder_sync(int fd, long call) {
+    struct stat st;
+    if (folder_syncs_failing > 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        folder_syncs_failing--;
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(call, fd);
+}
+
+int fsync(int fd) {
+    return folder_sync(fd, SYS_fsync);
+}
+
+int fdatasync(int fd) {
+    return folder_sync(fd, SYS_fdatasync);
+}
 
 /* Full disks ----------------------------------------------------------------------------------------------
  */
@@ -99,6 +121,34 @@ START_TEST(full_from_the_first_start_on) {
         store_close(store);
         ck_assert_str_eq(state_files(), "deregistered state.db");
     }
+    state_stop();
+}
+END_TEST
+
+/* The file is in its place, and SQLite's journal is gone, when the folder fails. */
+START_TEST(a_refused_mark_is_not_there) {
+    char *value;
+    state_start();
+    Store *store = state_open();
+    for (unsigned failing = 3; failing < 7; failing++) {
+        folder_syncs_failing = failing;
+        ck_assert_int_eq(store_set_mark(store, "x"), -EIO);
+        folder_syncs_failing = 0;
+        ck_assert_ptr_null(strstr(state_files(), "deregistered"));
+        store_close(store);
+        store = state_open();
+        ck_assert_int_eq(store_get_mark(store, &value), -ENOENT);
+    }
+    /* One that was there before stays. */
+    ck_assert_int_eq(store_set_mark(store, "x"), 0);
+    folder_syncs_failing = 9;
+    ck_assert_int_eq(store_set_mark(store, "y"), -EIO);
+    folder_syncs_failing = 0;
+    store_close(store);
+    store = state_open();
+    ck_assert_int_eq(store_get_mark(store, &value), 0);
+    free(value);
+    store_close(store);
     state_stop();
 }
 END_TEST
@@ -374,5 +424,6 @@ START_TEST(no_permission) {
 }
 END_TEST
 
-SUITE("store-disk", failing_from_any_write_on, full_from_the_first_start_on, a_file_that_may_not_grow,
-      a_full_disk, a_disk_without_inodes, a_read_only_disk, half_a_commit_on_a_read_only_disk, no_permission)
+SUITE("store-disk", failing_from_any_write_on, full_from_the_first_start_on, a_refused_mark_is_not_there,
+      a_file_that_may_not_grow, a_full_disk, a_disk_without_inodes, a_read_only_disk,
+      half_a_commit_on_a_read_only_disk, no_permission)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The store on a disk that works, and a process that may die at any moment. test-store-damage.c has the rest.
  */
+#include <sys/resource.h>
+
 #include "seeded.h"
 #include "state.h"
 #include "suite.h"
@@ -426,6 +428,36 @@ START_TEST(a_damaged_copy_of_the_mark) {
 }
 END_TEST
 
+/* Nobody knows then whether there is one: the caller tries again, and no copy is mended from the other. */
+START_TEST(a_mark_that_cannot_be_read_now) {
+    char *value;
+    sqlite3 *other;
+    struct rlimit limit;
+    state_start();
+    Store *store = state_open();
+    ck_assert_int_eq(sqlite3_open(state_path, &other), SQLITE_OK);
+    for (int marked = 0; marked < 2; marked++) {
+        if (marked)
+            ck_assert_int_eq(store_set_mark(store, "x"), 0);
+        ck_assert_int_eq(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+        ck_assert_int_eq(store_get_mark(store, &value), -EBUSY);
+        ck_assert_int_eq(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+
+        ck_assert_int_eq(store_get_meta(store, "no such key", &value), -ENOENT); /* with its file open */
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+        ck_assert_int_eq(store_get_mark(store, &value), -EMFILE);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    ck_assert_int_eq(store_get_mark(store, &value), 0);
+    ck_assert_str_eq(value, "x");
+    free(value);
+    sqlite3_close(other);
+    store_close(store);
+    state_stop();
+}
+END_TEST
+
 START_TEST(a_mark_that_can_be_kept_once_only) {
     static char long_text[40000];
     char *value;
@@ -502,4 +534,4 @@ SUITE("store", values_survive_a_reopen, a_path_without_a_folder, a_visitor_can_s
       a_commit_that_cannot_be_made_leaves_nothing, a_killed_writer_leaves_a_whole_commit,
       a_commit_killed_in_every_call, a_reset_killed_in_every_call, a_new_store_killed_in_every_call,
       a_reset_leaves_what_is_to_be_kept, the_mark_is_there_while_one_copy_is, a_damaged_copy_of_the_mark,
-      a_mark_that_can_be_kept_once_only, a_killed_writer_leaves_a_mark)
+      a_mark_that_cannot_be_read_now, a_mark_that_can_be_kept_once_only, a_killed_writer_leaves_a_mark)

@@ -281,6 +281,9 @@ END_TEST
 static void versions_and_suites_refused(void) {
     /* An old server, which knows of no supported_versions: ServerHello with version 1.1. */
     static const char hello[2 + 3 + 4 + 38] = "\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02";
+    /* Fatal alerts: one may be about suites, of the other only the name is known. */
+    static const char insufficient[] = "\x15\x03\x03\x00\x02\x02\x47",
+                      internal[] = "\x15\x03\x03\x00\x02\x02\x50";
     Identity ec = identity_make(&(IdentityOptions){.issuer = &root, .san = SAN});
     Identity rsa = identity_make(&(IdentityOptions){.issuer = &root, .san = SAN, .rsa_bits = 2048});
     const struct {
@@ -302,6 +305,8 @@ static void versions_and_suites_refused(void) {
         {{.identity = &rsa, .max = TLS1_2_VERSION, .ciphers = "aNULL:eNULL"}, "nor TLS 1.2 with ECDHE"},
         {{.identity = &ec, .min = TLS1_3_VERSION, .suites = "TLS_CHACHA20_POLY1305_SHA256"},
          "neither TLS 1.3"},
+        {{.raw = insufficient, .raw_size = 7}, "neither TLS 1.3"},
+        {{.raw = internal, .raw_size = 7}, "TLS alert internal error of the HeMS " WANTED},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         assert_refused(attempt(&cases[i].server, NULL), cases[i].says);
@@ -543,6 +548,63 @@ START_TEST(revocation_is_told_in_the_log) {
 }
 END_TEST
 
+START_TEST(a_crl_before_a_broken_one_counts) {
+    start_revocable();
+    const ServerOptions server = {.identity = &revocable.hems};
+    for (int policy = TLS_REVOCATION_IF_AVAILABLE; policy <= TLS_REVOCATION_STRICT; policy++)
+        for (int revoked = 0; revoked < 2; revoked++) {
+            config.revocation = policy;
+            make_crl(revoked ? CRL_REVOKED : CRL_GOOD);
+            FILE *f = fopen(crl, "ae");
+            ck_assert_ptr_nonnull(f);
+            fputs("-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n", f);
+            ck_assert_int_eq(fclose(f), 0);
+            LOG_OF((void)attempt(&server, NULL), "cannot be used from a broken one in it on: ");
+            if (revoked)
+                assert_refused(got.text, "revoked (CRL)");
+            else
+                ck_assert_str_eq(got.text, "");
+        }
+    stop_revocable();
+}
+END_TEST
+
+START_TEST(responses_of_weak_signatures) {
+    start_revocable();
+    Identity rsa = identity_make(&(IdentityOptions){
+        .cn = "Responder", .issuer = &root, .extended_usage = "OCSPSigning", .rsa_bits = 2048});
+    Identity weak = identity_make(&(IdentityOptions){
+        .cn = "Responder", .issuer = &root, .extended_usage = "OCSPSigning", .sha1 = true});
+    const struct {
+        const Identity *signer;
+        const EVP_MD *hash;
+        bool pss;
+        const char *says;
+    } cases[] = {
+        {&root, EVP_sha256(), false, ""},
+        {&rsa, EVP_sha256(), false, ""},
+        {&rsa, EVP_sha384(), true, ""},
+        {&root, EVP_sha1(), false, "is signed with a hash below SHA-256 " WANTED},
+        {&rsa, EVP_sha1(), false, "is signed with a hash below SHA-256 " WANTED},
+        {&rsa, EVP_sha1(), true, "is signed with a hash below SHA-256 " WANTED},
+        {&rsa, EVP_md5(), false, "is signed with a hash below SHA-256 " WANTED},
+        {&weak, EVP_sha256(), false, "is not signed by the issuer " WANTED},
+    };
+    config.revocation = TLS_REVOCATION_STRICT;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bytes staple =
+            staple_signed(cases[i].signer, &root, revocable.hems.certificate, cases[i].hash, cases[i].pss);
+        attempt(&(ServerOptions){.identity = &revocable.hems, .staple = staple}, NULL);
+        ck_assert_msg(cases[i].says[0] ? strstr(got.text, cases[i].says) != NULL : got.text[0] == 0,
+                      "case %zu: %s", i, got.text);
+        OPENSSL_free(staple.data);
+    }
+    identity_free(&rsa);
+    identity_free(&weak);
+    stop_revocable();
+}
+END_TEST
+
 /* Dates that cannot be judged do not count here either. */
 START_TEST(revocation_with_a_clock_that_is_wrong) {
     static const struct {
@@ -690,5 +752,6 @@ END_TEST
 
 SUITE("tls", a_good_hems, names, only_the_configured_roots, what_a_certificate_must_be_like,
       dates_and_the_clock, versions_and_suites, an_openssl_conf_that_allows_everything, revocation,
-      revocation_is_told_in_the_log, revocation_with_a_clock_that_is_wrong, a_revoked_intermediate,
-      our_own_files, a_hems_that_does_not_accept_us, one_connection_a_session_and_none_resumed, no_tls_at_all)
+      revocation_is_told_in_the_log, a_crl_before_a_broken_one_counts, responses_of_weak_signatures,
+      revocation_with_a_clock_that_is_wrong, a_revoked_intermediate, our_own_files,
+      a_hems_that_does_not_accept_us, one_connection_a_session_and_none_resumed, no_tls_at_all)

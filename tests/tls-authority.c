@@ -152,6 +152,25 @@ Bytes staple_make(const Identity *signer, const Identity *issuer, const X509 *x,
     return response_encode(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
 }
 
+Bytes staple_signed(const Identity *signer, const Identity *issuer, const X509 *x, const EVP_MD *hash,
+                    bool pss) {
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha256(), x, issuer->certificate);
+    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *key;
+
+    ck_assert_ptr_nonnull(OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, now, NULL));
+    ck_assert_int_eq(EVP_DigestSignInit(context, &key, hash, NULL, signer->key), 1);
+    if (pss)
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(key, RSA_PKCS1_PSS_PADDING), 1);
+    ck_assert_int_eq(OCSP_basic_sign_ctx(basic, signer->certificate, context, NULL, 0), 1);
+    EVP_MD_CTX_free(context);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(now);
+    return response_encode(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+}
+
 Bytes staple_error(int status) {
     return response_encode(status, NULL);
 }

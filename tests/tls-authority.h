@@ -46,5 +46,8 @@ typedef struct Bytes {
 /* An OCSP response about *x*: *status* is V_OCSP_CERTSTATUS_*, *to* 0: without nextUpdate. */
 Bytes staple_make(const Identity *signer, const Identity *issuer, const X509 *x, int status, long from,
                   long to);
+/* A good one whose signature is of *hash*, by RSA-PSS if *pss*. */
+Bytes staple_signed(const Identity *signer, const Identity *issuer, const X509 *x, const EVP_MD *hash,
+                    bool pss);
 /* One that only says an error, OCSP_RESPONSE_STATUS_*. */
 Bytes staple_error(int status);

@@ -29,6 +29,7 @@ struct CwmpIo {
     size_t size, capacity, header_size;
     bool header_ended;         /* by its empty line */
     char why[ERROR_MAX_BYTES]; /* our reason for stopping libcurl, "" none */
+    int why_error;             /* which errno that is, where libcurl's code does not tell; 0: it does */
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -47,6 +48,7 @@ static int bind_socket(void *userdata, curl_socket_t fd, curlsocktype purpose) {
 
     if (is_repetition(io)) {
         snprintf(io->why, sizeof io->why, "the connection was closed before an answer");
+        io->why_error = -ECONNRESET;
         return CURL_SOCKOPT_ERROR;
     }
     if (io->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, io->interface,
@@ -93,6 +95,7 @@ static size_t take_body(char *data, size_t one, size_t n, void *userdata) {
     }
     if (n > io->capacity - io->size && grow_body(io, io->size + n) < 0) {
         snprintf(io->why, sizeof io->why, "out of memory");
+        io->why_error = -ENOMEM;
         return 0;
     }
     memcpy(io->body + io->size, data, n);
@@ -121,6 +124,7 @@ static void forget_answer(CwmpIo *io) {
     io->size = io->capacity = io->header_size = 0;
     io->header_ended = false;
     io->why[0] = io->curl_error[0] = 0;
+    io->why_error = 0;
 }
 
 static int error_of_curl(CURLcode code) {
@@ -165,7 +169,7 @@ static void finish_post(CwmpIo *io, CURLcode code) {
     _cleanup_free_ char *content_type = strdup(strempty(type));
     char *body = TAKE_PTR(io->body);
     SessionResponse response = {
-        .error = code == CURLE_OK ? 0 : error_of_curl(code),
+        .error = code == CURLE_OK ? 0 : io->why_error ?: error_of_curl(code),
         .error_text = text,
         .status = status >= 200 ? (unsigned)status : 0, /* 100 Continue is no answer yet */
         .content_type = strempty(content_type),

@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
@@ -25,7 +26,8 @@
 #define SIGNATURES                                                                                           \
     "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"                   \
     "RSA+SHA256:RSA+SHA384:RSA+SHA512"
-#define SECURITY_LEVEL 2 /* 112 bits: RSA of 2048, no SHA-1 */
+#define SECURITY_LEVEL 2  /* 112 bits: RSA of 2048, no SHA-1 */
+#define HASH_MIN_BYTES 32 /* SHA-256 */
 
 #define STAPLE_SKEW    (5 * 60)       /* seconds that the responder's clock may be ahead */
 #define STAPLE_AGE_MAX (24 * 60 * 60) /* seconds, of a response that does not say how long it holds */
@@ -285,6 +287,32 @@ static Staple judge_single(const Tls *tls, OCSP_SINGLERESP *single, const char *
                : STAPLE_USELESS;
 }
 
+/* The digest's NID of a signature; NID_undef: not known. Ed25519 and Ed448 have theirs inside. */
+static int signature_hash(const X509_ALGOR *algorithm) {
+    const ASN1_OBJECT *object;
+    const void *value;
+    int type, hash = NID_undef;
+
+    X509_ALGOR_get0(&object, &type, &value, algorithm);
+    if (OBJ_obj2nid(object) != NID_rsassaPss) {
+        if (OBJ_find_sigid_algs(OBJ_obj2nid(object), &hash, NULL) == 1 && hash == NID_undef)
+            hash = NID_sha512;
+        return hash;
+    }
+    RSA_PSS_PARAMS *pss =
+        type == V_ASN1_SEQUENCE ? ASN1_item_unpack(value, ASN1_ITEM_rptr(RSA_PSS_PARAMS)) : NULL;
+    /* RFC 4055 3.1: SHA-1 is what is not said. */
+    hash = pss && pss->hashAlgorithm ? OBJ_obj2nid(pss->hashAlgorithm->algorithm) : NID_sha1;
+    RSA_PSS_PARAMS_free(pss);
+    return hash;
+}
+
+/* OpenSSL's security level is about certificates, not about responses. */
+static bool is_signed_strongly(const OCSP_BASICRESP *basic) {
+    const EVP_MD *md = EVP_get_digestbynid(signature_hash(OCSP_resp_get0_tbs_sigalg(basic)));
+    return md && EVP_MD_get_size(md) >= HASH_MIN_BYTES;
+}
+
 static Staple judge_basic(const Tls *tls, SSL *ssl, OCSP_BASICRESP *basic, const char **why) {
     STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
     X509 *issuer = sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : NULL;
@@ -292,6 +320,9 @@ static Staple judge_basic(const Tls *tls, SSL *ssl, OCSP_BASICRESP *basic, const
     /* Signed by the issuer, or by whom the issuer has made a responder (RFC 6960 4.2.2.2). */
     *why = "stapled OCSP response is not signed by the issuer";
     if (!issuer || OCSP_basic_verify(basic, chain, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)), 0) != 1)
+        return STAPLE_FALSE;
+    *why = "stapled OCSP response is signed with a hash below SHA-256";
+    if (!is_signed_strongly(basic))
         return STAPLE_FALSE;
     *why = "stapled OCSP response is about another certificate";
     OCSP_SINGLERESP *single = find_single(basic, sk_X509_value(chain, 0), issuer);
@@ -370,11 +401,13 @@ static void note_alert(const SSL *ssl, int where, int value) {
         return;
     else if (tls->verified)
         refuse(tls, "the HeMS (%s) does not accept this box's certificate: TLS alert %s", tls->host, text);
-    else
+    else if (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_INSUFFICIENT_SECURITY)
         refuse(tls,
                "TLS alert %s of the HeMS: it has neither TLS 1.3 nor TLS 1.2 with ECDHE and AES-GCM "
                "(expected identity: %s)",
                text, tls->host);
+    else
+        refuse(tls, "TLS alert %s of the HeMS (expected identity: %s)", text, tls->host);
 }
 
 /* Setting up -----------------------------------------------------------------------------------------------
@@ -420,7 +453,17 @@ static bool set_expected_name(const Tls *tls, X509_VERIFY_PARAM *param) {
     return X509_VERIFY_PARAM_set1_host(param, tls->host, 0) == 1;
 }
 
-/* A CRL that cannot be read is none: the chain is judged without it, which strict will not have. */
+static bool holds_crl(X509_STORE *store) {
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)
+        if (X509_OBJECT_get_type(sk_X509_OBJECT_value(objects, i)) == X509_LU_CRL)
+            return true;
+    return false;
+}
+
+/* A CRL that cannot be read is none: the chain is judged without it, which strict will not have. Those before
+ * it in the file count. */
 static bool load_crl(const Tls *tls, X509_STORE *store) {
     const char *path = strempty(tls->config->crl);
 
@@ -432,8 +475,10 @@ static bool load_crl(const Tls *tls, X509_STORE *store) {
         ERR_clear_error();
         return true;
     }
-    log_warning("TLS: CRL %s cannot be used: %s", path, first_reason());
-    return false;
+    const bool some = holds_crl(store);
+    log_warning("TLS: CRL %s cannot be used%s: %s", path, some ? " from a broken one in it on" : "",
+                first_reason());
+    return some;
 }
 
 static int set_trust(Tls *tls, SSL_CTX *ctx) {
@@ -450,6 +495,7 @@ static int set_trust(Tls *tls, SSL_CTX *ctx) {
     if (X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
                                         (tls->dates_count ? 0 : X509_V_FLAG_NO_CHECK_TIME)) != 1)
         return fail(tls, "CA file", tls->config->ca);
+    X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store), SECURITY_LEVEL);
     tls->crl_good = load_crl(tls, store);
     if (tls->crl_good &&
         X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) != 1)

@@ -54,6 +54,21 @@ int mark_decode(const char *kept, Mark *ret) {
     return 0;
 }
 
+/* Whether there is a mark is not known without a descriptor or memory; whatever else cannot be opened stands
+ * for one. */
+static int open_error(int error) {
+    switch (error) {
+    case ENOENT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EIO:
+        return -error;
+    default:
+        return -EBADMSG;
+    }
+}
+
 int mark_file_read(int directory, Mark *ret) {
     _cleanup_free_ char *kept = NULL;
     struct stat st;
@@ -62,13 +77,18 @@ int mark_file_read(int directory, Mark *ret) {
         return -ENOENT;
     _cleanup_(closep) int fd = openat(directory, MARK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return errno == ENOENT ? -ENOENT : -EBADMSG;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size >= MARK_MAX_BYTES)
+        return open_error(errno);
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_size >= MARK_MAX_BYTES)
         return -EBADMSG;
     kept = calloc(1, MARK_MAX_BYTES);
     if (!kept)
         return -ENOMEM;
-    if (read(fd, kept, MARK_MAX_BYTES - 1) != st.st_size || strlen(kept) != (size_t)st.st_size)
+    ssize_t n = read(fd, kept, MARK_MAX_BYTES - 1);
+    if (n < 0)
+        return -errno;
+    if (n != st.st_size || strlen(kept) != (size_t)n)
         return -EBADMSG;
     return mark_decode(kept, ret);
 }

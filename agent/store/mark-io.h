@@ -22,7 +22,8 @@ int mark_encode(uint64_t number, const char *text, char **ret);
 int mark_decode(const char *kept, Mark *ret);
 
 /* The file in the folder *directory* (a descriptor, or negative: there is no such folder). read: 0; -ENOENT;
- * -EBADMSG: there is something, and it is damaged or cannot be read; -ENOMEM. */
+ * -EBADMSG: there is something, and it is damaged or may not be read; -EMFILE, -ENFILE, -ENOMEM, -EIO: that
+ * is not known. */
 int mark_file_read(int directory, Mark *ret);
 /* Whole or not at all, and on the disk when this returns 0. NULL removes it. Negative errno. */
 int mark_file_write(int directory, const char *kept);

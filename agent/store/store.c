@@ -512,15 +512,17 @@ static int table_mark_read(Store *store, Mark *ret) {
 }
 
 /* Both copies; each stays empty where there is none to believe. 0; -ENOENT: there is none at all; -EBADMSG:
- * what there is is damaged. */
+ * what there is is damaged; or why one cannot be read now: it may be the later one, or the only one. */
 static int marks_read(Store *store, Mark *file, Mark *table) {
     int f = mark_file_read(store->directory, file), t = table_mark_read(store, table);
 
-    if (f == -ENOMEM || t == -ENOMEM)
-        return -ENOMEM;
+    if (error_passes(f) || error_passes(t))
+        return error_passes(f) ? f : t;
     if (f == 0 || t == 0)
         return 0;
-    return f == -ENOENT && t == -ENOENT ? -ENOENT : -EBADMSG;
+    if (f != -ENOENT && f != -EBADMSG)
+        return f;
+    return t != -ENOENT ? t : f;
 }
 
 static int file_mark_write(Store *store, const char *kept) {
@@ -537,6 +539,8 @@ int store_get_mark(Store *store, char **ret) {
     int r = marks_read(store, &file, &table);
     if (r == -EBADMSG)
         log_error("state %s: the de-registration mark is there and damaged", store->path);
+    else if (r < 0 && r != -ENOENT)
+        log_error("state %s: the de-registration mark cannot be read: %s", store->path, strerror(-r));
     if (r < 0)
         return r;
     Mark *best = file.number >= table.number ? &file : &table;
@@ -558,9 +562,10 @@ int store_get_mark(Store *store, char **ret) {
 int store_set_mark(Store *store, const char *text) {
     _cleanup_(mark_clear) Mark file = {}, table = {};
     _cleanup_free_ char *kept = NULL;
+    int before = 0;
 
     if (text) {
-        int r = marks_read(store, &file, &table);
+        int r = before = marks_read(store, &file, &table);
         if (r == -ENOMEM)
             return r;
         r = mark_encode(MAX(file.number, table.number) + 1, text, &kept);
@@ -568,7 +573,13 @@ int store_set_mark(Store *store, const char *text) {
             return r;
     }
     int f = file_mark_write(store, kept), t = store_set_meta(store, META_MARK, kept);
-    if (text)
-        return f == 0 || t == 0 ? 0 : t;
-    return t ?: f;
+    if (!text)
+        return t ?: f;
+    if (f == 0 || t == 0)
+        return 0;
+    /* What was refused must not be in force after a restart, and either copy may be there all the same: it
+     * is in its place already when fsync() of the folder fails. */
+    if (before == -ENOENT)
+        (void)store_set_mark(store, NULL);
+    return t;
 }

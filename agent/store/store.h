@@ -45,8 +45,10 @@ int store_reset(Store *store, const char *const *keep, size_t n);
 /* The mark that this box is de-registered, a text of the caller's. It is kept twice, in the database and in
  * the file "deregistered" beside it, and survives the loss of either. get: *ret* is malloc'ed. One copy is
  * enough and mends the other; of two the later one counts. -ENOENT: none; -EBADMSG: there was one and no copy
- * of it can be read, which does not make the box registered again. */
+ * of it is sound, which does not make the box registered again. Whether there is one is not known after other
+ * errors: -EBUSY, -ENOMEM, -EMFILE or -ENFILE of either copy, or another where no copy is sound. */
 int store_get_mark(Store *store, char **ret);
 /* 0 when it is on the disk at least once. NULL clears; 0 then only when no copy is left. Negative errno
- * otherwise: -E2BIG, or as store_commit(). */
+ * otherwise: -E2BIG, or as store_commit(); where there was no mark, there is none then either if that can be
+ * had. */
 int store_set_mark(Store *store, const char *text);

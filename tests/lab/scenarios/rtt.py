@@ -19,7 +19,7 @@ from steps import FAILURE
 from ways import OPERATOR, inside, outside
 
 DELAYS = (0, 50, 100)
-REPEATS = 3
+REPEATS = 5  # the least counts: the emulated processor only ever adds
 TITLE = (f"  {'':46} {'round':>6} {'at':>5} {'seconds at a delay of':>24} {'ex-':>8}\n"
          f"  {'from start to Mme on the bus':46} {'trips':>6} {'most':>5} {'0 ms   50 ms  100 ms':>24} {'changes':>8}")
 
@@ -88,7 +88,9 @@ def bench(name, what, most, keep=False, **parts):
         say(f"  {what:46} {trips:6.1f} {most:5} {seconds:>24} {counted:>8}" + (f"  ({repeated} sent again)" if repeated else ""))
         for _, text in sorted(exchanges):
             say(f"      {text}")
-        expect(trips < most + 0.5, f"{trips:.1f} round trips, at most {most}")
+        # The count is exact and decides; the slope says that nothing else waits, as well as a busy machine lets it.
+        worst = max(total for total, _ in exchanges)
+        expect(worst <= most, f"{worst} exchanges, at most {most}")
 
 
 bench("5.1.2.2-names", "5.1.2.2 by names", 8, hems=acs(*s1(), **ALWAYS))

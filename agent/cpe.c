@@ -256,10 +256,6 @@ void cpe_expect(Cpe *cpe, bool expected) {
     timers_set(cpe);
 }
 
-bool cpe_is_due(const Cpe *cpe) {
-    return !cpe->session && schedule_deadline(cpe->schedule) <= clock_now().mono;
-}
-
 static void session_failed(Cpe *cpe, usec_t retry_after) {
     usec_t delay = schedule_session_failed(cpe->schedule, retry_after, clock_now());
     cpe->started = false;
@@ -510,7 +506,7 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = inform_open(cpe);
     if (r < 0)
         return r;
-    r = schedule_open(cpe, config->site ? config->site->hems_url : model_get(cpe->model, HEMS_URL));
+    r = schedule_open(cpe, model_get(cpe->model, HEMS_URL));
     if (r < 0)
         return r;
     r = cwmp_io_new(&cpe->io, config->event, config->tls);

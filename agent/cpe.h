@@ -41,9 +41,6 @@ typedef struct CpeConfig {
     const Config *factory;
     Store *store;                /* not owned */
     const struct TlsConfig *tls; /* for sessions over https; NULL: there are none */
-    /* Whose HeMS is the first one; read by cpe_new() only. NULL: what a HeMS has assigned, else the factory's
-     * pair. */
-    const Site *site;
     /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
      * it there: 9001. NULL: nobody is. */
     bool (*barred)(void *userdata, const char *host);
@@ -60,7 +57,7 @@ void cpe_free(Cpe *cpe);
 DEFINE_CLEANUP(Cpe, cpe_free)
 
 /* Sessions are with this HeMS from now on. Nothing if it is the one before; otherwise a session is due at
- * once, with 0 BOOTSTRAP if that HeMS was not the last one to accept it, and one that could not be had yet
+ * once, with 0 BOOTSTRAP, and one that could not be had yet
  * with the HeMS before (CPE_UNREACHED) is given up. A session that runs goes on. */
 void cpe_hems(Cpe *cpe, const char *url);
 /* The same HeMS is reached another way from now on, and reaches the box at another inner address: 4 VALUE
@@ -74,8 +71,6 @@ int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *inte
 void cpe_abort(Cpe *cpe);
 /* The session that was due could not be tried: counts as failed. */
 void cpe_missed(Cpe *cpe);
-/* Would CPE_DUE come at once? */
-bool cpe_is_due(const Cpe *cpe);
 /* Whether CPE_DUE is wanted. */
 void cpe_expect(Cpe *cpe, bool expected);
 /* The S1 parameters as they stand. */

@@ -113,6 +113,7 @@ int deregistration_set(Deregistration *d, bool binding) {
         log_notice("de-registered from operator %s (TS 32.593 5.1.4)", d->operator_name);
     if (r == 0 || binding) {
         d->mark = *mark;
+        d->known = (OperatorMark){}; /* it is in the mark now */
         d->in_force = true;
     }
     return r;

@@ -13,7 +13,7 @@ typedef struct Deregistration {
     char operator_name[OPERATOR_NAME_MAX_BYTES]; /* of the factory data */
     OperatorMark mark;                           /* empty: never de-registered */
     OperatorMark known; /* hosts of HeMSs that were ever assigned, for the next mark */
-    bool in_force; /* the factory data are those of the operator that de-registered the box */
+    bool in_force;      /* the factory data are those of the operator that de-registered the box */
 } Deregistration;
 
 /* Reads the mark. A mark that cannot be read is in force: there was one. 0 or negative errno. */

@@ -22,6 +22,8 @@
 #include "tunnel.h"
 
 #define META_LAST_GOOD_TIME "last-good-time" /* seconds since 1970 */
+#define META_FACTORY        "factory-data"
+#define FACTORY_MAX         (IDENTITY_MAX_BYTES + 2 * HOST_MAX_BYTES + 2 * URL_MAX_BYTES + 8)
 #define RESOLV_CONF         "/etc/resolv.conf"
 /* How often the clock is looked at: until it can be believed, and then, to remember the time. */
 #define CLOCK_POLL (1 * USEC_PER_SEC)
@@ -35,6 +37,7 @@ struct Manager {
     Deregistration deregistration;
     TlsConfig tls;
     usec_t clock_floor; /* a real time before this is not believed */
+    Moment clock_good;  /* when the gateway's certificate was judged and the clock believed; 0: never */
     Bus *bus;
     BusRequest *deregister; /* waits for the session's end */
     NetlinkIo *netlink;
@@ -167,7 +170,8 @@ static bool clock_is_trusted(const Manager *m) {
  * valid. A clock that is only late enough may be years too late, and the box would not believe the right time
  * then. */
 static void clock_keep(Manager *m) {
-    usec_t good = clock_is_trusted(m) && m->inside.addresses.n > 0 ? clock_now().real : m->clock_floor;
+    Moment then = m->clock_good;
+    usec_t good = then.real > 0 ? then.real + (clock_now().mono - then.mono) : m->clock_floor;
     char text[24];
 
     if (good <= BUILT * USEC_PER_SEC)
@@ -221,6 +225,8 @@ static void deregister_answer(Manager *m, const char *refusal) {
 static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
     m->session = false;
+    if (m->asked != RESOLVER_NONE) /* its servers would be asked again and again */
+        resolver_drop(m, m->asked);
     deregister_answer(m, "the TR-069 session broke off");
     resolver_drop(m, RESOLVER_PRIVATE);
     m->inside = (IkeConfiguration){};
@@ -233,6 +239,8 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     outer_report(m);
     if (report->configuration) {
         m->inside = *report->configuration;
+        if (clock_is_trusted(m))
+            m->clock_good = clock_now();
         clock_keep(m);
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
     } else
@@ -324,19 +332,18 @@ static bool is_barred(void *userdata, const char *host) {
 
 /* A session is over: does it, or somebody at the box, take the box out of service? */
 static bool session_over(Manager *m, const CpeReport *report) {
+    BusRequest *request = TAKE_PTR(m->deregister); /* answered here, not by what the de-registration closes */
+    const char *refusal = report->text;
+    bool done = false;
+
     m->session = false;
-    if (report->factory_reset) {
-        (void)deregister(m, true);
-        deregister_answer(m, NULL);
-        return true;
+    if (report->factory_reset || (request && !refusal)) {
+        refusal = deregister(m, report->factory_reset);
+        done = !refusal;
     }
-    if (report->text || !m->deregister) {
-        deregister_answer(m, report->text);
-        return false;
-    }
-    const char *refusal = deregister(m, false);
-    deregister_answer(m, refusal);
-    return !refusal;
+    if (request)
+        bus_request_done(request, refusal);
+    return done;
 }
 
 static void on_cpe(void *userdata, const CpeReport *report) {
@@ -378,10 +385,11 @@ static int session_open(Manager *m, const ProcedureAction *action) {
 static void session_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
+    m->session = true; /* before: it may be over at once */
     int r = session_open(m, action);
-    m->session = r == 0;
     if (r == 0)
         return;
+    m->session = false;
     snprintf(text, sizeof text, "HeMS %s at %s: %s", action->name, ADDRESS_STR(&action->address),
              r == -EAFNOSUPPORT ? "no inner address of that family" : strerror(-r));
     tell(m, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = text});
@@ -446,7 +454,7 @@ static void publish(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
 
     status_fill(m, view);
-    if (!streq(s->step, view->title))
+    if (!streq(s->step, view->title) || !streq(s->clause, view->clause))
         sd_notifyf(false, "STATUS=%s%s%s%s", view->title, view->clause[0] ? " (" : "", view->clause,
                    view->clause[0] ? ")" : "");
     s->state = view->state;
@@ -557,6 +565,27 @@ static int store_read(Manager *m, const char *path) {
     return r < 0 ? r : deregistration_load(&m->deregistration, m->store, m->config);
 }
 
+/* Who the box is and where it starts, in one text. */
+static void factory_format(const Config *c, char *ret, size_t size) {
+    snprintf(ret, size, "%s\n%s\n%s\n%s\n%s\n", c->operator_name, c->initial.segw, c->initial.hems,
+             c->serving.segw, c->serving.hems);
+}
+
+/* What was learned is none of this box's any more: it was de-registered (power may have failed between the
+ * mark and the rest of it), or has got other factory data since. */
+static bool learned_is_void(const Manager *m) {
+    _cleanup_free_ char *before = NULL;
+    char now[FACTORY_MAX];
+
+    if (m->deregistration.in_force)
+        return true;
+    factory_format(m->config, now, sizeof now);
+    if (store_get_meta(m->store, META_FACTORY, &before) < 0 || streq(before, now))
+        return false;
+    log_notice("the factory data are others than before: what HeMSs have set is forgotten");
+    return true;
+}
+
 static int cpe_make(Manager *m) {
     CpeConfig config = {
         .event = m->event,
@@ -568,6 +597,8 @@ static int cpe_make(Manager *m) {
         .report = on_cpe,
         .userdata = m,
     };
+    char factory[FACTORY_MAX];
+    Site site;
 
     m->tls = (TlsConfig){
         .ca = m->config->ca,
@@ -579,12 +610,17 @@ static int cpe_make(Manager *m) {
         .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
     };
     int r = cpe_new(&m->cpe, &config);
-    /* Power may have failed between the mark of a de-registration and the rest of it. */
-    if (r == 0 && m->deregistration.in_force) {
+    if (r == 0 && learned_is_void(m)) {
         r = cpe_reset(m->cpe);
         clock_keep(m);
     }
-    return r;
+    if (r < 0)
+        return r;
+    if (cpe_assignment(m->cpe, &site))
+        deregistration_learn(&m->deregistration, site.hems_url);
+    factory_format(m->config, factory, sizeof factory);
+    (void)store_set_meta(m->store, META_FACTORY, factory); /* which logs why not */
+    return 0;
 }
 static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
                   (int)REVOCATION_IF_AVAILABLE == (int)TLS_REVOCATION_IF_AVAILABLE &&

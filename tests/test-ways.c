@@ -195,6 +195,16 @@ START_TEST(a_silent_private_dns_sends_no_name_to_the_public_one) {
     expect_hems(SERVING_URL);
     expect_action(ACTION_RESOLVE);
     silent("no answer");
+    for (unsigned round = 1; round < PROCEDURE_SILENT_ROUNDS; round++) {
+        expect_nothing(); /* the tunnel stays: it is the only one whose DNS may know */
+        expect_state(AGENT_RETRYING, STEP_WAIT);
+        tick();
+        expect_question(RESOLVER_PRIVATE, "segw.serving.example");
+        if (round % 2)
+            failure(EVENT_RESOLVED, "SERVFAIL");
+        else
+            silent("no answer");
+    }
     expect_action(ACTION_CLOSE);
     expect_state(AGENT_RETRYING, STEP_WAIT);
     tick(); /* with the tunnel gone, as from saved data */

@@ -33,13 +33,14 @@ const char *far_end_name(FarEnd *f) {
 void far_end_answer(FarEnd *f, const AddressList *list, usec_t ttl, Moment now) {
     Mme *mme = &f->word.mme.items[f->index++];
 
-    if (!list) {
+    usec_t expires = list ? answer_expiry(ttl, now) : now.mono + FAR_END_RETRY;
+
+    if (list)
+        mme->addresses = *list;
+    else
         keep(f, mme);
-        return;
-    }
-    usec_t expires = answer_expiry(ttl, now);
-    mme->addresses = *list;
-    f->expires = MIN(f->expires, expires);
+    if (mme->addresses.n > 0)
+        f->expires = MIN(f->expires, expires);
 }
 
 bool far_end_usable(const FarEnd *f) {
@@ -49,7 +50,7 @@ bool far_end_usable(const FarEnd *f) {
     return false;
 }
 
-bool far_end_publish(FarEnd *f) {
+void far_end_publish(FarEnd *f) {
     const MmeList *mme = &f->word.mme;
 
     f->published = f->word;
@@ -57,7 +58,10 @@ bool far_end_publish(FarEnd *f) {
     for (size_t i = 0; i < mme->n; i++)
         if (mme->items[i].addresses.n > 0)
             f->published.mme.items[f->published.mme.n++] = mme->items[i];
-    return f->published.mme.n == mme->n;
+}
+
+bool far_end_is_complete(const FarEnd *f) {
+    return f->published.mme.n == f->word.mme.n;
 }
 
 void far_end_ask_again(FarEnd *f, bool all, const AddressList *inside) {

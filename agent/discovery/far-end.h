@@ -18,13 +18,17 @@ typedef struct FarEnd {
 void far_end_take(FarEnd *f, const S1Config *s1, Moment now);
 /* The next name to ask for, NULL: all have been asked. */
 const char *far_end_name(FarEnd *f);
+/* What is kept of a name whose answer was not to be had is asked for again after this. */
+#define FAR_END_RETRY (60 * USEC_PER_SEC)
 /* Its answer; NULL: none was to be had, and what was published of it stays good until DNS says something
  * else. */
 void far_end_answer(FarEnd *f, const AddressList *list, usec_t ttl, Moment now);
 /* Has any entry an address? */
 bool far_end_usable(const FarEnd *f);
-/* What can be used is published, in one piece. True when no name is left open. */
-bool far_end_publish(FarEnd *f);
+/* What can be used is published, in one piece. */
+void far_end_publish(FarEnd *f);
+/* Is all of the word published? */
+bool far_end_is_complete(const FarEnd *f);
 /* Those that are open are asked for again; with *all*, every name: by another tunnel's DNS, or because
  * answers have grown old. A literal of a family that *inside* (NULL: whatever it was) has no address of is no
  * use. */

@@ -253,22 +253,33 @@ static void wait_set(Procedure *p, Moment now, unsigned *failures) {
     p->deadline = now.mono + least + rng_below(&p->rng, least);
 }
 
+/* When the names of the published are asked for again: soon, where one is open, or when answers have grown
+ * old. */
+static void refresh_plan(Procedure *p, Moment now) {
+    if (!far_end_is_complete(&p->far_end))
+        wait_set(p, now, &p->mme_failures);
+    else if (p->far_end.expires != USEC_NEVER)
+        p->deadline = MAX(p->far_end.expires, now.mono + PROCEDURE_MME_REFRESH);
+}
+
 /* 5.1.3 is complete: what can be used is published, in one piece. A name that is still open is asked for
  * again soon, the others when their answers have grown old. */
 static void registered_do(Procedure *p, Moment now) {
-    bool complete = far_end_publish(&p->far_end);
-
+    far_end_publish(&p->far_end);
     p->outcome = p->far_end.published.mme.n > 0 ? OUTCOME_REGISTERED : OUTCOME_WITHOUT_MME;
     p->failures = 0;
     sites_succeeded(&p->config.sites);
-    if (!complete) {
-        wait_set(p, now, &p->mme_failures);
-        return;
+    if (far_end_is_complete(&p->far_end)) {
+        p->mme_failures = 0;
+        p->last_error[0] = 0;
     }
-    p->mme_failures = 0;
-    p->last_error[0] = 0;
-    if (p->far_end.expires != USEC_NEVER)
-        p->deadline = MAX(p->far_end.expires, now.mono + PROCEDURE_MME_REFRESH);
+    refresh_plan(p, now);
+}
+
+/* What is published is refreshed, whether the HeMS can be reached or not. */
+static void session_wait_do(Procedure *p, Moment now) {
+    if (p->outcome != OUTCOME_NONE)
+        refresh_plan(p, now);
 }
 
 static void wait_do(Procedure *p, Moment now) {
@@ -347,7 +358,7 @@ static const struct Row {
                                 RESOLVER_NONE, AGENT_DISCOVERING},
                                false, tunnel_skip, tunnel_do, EVENT_TUNNEL_UP, STEP_WAIT_SESSION, STEP_WAIT},
     [STEP_WAIT_SESSION] =     {{"Wait for the next TR-069 session", ALL("5.1.3 step 1.1"), RESOLVER_NONE, AGENT_RETRYING},
-                               false, session_wait_skip, NULL, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
+                               false, session_wait_skip, session_wait_do, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
     [STEP_HEMS_DNS] =         {{"Ask the private DNS for the Serving HeMS", {"5.1.2.2 steps 4-5", "5.1.2.3 steps 6.4-6.5", "5.1.2.4 steps 5.4-5.5"},
                                 RESOLVER_PRIVATE, AGENT_DISCOVERING},
                                false, hems_dns_skip, hems_dns_do, EVENT_RESOLVED, STEP_LOCATION, STEP_WAIT},
@@ -362,7 +373,7 @@ static const struct Row {
     [STEP_REGISTERED] =       {{"Registered with the Serving HeMS", ALL("5.1.3 steps 3-4"), RESOLVER_NONE, AGENT_REGISTERED},
                                false, NULL, registered_do, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
     [STEP_WAIT_MME] =         {{"Wait before asking for the MME again", {}, RESOLVER_NONE, AGENT_RETRYING},
-                               false, NULL, wait_mme_do, EVENT_SESSION_DUE, STEP_MME_DNS, STEP_WAIT},
+                               false, NULL, wait_mme_do, EVENT_SESSION_DUE, STEP_HEMS_DNS, STEP_WAIT},
     [STEP_WAIT] =             {{"Wait before the next attempt", {}, RESOLVER_NONE, AGENT_RETRYING},
                                false, NULL, wait_do, EVENT_START, STEP_NETWORK, STEP_WAIT},
     [STEP_DEREGISTERED] =     {{"De-registered by the operator", ALL("5.1.4"), RESOLVER_NONE, AGENT_DEREGISTERED},
@@ -401,11 +412,23 @@ static void step_set(Procedure *p, Moment now, ProcedureStep step, const char *c
 
 /* From the pre-condition on, at the side whose turn it is. */
 static void round_start(Procedure *p, Moment now, const char *cause) {
-    p->way = !is_initial(p) ? WAY_SERVING : is_private(p) ? WAY_PRIVATE : WAY_PUBLIC;
+    if (!p->tunnel)
+        p->way = !is_initial(p) ? WAY_SERVING : is_private(p) ? WAY_PRIVATE : WAY_PUBLIC;
     step_set(p, now, STEP_NETWORK, cause);
 }
 
 /* Events ---------------------------------------------------------------------------------------------- */
+
+/* A round of this side failed. True when another one's turn has come, and it is that one now. */
+static bool side_failed(Procedure *p, Moment now) {
+    if (!sites_failed(&p->config.sites, now) || !sites_next(&p->config.sites))
+        return false;
+    log_notice("no success: trying HeMS %s", site_of(p)->hems_url);
+    if (p->tunnel)
+        tunnel_forget(p, true);
+    site_use(p);
+    return true;
+}
 
 /* One step failed for good. Before the registration the way is tried again from its start, with a new tunnel,
  * where no mere session failed, and at another side when this one is dead; a registration that stands is not
@@ -419,20 +442,19 @@ static void step_failed(Procedure *p, Moment now, const char *text) {
         error_set(p, "nothing inside the tunnel answers: building it anew");
         tunnel_forget(p, true);
         on_failure = STEP_WAIT;
+    } else if (p->step == STEP_HANDOVER_DNS) {
+        /* The tunnel is kept: only its DNS may be asked, and what is published stays. */
+        p->handover = 0;
+        step_set(p, now, STEP_WAIT, text);
+        return;
     } else if (on_failure == STEP_WAIT && p->outcome != OUTCOME_NONE) {
         push(p, (ProcedureAction){.type = ACTION_SESSION_MISSED});
         p->due = false;
         on_failure = STEP_WAIT_SESSION;
     } else if (on_failure == STEP_WAIT && p->tunnel)
         tunnel_forget(p, true);
-    if (p->outcome == OUTCOME_NONE && on_failure != STEP_WAIT_MME && sites_failed(&p->config.sites, now) &&
-        sites_next(&p->config.sites)) {
-        log_notice("no success: trying HeMS %s", site_of(p)->hems_url);
-        if (p->tunnel)
-            tunnel_forget(p, true);
-        site_use(p);
+    if (p->outcome == OUTCOME_NONE && on_failure != STEP_WAIT_MME && side_failed(p, now))
         on_failure = STEP_WAIT;
-    }
     step_set(p, now, on_failure, text);
 }
 
@@ -506,9 +528,17 @@ static void on_handover_resolved(Procedure *p, Moment now, const ProcedureEvent 
     step_set(p, now, STEP_HANDOVER_DNS, e->text ? "not known inside" : "resolved");
 }
 
+/* Did anything inside answer? What the handover asks for has to be an answer to its question. */
+static void silence_count(Procedure *p, const ProcedureEvent *e) {
+    bool handover = p->step == STEP_HANDOVER_DNS && e->text && !e->absent;
+
+    if (table[p->step].row.resolver != RESOLVER_PRIVATE)
+        return;
+    p->silent = e->silent || handover ? MIN(p->silent + 1, (unsigned)PROCEDURE_SILENT_ROUNDS) : 0;
+}
+
 static void on_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
-    if (e->text && p->tunnel)
-        p->silent = e->silent ? MIN(p->silent + 1, (unsigned)PROCEDURE_SILENT_ROUNDS) : p->silent;
+    silence_count(p, e);
     if (p->step == STEP_MME_DNS)
         on_mme_resolved(p, now, e);
     else if (p->step == STEP_HANDOVER_DNS)
@@ -532,6 +562,7 @@ static void on_tunnel_down(Procedure *p, Moment now, const ProcedureEvent *e) {
         segw_failed(p, now, e->text);
         return;
     }
+    bool registered = p->outcome != OUTCOME_NONE;
     tunnel_forget(p, false);
     error_set(p, e->text);
     if (e->moved) { /* nobody failed: at once, by the new address */
@@ -539,6 +570,8 @@ static void on_tunnel_down(Procedure *p, Moment now, const ProcedureEvent *e) {
         return;
     }
     p->failed = is_initial(p) ? STEP_INITIAL_TUNNEL : STEP_TUNNEL;
+    if (!registered)
+        (void)side_failed(p, now);
     step_set(p, now, STEP_WAIT, e->text);
 }
 
@@ -649,6 +682,7 @@ static void on_deregistered(Procedure *p, Moment now) {
     p->far_end = (FarEnd){.expires = USEC_NEVER, .published.connection_mode = "One"};
     p->confirmed = false;
     p->hems_url[0] = p->last_error[0] = 0;
+    p->segw_address = (Address){};
     p->failures = p->silent = 0;
     step_set(p, now, STEP_DEREGISTERED, "FactoryReset");
 }
@@ -734,7 +768,7 @@ void procedure_tick(Procedure *p, Moment now) {
         p->deadline = now.mono + PROCEDURE_CLOCK_POLL;
     else if (p->step == STEP_WAIT)
         round_start(p, now, "time");
-    else if (p->step == STEP_WAIT_MME || p->step == STEP_REGISTERED) {
+    else if (p->step == STEP_WAIT_MME || p->step == STEP_REGISTERED || p->step == STEP_WAIT_SESSION) {
         far_end_ask_again(&p->far_end, now.mono >= p->far_end.expires, NULL);
         step_set(p, now, STEP_MME_DNS, "time");
     } else

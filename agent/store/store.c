@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -30,8 +31,9 @@ struct Store {
     int directory; /* the folder of *path*; negative: there is none */
     sqlite3 *db;
     sqlite3_stmt *put, *forget;
-    int frozen; /* why nothing can be written: negative errno; 0: it can */
-    int said;   /* the error of the last write; not said again while it lasts */
+    int frozen;        /* why nothing can be written: negative errno; 0: it can */
+    int said;          /* the error of the last write; not said again while it lasts */
+    usec_t thaw_after; /* CLOCK_BOOTTIME: when to look again whether it can */
     char why[ERROR_MAX_BYTES];
 };
 
@@ -364,7 +366,7 @@ void store_close(Store *store) {
 
 /* Writing ------------------------------------------------------------------------------------------------ */
 
-/* Everything in it, as one text. */
+/* Everything in it, as one text, passwords as well. */
 static int contents(Store *store, char **ret) {
     return query(store,
                  "SELECT group_concat(quote(a)||quote(b)) FROM (SELECT path AS a,value AS b FROM parameter "
@@ -372,12 +374,28 @@ static int contents(Store *store, char **ret) {
                  ret);
 }
 
-/* The disk may be back. What is in memory elsewhere was built on what this store held, so that only a file
- * that holds the same can take its place. */
+static void secret_freep(char **text) {
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+}
+
+static usec_t clock_mono(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000;
+}
+
+/* The disk may be back. To look means to check all of the file: not with each write. What is in memory
+ * elsewhere was built on what this store held, so that only a file that holds the same can take its place. */
 static void store_thaw(Store *store) {
     _cleanup_(store_closep) Store *fresh = NULL;
-    _cleanup_free_ char *old = NULL, *new = NULL;
+    _cleanup_(secret_freep) char *old = NULL, *new = NULL;
 
+    const usec_t now = clock_mono();
+    if (now < store->thaw_after)
+        return;
+    store->thaw_after = now + STORE_THAW_INTERVAL;
     if (store_new(&fresh, store->path) < 0 || file_open_or_renew(fresh) < 0 || fresh->frozen)
         return;
     if (contents(store, &old) < 0 || contents(fresh, &new) < 0)

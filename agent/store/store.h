@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What survives restarts and power cuts: SQLite, one transaction a change.
  *
- * A box has to come up whatever its disk looks like. A file that is damaged, foreign or of a later version is
- * kept aside (PATH.damaged-1, -2, ...) and a new one is begun, as on a box from the factory. Where nothing
- * can be written the store holds what could be read, perhaps nothing, and every write fails, so that nobody
- * is told that a value is kept which is not; each write tries anew whether the disk is back. */
+ * A box has to come up whatever its disk looks like. A file that is damaged, foreign or of a later version,
+ * or a sound one that may not be read (-EACCES), is kept aside (PATH.damaged-1, -2, ...) and a new one is
+ * begun, as on a box from the factory. Where nothing can be written the store holds what could be read,
+ * perhaps nothing, and every write fails, so that nobody is told that a value is kept which is not; a write
+ * looks whether the disk is back, at most once in STORE_THAW_INTERVAL. */
 #pragma once
 
 #include <stddef.h>
+
+#include "base/moment.h"
+
+#define STORE_THAW_INTERVAL (10 * USEC_PER_SEC)
 
 /* Files kept aside: the first ones stay for good, the last is written over. */
 #define STORE_ASIDE_MAX 4

@@ -5,6 +5,8 @@
 
 #include "ike/ike-io.h"
 #include "ike/ikev2.h"
+#include <poll.h>
+
 #include "netns.h"
 #include "suite.h"
 
@@ -80,7 +82,12 @@ START_TEST(both_families_both_ports) {
         Address far_address = address(far[i % 2]);
         int fd = far_socket(&far_address, &remote);
 
-        ck_assert_int_eq(ike_io_send(io, &local, &remote, (const uint8_t *)"hello", 5), 0);
+        /* UDP may lose it while the new namespace settles. */
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        for (unsigned tries = 0; tries < 100 && readable.revents == 0; tries++) {
+            ck_assert_int_eq(ike_io_send(io, &local, &remote, (const uint8_t *)"hello", 5), 0);
+            ck_assert_int_ge(poll(&readable, 1, 300), 0);
+        }
         ck_assert_int_eq(recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&ss, &size), 5 + marker);
         ck_assert_mem_eq(bytes, "\0\0\0\0", marker);
         ck_assert_mem_eq(bytes + marker, "hello", 5);

@@ -3,6 +3,7 @@
  * side is dead, from a restart, and out (5.1.4). Scripts of events on a fake clock; test-procedure.c
  * has 5.1.2.2 and 5.1.3. */
 #include "files.h"
+#include "discovery/far-end.h"
 #include "procedure-script.h"
 
 #define INITIAL_URL "http://hems.initial.example:7547/"
@@ -606,9 +607,104 @@ START_TEST(answers_live_for_their_ttl) {
     failure(EVENT_RESOLVED, "silent");
     expect_state(AGENT_REGISTERED, STEP_REGISTERED);
     ck_assert_uint_eq(procedure_view(p).s1->mme.items[0].addresses.n, 1);
+    ck_assert_uint_eq(procedure_deadline(p), now.mono + FAR_END_RETRY); /* kept, and asked for again */
     now.mono += HOUR;
     event(EVENT_SESSION_DUE);
     expect_question(RESOLVER_PRIVATE, "hems.example"); /* one hour at most */
+}
+END_TEST
+
+START_TEST(mmes_are_refreshed_while_the_hems_fails) {
+    setup("203.0.113.1", "10.0.0.10");
+    start("http://10.0.0.10:7547/");
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET);
+    expect_action(ACTION_SESSION);
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ENDED, mmes("mme.example", NULL));
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    event(EVENT_SESSION_DUE);
+    expect_action(ACTION_SESSION);
+    failure(EVENT_SESSION_ENDED, "HTTP 503");
+    expect_state(AGENT_REGISTERED, STEP_WAIT_SESSION);
+    ck_assert_uint_eq(procedure_deadline(p), now.mono + HOUR);
+    tick();
+    expect_question(RESOLVER_PRIVATE, "mme.example");
+    resolved(2);
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.items[0].addresses.n, 2);
+    ck_assert(procedure_view(p).waits_for_session);
+}
+END_TEST
+
+START_TEST(a_silent_hems_alone_keeps_the_tunnel) {
+    setup("203.0.113.1", "hems.example");
+    start("http://hems.example:7547/");
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET);
+    for (unsigned round = 0; round < 3 * PROCEDURE_SILENT_ROUNDS; round++) {
+        expect_question(RESOLVER_PRIVATE, "hems.example");
+        resolved(1); /* somebody inside answers */
+        expect_action(ACTION_SESSION);
+        procedure_event(
+            p, now, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = "no answer", .silent = true});
+        expect_action(ACTION_SESSION_MISSED);
+        event(EVENT_SESSION_DUE);
+    }
+}
+END_TEST
+
+/* A gateway that takes the box in and throws it out again is a dead side, too. */
+START_TEST(a_tunnel_that_never_lasts_is_a_failed_round) {
+    ProcedureConfig config = config_of(SITE_INITIAL, site("203.0.113.7", "10.0.0.7"));
+    config.sites.items[SITE_LEARNED] = site("203.0.113.1", "10.0.0.10");
+    config.sites.fallback_rounds = 2;
+    setup_config(&config);
+    start("http://10.0.0.10:7547/");
+    for (unsigned round = 0; round < 2; round++) {
+        expect_address(ACTION_TUNNEL, "203.0.113.1");
+        tunnel_up(AF_INET);
+        expect_action(ACTION_SESSION);
+        failure(EVENT_TUNNEL_DOWN, "deleted");
+        if (round == 0) {
+            tick();
+            expect_address(ACTION_TUNNEL, "203.0.113.1");
+            failure(EVENT_TUNNEL_DOWN, "deleted");
+            break;
+        }
+    }
+    expect_hems("http://10.0.0.7:7547/");
+    tick();
+    expect_address(ACTION_TUNNEL, "203.0.113.7");
+}
+END_TEST
+
+/* One silent answer does not undo the HeMS's word. */
+START_TEST(a_move_survives_a_silent_dns) {
+    setup("segw.example", "hems.example");
+    start("http://hems.example:7547/");
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET);
+    expect_action(ACTION_RESOLVE);
+    resolved(1);
+    expect_action(ACTION_SESSION);
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ANSWERED, mmes("10.0.0.20", NULL));
+    serving = site("segw2.example", "hems.example");
+    ended(&serving, mmes("10.0.0.20", NULL));
+    expect_next(ACTION_MOVED);
+    expect_question(RESOLVER_PRIVATE, "segw2.example");
+    silent("no answer");
+    expect_nothing();
+    expect_state(AGENT_REGISTERED, STEP_WAIT);
+    tick();
+    expect_question(RESOLVER_PRIVATE, "segw2.example");
+    resolved(1);
+    expect_next(ACTION_CLOSE);
+    expect_tunnel("segw2.example");
 }
 END_TEST
 
@@ -685,4 +781,6 @@ SUITE("ways", way_of_5_1_2_3_by_names, way_of_5_1_2_4_by_names, a_hems_without_a
       another_uplink_address_waits_for_nothing, other_dns_servers_end_a_wait_for_dns,
       the_network_goes_during_a_session_outside, the_first_inform_waits_for_the_location,
       a_lenient_clock_goes_on, deregistered_box_sends_nothing, deregistered_box_starts_deregistered,
-      answers_live_for_their_ttl, an_hour_of_outage_is_cheap, readme_shows_the_same_table)
+      answers_live_for_their_ttl, an_hour_of_outage_is_cheap, mmes_are_refreshed_while_the_hems_fails,
+      a_silent_hems_alone_keeps_the_tunnel, a_tunnel_that_never_lasts_is_a_failed_round,
+      a_move_survives_a_silent_dns, readme_shows_the_same_table)

@@ -131,6 +131,20 @@ def deregister(lab):
     still_deregistered(lab)
 
 
+@scenario("deregister-waits", "5.1.4: the reset button is pressed during a session that ends well: done then, and told so", hems={
+    "sessions": {"1": {"steps": [spv("first", *s1(), *periodic(8))]}, "2-": {"steps": [QUIET]}}})
+def deregister_waits(lab):
+    up(lab)
+    lab.boxes.delay(1500)  # a session of some seconds
+    wait_for("the second session", lambda: len(lab.boxes.informs()) >= 2, FAILURE)
+    expect(lab.boxes.hems_says().count("session ok") == 1, "the second session was too quick for this")
+    why = lab.agent.call("Deregister", timeout=150)
+    expect(why is None, f"Deregister during a session that ended well: {why}")
+    expect(lab.boxes.hems_says().count("session ok") == 2, "it was done before the session had ended")
+    lab.boxes.delay(0)
+    deregistered(lab)
+
+
 OTHER = {"Identity": {"Operator": "other.example"}, "Serving": {"SeGW": places.SEGW_OTHER_NAME, "HeMS": places.HEMS_OTHER_NAME}}
 
 

@@ -71,7 +71,7 @@ def clock_lenient_expired(lab):
         properties(lab, Mme=[])
 
 
-@scenario("clock-lenient-public", "ClockPolicy=lenient: nor is the HeMS's certificate judged by an unknown time", **outside(
+@scenario("clock-lenient-public", "ClockPolicy=lenient: nor is the HeMS's certificate judged by an unknown time", long=True, **outside(
     factory=LENIENT, hems=acs(*s1())))
 def clock_lenient_public(lab):
     with past():

@@ -62,9 +62,10 @@ def hems_down(lab):
     ping()
 
 
-def hems_fails(name, what, pattern):
-    """The HeMS fails two sessions, and the third is good: nothing was lost (the ACS checks events and RetryCount)."""
-    @scenario(f"hems-{name}", what, hems=f"hems-{name}.json")
+def hems_fails(name, what, pattern, long=False):
+    """The HeMS fails two sessions, and the third is good: nothing was lost (the ACS checks events and RetryCount).
+    tests/test_cpe.py plays all of them on loopback, too."""
+    @scenario(f"hems-{name}", what, long=long, hems=f"hems-{name}.json")
     def steps(lab):
         lab.agent.start()
         lab.agent.failed(pattern)
@@ -75,7 +76,7 @@ def hems_fails(name, what, pattern):
 
 hems_fails("404", "the HeMS answers 404, then 204", "404")
 hems_fails("503", "the HeMS answers 503 with Retry-After, then well", "503")
-hems_fails("401", "the HeMS takes no credentials, then needs none", "401|credential|unauthori[sz]ed")
-hems_fails("html", "the HeMS answers with a web page, then well", "html|soap|content|xml|envelope")
-hems_fails("malformed-xml", "the HeMS answers with broken XML, then well", "xml|soap|well-formed")
-hems_fails("reset", "the HeMS resets the connection, then does not", "reset|connection|recv")
+hems_fails("401", "the HeMS takes no credentials, then needs none", "401|credential|unauthori[sz]ed", long=True)
+hems_fails("html", "the HeMS answers with a web page, then well", "html|soap|content|xml|envelope", long=True)
+hems_fails("malformed-xml", "the HeMS answers with broken XML, then well", "xml|soap|well-formed", long=True)
+hems_fails("reset", "the HeMS resets the connection, then does not", "reset|connection|recv", long=True)

@@ -71,9 +71,9 @@ def dual_stack(lab):
     associated(lab)
 
 
-def half_dead(name, what, dead_ike, dead_hems, address):
+def half_dead(name, what, dead_ike, dead_hems, address, long=False):
     """Dual stack of which the gateway and the HeMS answer in one family."""
-    @scenario(name, what, families="46", factory=DNS46, gateway=Gateway(inside="46"), public_names=DUAL_PUBLIC,
+    @scenario(name, what, long=long, families="46", factory=DNS46, gateway=Gateway(inside="46"), public_names=DUAL_PUBLIC,
               private_names=DUAL_PRIVATE)
     def steps(lab):
         lab.boxes.silence("segw", dead_ike)
@@ -88,7 +88,7 @@ def half_dead(name, what, dead_ike, dead_hems, address):
 half_dead("dual-dead-6", "dual stack, IPv6 dead outside and inside: IPv4 is used without a retry", IKE6,
           "ip6 daddr fd00::10 tcp dport 7547", places.SEGW)
 half_dead("dual-dead-4", "dual stack, IPv4 dead outside and inside: IPv6 is used without a retry", IKE4,
-          "ip daddr 10.0.0.10 tcp dport 7547", places.SEGW6)
+          "ip daddr 10.0.0.10 tcp dport 7547", places.SEGW6, long=True)
 
 
 @scenario("several-addresses", "a SeGW's name with three addresses of which one answers",

@@ -103,7 +103,7 @@ def location(lab):
     informed(lab, INITIAL_HEMS, 1, "0 BOOTSTRAP")
 
 
-@scenario("location-unknown", "WaitForLocation= ends: the Inform goes without, and with what InformParameters= names", factory={
+@scenario("location-unknown", "WaitForLocation= ends: the Inform goes without, and with what InformParameters= names", long=True, factory={
     "Registration": {"WaitForLocation": "8", "InformParameters": "Device.ManagementServer.PeriodicInformInterval"}},
     hems=acs(*s1(), inform={"parameters": {"Device.ManagementServer.PeriodicInformInterval": "86400"}}))
 def location_unknown(lab):

@@ -186,7 +186,8 @@ static void clock_timer_set(Manager *m) {
 
 static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     Manager *m = userdata;
-    clock_keep(m);
+    if (m->clock_good.real > 0) /* nothing new otherwise, and this comes each second */
+        clock_keep(m);
     clock_timer_set(m);
     manager_run(m); /* which publishes whether the clock is believed */
     return 0;
@@ -571,19 +572,25 @@ static void factory_format(const Config *c, char *ret, size_t size) {
              c->serving.segw, c->serving.hems);
 }
 
-/* What was learned is none of this box's any more: it was de-registered (power may have failed between the
- * mark and the rest of it), or has got other factory data since. */
-static bool learned_is_void(const Manager *m) {
+/* What was learned is none of this box's any more when it was de-registered (power may have failed between
+ * the mark and the rest of it), or has got other factory data since. 0 or negative errno. */
+static int learned_check(Manager *m) {
     _cleanup_free_ char *before = NULL;
     char now[FACTORY_MAX];
+    int r = 0;
 
-    if (m->deregistration.in_force)
-        return true;
     factory_format(m->config, now, sizeof now);
-    if (store_get_meta(m->store, META_FACTORY, &before) < 0 || streq(before, now))
-        return false;
-    log_notice("the factory data are others than before: what HeMSs have set is forgotten");
-    return true;
+    bool known = store_get_meta(m->store, META_FACTORY, &before) == 0;
+    bool same = known && streq(before, now), reset = m->deregistration.in_force || (known && !same);
+    if (known && !same)
+        log_notice("the factory data are others than before: what HeMSs have set is forgotten");
+    if (reset) {
+        r = cpe_reset(m->cpe);
+        clock_keep(m);
+    }
+    if (reset || !same)
+        (void)store_set_meta(m->store, META_FACTORY, now); /* which logs why not */
+    return r;
 }
 
 static int cpe_make(Manager *m) {
@@ -597,7 +604,6 @@ static int cpe_make(Manager *m) {
         .report = on_cpe,
         .userdata = m,
     };
-    char factory[FACTORY_MAX];
     Site site;
 
     m->tls = (TlsConfig){
@@ -610,17 +616,11 @@ static int cpe_make(Manager *m) {
         .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
     };
     int r = cpe_new(&m->cpe, &config);
-    if (r == 0 && learned_is_void(m)) {
-        r = cpe_reset(m->cpe);
-        clock_keep(m);
-    }
-    if (r < 0)
-        return r;
-    if (cpe_assignment(m->cpe, &site))
+    if (r == 0)
+        r = learned_check(m);
+    if (r == 0 && cpe_assignment(m->cpe, &site))
         deregistration_learn(&m->deregistration, site.hems_url);
-    factory_format(m->config, factory, sizeof factory);
-    (void)store_set_meta(m->store, META_FACTORY, factory); /* which logs why not */
-    return 0;
+    return r;
 }
 static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
                   (int)REVOCATION_IF_AVAILABLE == (int)TLS_REVOCATION_IF_AVAILABLE &&

@@ -80,11 +80,15 @@ static bool tunnel_fits(const Procedure *p) {
     return p->tunnel && site_has_segw(site_of(p), p->tunnel_to);
 }
 
+static void segws_forget(Procedure *p) {
+    for (size_t i = 0; i < SITE_SEGWS_MAX; i++)
+        p->segws[i].list.n = 0;
+}
+
 /* The search for a SeGW begins with the first one, whose name is asked for. */
 static void segws_restart(Procedure *p) {
     p->segw = p->segw_index = 0;
-    for (size_t i = 0; i < SITE_SEGWS_MAX; i++)
-        p->segws[i].list.n = 0;
+    segws_forget(p);
 }
 
 /* Another HeMS's word counts from now on; or that of the same one, reached another way: behind another
@@ -203,11 +207,16 @@ static void inform_do(Procedure *p, Moment now) {
                               .outside = !is_private(p)});
 }
 
+/* Step 5: is there no tunnel but one that fits this side? */
+static bool release_skip(Procedure *p, Moment now) {
+    return !p->tunnel || tunnel_fits(p);
+}
+
 /* 6.1: the tunnel of before is there to be asked for the SeGW behind which the box will live. */
 static bool handover_dns_skip(Procedure *p, Moment now) {
     const Site *site = site_of(p);
 
-    if (!p->tunnel || tunnel_fits(p))
+    if (release_skip(p, now))
         return true;
     while (p->handover < site->n_segws && answer_known(&p->segws[p->handover], site->segws[p->handover], now))
         p->handover++;
@@ -216,10 +225,6 @@ static bool handover_dns_skip(Procedure *p, Moment now) {
 
 static void handover_dns_do(Procedure *p, Moment now) {
     ask(p, site_of(p)->segws[p->handover], true);
-}
-
-static bool release_skip(Procedure *p, Moment now) {
-    return !p->tunnel || tunnel_fits(p);
 }
 
 /* Everything that hangs on the tunnel goes with it, what its DNS said too. */
@@ -285,8 +290,7 @@ static void session_wait_do(Procedure *p, Moment now) {
 static void wait_do(Procedure *p, Moment now) {
     p->tries = 0;
     p->hems.list.n = 0; /* an attempt after a failure asks again, beginning where the last one ended */
-    for (size_t i = 0; i < SITE_SEGWS_MAX; i++)
-        p->segws[i].list.n = 0;
+    segws_forget(p);
     wait_set(p, now, &p->failures);
 }
 

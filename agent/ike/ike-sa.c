@@ -731,7 +731,7 @@ static const char *child_accept(IkeSa *sa, const IkePayloads *payloads) {
     child->encapsulate = sa->nat_local || sa->nat_remote;
     child->replay_window = REPLAY_WINDOW;
     child->algorithms = suite_esp_algorithms(&esp);
-    if (child_keys_derive(&sa->suite, &sa->keys, &esp, &sa->nonces, &child->keys_out, &child->keys_in) < 0)
+    if (child_keys_derive(&sa->suite, &sa->keys, &esp, NULL, 0, &sa->nonces, &child->keys_out, &child->keys_in) < 0)
         return "ESP keys could not be derived";
     return NULL;
 }

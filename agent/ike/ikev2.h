@@ -44,6 +44,7 @@ enum { /* 3.2 */
        IKE_PAYLOAD_SK = 46,
        IKE_PAYLOAD_CP = 47,
        IKE_PAYLOAD_EAP = 48,
+       IKE_PAYLOAD_SKF = 53, /* RFC 7383 2.5 */
 };
 
 enum { /* 3.3.1 */
@@ -131,6 +132,7 @@ enum { /* RFC 7427, "IKEv2 Hash Algorithms" */
     X(NAT_DETECTION_DESTINATION_IP, 16389)                                                                   \
     X(COOKIE, 16390)                                                                                         \
     X(USE_TRANSPORT_MODE, 16391)                                                                             \
+    X(IKEV2_FRAGMENTATION_SUPPORTED, 16430)                                                                  \
     X(SIGNATURE_HASH_ALGORITHMS, 16431)
 
 #define X(name, number) IKE_NOTIFY_##name = number,

@@ -41,7 +41,7 @@ int ike_header_decode(Reader *r, IkeHeader *ret) {
 }
 
 static bool payload_is_known(uint8_t type) {
-    return type >= IKE_PAYLOAD_SA && type <= IKE_PAYLOAD_EAP;
+    return (type >= IKE_PAYLOAD_SA && type <= IKE_PAYLOAD_EAP) || type == IKE_PAYLOAD_SKF;
 }
 
 int ike_payloads_split(Reader r, uint8_t first_type, IkePayloads *ret, uint8_t *ret_critical) {
@@ -66,7 +66,8 @@ int ike_payloads_split(Reader r, uint8_t first_type, IkePayloads *ret, uint8_t *
             *ret_critical = type;
             return IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD;
         }
-        if (type == IKE_PAYLOAD_SK) { /* 3.14: the last one; "next" is the first one inside it */
+        /* 3.14, RFC 7383 2.5: the last one; "next" is the first one inside it */
+        if (type == IKE_PAYLOAD_SK || type == IKE_PAYLOAD_SKF) {
             payloads.inner_type = next;
             break;
         }
@@ -305,6 +306,17 @@ int ike_cert_decode(const IkePayload *p, uint8_t *ret_encoding, Reader *ret_data
 
 int ike_auth_decode(const IkePayload *p, uint8_t *ret_method, Reader *ret_data) {
     return typed_blob_decode(p, 3, ret_method, ret_data);
+}
+
+int ike_skf_decode(const IkePayload *p, uint16_t *ret_number, uint16_t *ret_total, Reader *ret_sealed) {
+    Reader r = payload_reader(p);
+    uint16_t number = reader_u16(&r), total = reader_u16(&r);
+    if (r.bad || number == 0 || number > total)
+        return -EBADMSG;
+    *ret_number = number;
+    *ret_total = total;
+    *ret_sealed = r;
+    return 0;
 }
 
 /* The prefix length of the range first..last, or -1 when it is none. */

@@ -1,34 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A protected message under construction (RFC 7296 3.14): payloads are written in clear behind the header of
- * an SK payload, and sealed at the end, into one datagram or into fragments (RFC 7383). */
+/* A protected message under construction (RFC 7296 3.14): its payloads are written in clear, and sealed at
+ * the end into one datagram or several. */
 #pragma once
 
-#include "ike/certificate.h"
 #include "ike/fragment.h"
-#include "ike/keys.h"
 
-#define SEALER_MESSAGE_MAX 16384 /* bytes of a message of ours */
+#define SEALER_MAX 16384 /* bytes of payloads */
 
 typedef struct Sealer {
     IkeWriter m; /* for the payloads */
-    uint8_t buffer[SEALER_MESSAGE_MAX];
     IkeHeader header;
     const SealKeys *keys;
-    size_t sk, iv, plain; /* offsets */
+    uint8_t buffer[1 + SEALER_MAX]; /* the type of the first payload, then all of them */
 } Sealer;
 
-/* The datagrams of one message, kept to be sent again. */
-typedef struct Datagrams {
-    size_t n;
-    Blob items[FRAGMENTS_MAX];
-} Datagrams;
+/* Borrows *keys*. NULL without memory. */
+Sealer *sealer_new(const IkeHeader *header, const SealKeys *keys);
+/* Wipes it. */
+void sealer_free(Sealer *sealer);
+DEFINE_CLEANUP(Sealer, sealer_free)
 
-/* Borrows *keys*. Write payloads to s->m next. */
-void sealer_start(Sealer *s, const IkeHeader *header, const SealKeys *keys);
-/* Seals what was written: one datagram when it has at most *size_max* bytes (0: however long it is), else
- * fragments of at most so many. *counter* is counted up by what was used of it. *ret* (empty before) is for
- * datagrams_free(). 0, -ENOBUFS (too long), -ENOMEM, -EIO. */
-int sealer_finish(Sealer *s, uint64_t *counter, const Rng *rng, size_t size_max, Datagrams *ret);
-/* One datagram, as it is. 0 or -ENOMEM. */
-int datagrams_copy(Datagrams *ret, const void *data, size_t size);
-void datagrams_free(Datagrams *d);
+/* Seals what was written. *limit* and *more_than* as in FragmentSource, *counter* as in fragments_seal(). 0,
+ * -ENOBUFS (more than SEALER_MAX), or its errors. Can be repeated. */
+int sealer_finish(const Sealer *sealer, uint64_t *counter, const Rng *rng, size_t limit, size_t more_than,
+                  Fragments *ret);

@@ -5,8 +5,6 @@
 #include "ike/ike-sa-internal.h"
 #include "ike/selectors.h"
 
-#define REPLAY_WINDOW 128
-
 /* Signatures ---------------------------------------------------------------------------------------------- */
 
 /* 2.15: message | nonce of the other side | prf(SK_p, ID payload without its generic header). */
@@ -70,7 +68,7 @@ static int auth_request_write(IkeSa *sa, const Child *child, IkeWriter *m) {
     if (r < 0)
         return r;
     ike_cp_request_write(m);
-    sa->n_esp_offered = proposals_auth(sa->config.esp_proposals, child->sa.spi_in, sa->esp_offered);
+    sa->n_esp_offered = proposals_child(&sa->esp_proposals, PFS_NO, 0, child->sa.spi_in, sa->esp_offered);
     ike_sa_payload_write(m, sa->esp_offered, sa->n_esp_offered);
     size_t n = selectors_any(any);
     ike_ts_write(m, IKE_PAYLOAD_TSI, any, n);
@@ -81,7 +79,7 @@ static int auth_request_write(IkeSa *sa, const Child *child, IkeWriter *m) {
 }
 
 int auth_start(IkeSa *sa, Moment now) {
-    _cleanup_free_ Sealer *s = NULL;
+    _cleanup_(sealer_freep) Sealer *s = NULL;
     const Child *child = child_reserve(sa);
 
     if (!child)
@@ -91,7 +89,7 @@ int auth_start(IkeSa *sa, Moment now) {
     if (!s)
         return -ENOMEM;
     int r = auth_request_write(sa, child, &s->m);
-    return r < 0 ? r : request_seal(sa, sa->current, now, s, TASK_SET_UP);
+    return r < 0 ? r : request_seal(sa, sa->current, now, TAKE_PTR(s), TASK_SET_UP);
 }
 
 /* Who the gateway is -------------------------------------------------------------------------------------- */
@@ -304,7 +302,7 @@ static void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     IkeNotify n;
 
     if (notify_find(payloads, IKE_NOTIFY_REDIRECT, &n) && redirect_read(sa, &n, NULL, 0)) {
-        ike_sa_refuse(sa, IKE_END_REDIRECTED, "the gateway redirects to %s", redirect_text(sa));
+        ike_sa_refuse(sa, IKE_END_REDIRECTED, "the gateway redirects to %s", sa->redirect_text);
         return;
     }
     /* Beside a Child SA it is about the one inner family that the gateway does not give (3.15.4). */

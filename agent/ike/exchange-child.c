@@ -148,7 +148,7 @@ void child_switch(IkeSa *sa, Child *c, Moment now) {
 }
 
 /* The kernel has it: never a moment without an outbound SA. */
-void child_switched(IkeSa *sa, Child *c, Moment now) {
+void child_switched(IkeSa *sa, Child *c) {
     Child *old = child_find(sa, c->replaces);
 
     c->switching = false;
@@ -158,7 +158,7 @@ void child_switched(IkeSa *sa, Child *c, Moment now) {
     child_remove(sa, old, CHILD_OUT);
     if (old->state == CHILD_LINGERING)
         return;
-    child_replace(old, now);
+    child_replace(old, sa->now);
     old->delete_wanted = c->ours;
 }
 
@@ -298,7 +298,7 @@ Task creating_wanted(const IkeSa *sa, Moment now) {
 static int creating_send(IkeSa *sa, Moment now) {
     Creating *x = &sa->creating;
     const Child *old = child_find(sa, x->old);
-    _cleanup_free_ Sealer *s =
+    _cleanup_(sealer_freep) Sealer *s =
         sealer_begin(sa->current, IKE_EXCHANGE_CREATE_CHILD_SA, false, sa->current->next_id);
     size_t size;
 
@@ -316,7 +316,7 @@ static int creating_send(IkeSa *sa, Moment now) {
         ike_ts_write(&s->m, IKE_PAYLOAD_TSI, old->sa.local_ts, old->sa.n_local_ts);
         ike_ts_write(&s->m, IKE_PAYLOAD_TSR, old->sa.remote_ts, old->sa.n_remote_ts);
     }
-    return request_seal(sa, sa->current, now, s, x->task);
+    return request_seal(sa, sa->current, now, TAKE_PTR(s), x->task);
 }
 
 static int creating_key(IkeSa *sa, uint16_t group) {
@@ -335,15 +335,6 @@ static void spi_new(IkeSa *sa, uint64_t *ret) {
     while (*ret == 0);
 }
 
-static void offer_ike(const IkeSa *sa, uint64_t spi, IkeProposal *ret, size_t *ret_n) {
-    *ret_n = sa->offered.n;
-    for (size_t i = 0; i < sa->offered.n; i++) {
-        ret[i] = sa->offered.items[i];
-        ret[i].spi_size = IKE_SPI_SIZE;
-        ret[i].spi = spi;
-    }
-}
-
 int creating_start(IkeSa *sa, Moment now, Task task) {
     uint16_t group = sa->current->suite.by_type[IKE_TRANSFORM_DH]->id;
     Creating *x = &sa->creating;
@@ -353,7 +344,7 @@ int creating_start(IkeSa *sa, Moment now, Task task) {
     sa->config.rng.fill(sa->config.rng.userdata, x->nonces.i, NONCE_SIZE);
     if (task == TASK_REKEY_IKE) {
         spi_new(sa, &x->spi);
-        offer_ike(sa, x->spi, x->offered, &x->n_offered);
+        x->n_offered = proposals_offer(&sa->ike_proposals, x->spi, x->offered);
     } else {
         old = child_due(sa, now);
         reserved = child_reserve(sa);
@@ -364,9 +355,8 @@ int creating_start(IkeSa *sa, Moment now, Task task) {
         }
         x->old = old->sa.spi_in;
         x->spi_in = reserved->sa.spi_in;
-        x->n_offered = proposals_child(sa->config.esp_proposals, sa->config.pfs, sa->config.esn, group,
-                                       x->spi_in, x->offered);
-        group = offered_group(x->offered, x->n_offered, group);
+        x->n_offered = proposals_child(&sa->esp_proposals, sa->config.pfs, group, x->spi_in, x->offered);
+        group = proposals_child_group(&sa->esp_proposals, sa->config.pfs, group);
     }
     int r = group ? creating_key(sa, group) : 0;
     return r < 0 ? r : creating_send(sa, now);
@@ -433,6 +423,14 @@ static void creating_failed(IkeSa *sa, Moment now, unsigned error) {
     }
 }
 
+static bool group_is_offered(const Creating *x, uint16_t group) {
+    for (size_t i = 0; i < x->n_offered; i++)
+        for (size_t k = 0; k < x->offered[i].n_transforms; k++)
+            if (x->offered[i].transforms[k].type == IKE_TRANSFORM_DH && x->offered[i].transforms[k].id == group)
+                return group != IKE_DH_NONE;
+    return false;
+}
+
 /* 1.3: another group, if we offered it. */
 static bool creating_group(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     Creating *x = &sa->creating;
@@ -444,7 +442,7 @@ static bool creating_group(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     Reader r = reader_new(n.data, n.size);
     uint16_t group = reader_u16(&r);
     if (!reader_done(&r) || group == key_exchange_group(x->key_exchange) ||
-        offered_group(x->offered, x->n_offered, group) != group)
+        !group_is_offered(x, group))
         return false;
     x->groups++;
     return creating_key(sa, group) == 0 && creating_send(sa, now) == 0;
@@ -645,7 +643,7 @@ static int child_answer(IkeSa *sa, const Generation *g, const IkePayloads *paylo
 
     int r = created_read(&request, payloads, nonces.i, &nonces.i_size);
     if (r == 0)
-        r = proposal_select(sa->config.esp_proposals, request.proposals, request.n_proposals, sa->config.pfs,
+        r = proposal_select(&sa->esp_proposals, request.proposals, request.n_proposals, sa->config.pfs,
                             &chosen, &esp);
     if (r == 0 && chosen.spi < 256)
         r = IKE_NOTIFY_NO_PROPOSAL_CHOSEN;
@@ -730,7 +728,7 @@ static int rekey_ike_answer(IkeSa *sa, Generation *old, Moment now, const IkePay
         return IKE_NOTIFY_TEMPORARY_FAILURE;
     int r = created_read(&request, payloads, nonces.i, &nonces.i_size);
     if (r == 0)
-        r = proposal_select(&sa->offered, request.proposals, request.n_proposals, PFS_YES, &chosen, &suite);
+        r = proposal_select(&sa->ike_proposals, request.proposals, request.n_proposals, PFS_YES, &chosen, &suite);
     if (r == 0 && (chosen.spi_size != IKE_SPI_SIZE || chosen.spi == 0))
         r = IKE_NOTIFY_NO_PROPOSAL_CHOSEN;
     if (r == 0) {

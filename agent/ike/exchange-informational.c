@@ -16,7 +16,7 @@ static int address_write(IkeSa *sa, const Generation *g, IkeWriter *m) {
 }
 
 int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const Child *child) {
-    _cleanup_free_ Sealer *s = sealer_begin(g, IKE_EXCHANGE_INFORMATIONAL, false, g->next_id);
+    _cleanup_(sealer_freep) Sealer *s = sealer_begin(g, IKE_EXCHANGE_INFORMATIONAL, false, g->next_id);
     int r = 0;
 
     if (!s)
@@ -37,7 +37,7 @@ int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const C
         sa->liveness_wanted = false;
     }
     if (r == 0)
-        r = request_seal(sa, g, now, s, task);
+        r = request_seal(sa, g, now, TAKE_PTR(s), task);
     if (r == 0 && child)
         g->request.child = child->sa.spi_in;
     return r;

@@ -86,7 +86,7 @@ int init_start(IkeSa *sa, Moment now) {
     ike_writer_start(&m, buffer, sizeof buffer, &h);
     if (sa->cookie_size > 0) /* 2.6: first, the rest unchanged */
         ike_notify_write(&m, IKE_PROTOCOL_NONE, IKE_NOTIFY_COOKIE, sa->cookie, sa->cookie_size);
-    ike_sa_payload_write(&m, sa->offered.items, sa->offered.n);
+    ike_sa_payload_write(&m, sa->ike_offered, sa->n_ike_offered);
     const uint8_t *public_value = key_exchange_public(sa->key_exchange, &size);
     ike_ke_write(&m, key_exchange_group(sa->key_exchange), public_value, size);
     ike_blob_write(&m, IKE_PAYLOAD_NONCE, sa->nonces.i, sa->nonces.i_size);
@@ -120,9 +120,19 @@ static int key_exchange_replace(IkeSa *sa, uint16_t group) {
     return 0;
 }
 
+/* *wanted* if it is offered, else the first one. */
+static uint16_t group_or_first(const IkeSa *sa, uint16_t wanted) {
+    uint16_t groups[PROPOSAL_GROUPS_MAX];
+    size_t n = proposals_groups_of(&sa->ike_proposals, groups);
+
+    for (size_t i = 0; i < n; i++)
+        if (groups[i] == wanted)
+            return wanted;
+    return groups[0];
+}
+
 int init_prepare(IkeSa *sa, IkePrepared **ahead) {
-    uint16_t group = proposals_have_group(&sa->offered, sa->config.group) ? sa->config.group
-                                                                          : proposals_first_group(&sa->offered);
+    uint16_t group = group_or_first(sa, sa->config.group);
     _cleanup_(ike_prepared_freep) IkePrepared *p = NULL;
 
     if (ahead && *ahead && key_exchange_group((*ahead)->key_exchange) == group)
@@ -173,7 +183,7 @@ static bool init_group(IkeSa *sa, Moment now, const IkeNotify *n) {
     Reader r = reader_new(n->data, n->size);
     uint16_t group = reader_u16(&r);
 
-    if (!reader_done(&r) || !proposals_have_group(&sa->offered, group) || sa->groups == IKE_GROUPS_MAX)
+    if (!reader_done(&r) || group_or_first(sa, group) != group || sa->groups == IKE_GROUPS_MAX)
         return false;
     if (group == key_exchange_group(sa->key_exchange)) {
         if (sa->groups == 0)
@@ -215,15 +225,8 @@ bool redirect_read(IkeSa *sa, const IkeNotify *n, const uint8_t *nonce, size_t n
     if (type != IKE_GATEWAY_FQDN && address_is_unspecified(&to.address))
         return false;
     sa->redirect = to;
+    snprintf(sa->redirect_text, sizeof sa->redirect_text, "%s", to.name[0] ? to.name : ADDRESS_STR(&to.address));
     return true;
-}
-
-const char *redirect_text(const IkeSa *sa) {
-    static char text[HOST_MAX_BYTES];
-
-    snprintf(text, sizeof text, "%s",
-             sa->redirect.name[0] ? sa->redirect.name : ADDRESS_STR(&sa->redirect.address));
-    return text;
 }
 
 static void init_redirect(IkeSa *sa, Moment now, const IkeNotify *n) {
@@ -231,7 +234,7 @@ static void init_redirect(IkeSa *sa, Moment now, const IkeNotify *n) {
         sa->counters.malformed++;
         return;
     }
-    ike_sa_end(sa, IKE_END_REDIRECTED, "the gateway redirects to %s", redirect_text(sa));
+    ike_sa_end(sa, IKE_END_REDIRECTED, "the gateway redirects to %s", sa->redirect_text);
 }
 
 /* Goes through the notifies of an IKE_SA_INIT response. True: it was an answer of another kind and is dealt
@@ -301,7 +304,7 @@ void init_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads 
         sa->counters.malformed++;
         return;
     }
-    if (proposal_accept(sa->offered.items, sa->offered.n, chosen, n_chosen, &g->suite) != 0 ||
+    if (proposal_accept(sa->ike_offered, sa->n_ike_offered, chosen, n_chosen, &g->suite) != 0 ||
         g->suite.by_type[IKE_TRANSFORM_DH]->id != key_exchange_group(sa->key_exchange)) {
         init_doubt(sa, now, IKE_END_UNACCEPTABLE, "the gateway chose IKE algorithms that were not offered");
         return;

@@ -15,6 +15,10 @@
 #define GENERATIONS_MAX 4 /* the one in use, the one before, and two of a collision */
 #define PEERS_MAX       8 /* further addresses of the gateway that are kept (RFC 4555 3.4) */
 #define OCSP_MAX        CHAIN_MAX
+#define IKE_SHRINK_AFTER 2 /* times a request was sent in large datagrams */
+#define IKE_CHILDREN_SPARE 4 /* places that pairs of the gateway's wish leave for rekeying */
+#define IKE_REPLAY_WINDOW_DEFAULT 128 /* packets */
+#define IKE_RENEWAL_LEAST (600 * USEC_PER_SEC) /* a certificate that ends sooner is used to its end */
 
 typedef enum State {
     STATE_INIT,       /* IKE_SA_INIT is under way */
@@ -40,7 +44,8 @@ typedef enum Task {
 
 /* The one request that is not answered yet. */
 typedef struct Request {
-    Datagrams datagrams; /* none: nothing is under way */
+    Fragments datagrams; /* none: nothing is under way */
+    Sealer *sealer;      /* to seal it again, smaller; NULL: as it is */
     Task task;
     uint32_t child; /* spi_in, for TASK_DELETE_CHILD */
     uint8_t exchange;
@@ -63,8 +68,8 @@ typedef struct Generation {
     Request request;
     uint32_t next_id;      /* of our next request */
     uint32_t peer_next_id; /* of the peer's next request */
-    Datagrams response;    /* to the peer's last request */
-    Reassembly reassembly;
+    Fragments response;    /* to the peer's last request */
+    Reassembly requests, responses; /* of the peer's, in fragments */
     usec_t until; /* replaced, and the gateway should have deleted it by then */
     /* The lower nonce of the exchange that made it, for collisions (2.8.1). */
     uint8_t lowest[IKE_NONCE_MAX];
@@ -87,6 +92,8 @@ typedef struct Child {
     unsigned parts; /* the kernel has */
     bool delete_wanted;
     bool lost;         /* the gateway does not know it any more */
+    bool ours;         /* we started the exchange that made it */
+    bool switching;    /* asked of the kernel, to take the place of the one it replaces */
     usec_t rekey_at;   /* USEC_NEVER: not by time */
     usec_t until;      /* when the state's patience is over; of one in use: its life */
     uint32_t replaces; /* spi_in of that one, 0: none */
@@ -114,6 +121,7 @@ typedef struct Mobility {
     uint8_t cookie2[16];
     size_t n_others;
     Address others[PEERS_MAX]; /* of the gateway */
+    size_t tried;              /* of those, since it last answered */
 } Mobility;
 
 typedef struct Queued {
@@ -135,7 +143,9 @@ struct IkeSa {
     size_t cookie_size;
     unsigned cookies, groups;
     Blob init_request, init_response; /* signed by AUTH */
-    ProposalSet offered;
+    ProposalSet ike_proposals, esp_proposals;
+    IkeProposal ike_offered[IKE_PROPOSALS_MAX];
+    size_t n_ike_offered;
     HashSet peer_hashes;
     IkeProposal esp_offered[IKE_PROPOSALS_MAX];
     size_t n_esp_offered;
@@ -152,11 +162,11 @@ struct IkeSa {
     Creating creating;
     Mobility mobility;
     IkeRedirect redirect;
+    char redirect_text[HOST_MAX_BYTES]; /* the same, for a log line */
 
-    bool liveness_wanted, rekey_wanted;
+    bool liveness_wanted;
     usec_t rekey_at; /* the IKE SA; USEC_NEVER */
     usec_t expires;  /* and when it may not live on */
-    usec_t retry_at; /* CREATE_CHILD_SA was put off until then; 0: not */
     usec_t reauthenticate_at, reauthenticate_real;
     const char *reauthenticate_text;
     usec_t heard;    /* last authenticated message or ESP packet */
@@ -164,6 +174,7 @@ struct IkeSa {
     usec_t doubted;  /* last unprotected word that the gateway does not know us */
     usec_t grace;    /* with a possibly forged error: give up then; USEC_NEVER */
 
+    Moment now; /* of the call that is being worked on */
     usec_t traffic_at;
     usec_t traffic_asked; /* when, 0: never */
     bool kernel_keepalive;
@@ -206,13 +217,13 @@ void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote);
 /* A successor is wanted from now on. */
 void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text);
 
-/* Sends and keeps a message, sealed by *s*, as the request of *g*. 0 or negative errno. */
+/* Seals, sends and keeps *s* as the request of *g*. Takes it, also when this fails. 0 or negative errno. */
 int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task);
 /* The same for one in clear. */
 int request_start(IkeSa *sa, Generation *g, Moment now, Task task, uint8_t exchange, uint32_t id,
                   const void *message, size_t size);
 void request_forget(Request *q);
-/* A message of *g* whose payloads are to be sealed. NULL without memory. */
+/* A message of *g*. NULL without memory. */
 Sealer *sealer_begin(const Generation *g, uint8_t exchange, bool response, uint32_t id);
 
 Generation *generation_add(IkeSa *sa);
@@ -242,7 +253,7 @@ int nat_detection_write(const IkeSa *sa, const Generation *g, IkeWriter *m);
 /* What they say in an answer. False: one is missing. */
 bool nat_detection_read(const IkeSa *sa, uint64_t spi_i, uint64_t spi_r, const IkePayloads *payloads,
                         bool *ret_local, bool *ret_remote);
-/* RFC 5685: a REDIRECT notify to sa->redirect, with the nonce it must echo or NULL. */
+/* RFC 5685: a REDIRECT notify to sa->redirect; with the nonce it must echo, or NULL. False: it is none. */
 bool redirect_read(IkeSa *sa, const IkeNotify *n, const uint8_t *nonce, size_t nonce_size);
 
 /* exchange-auth.c ----------------------------------------------------------------------------------------- */
@@ -264,8 +275,13 @@ Child *child_reserve(IkeSa *sa);
 void child_drop(IkeSa *sa, Child *c);
 /* It is in use from now on: sets its times. */
 void child_begin(IkeSa *sa, Child *c, Moment now);
-/* The pair in use for sending becomes *c*; the one it replaces is replaced. */
+/* *c* is to take the place of the one it replaces, as soon as the kernel has it; and then. */
 void child_switch(IkeSa *sa, Child *c, Moment now);
+void child_switched(IkeSa *sa, Child *c);
+/* What was negotiated, but for SPIs, selectors and keys. */
+void child_fill(const IkeSa *sa, Child *c, const Suite *esp);
+/* When to rekey something of that lifetime, from now. */
+usec_t rekey_time(IkeSa *sa, usec_t lifetime);
 /* The gateway's DELETE for *c*: writes ours to the answer. True: the tunnel is left without a pair. */
 bool child_deleted(IkeSa *sa, Child *c, Moment now, IkeWriter *m);
 /* Our DELETE was answered, or will not be. */
@@ -275,14 +291,15 @@ usec_t child_deadline(const IkeSa *sa);
 /* Which CREATE_CHILD_SA of ours is due. */
 Task creating_wanted(const IkeSa *sa, Moment now);
 int creating_start(IkeSa *sa, Moment now, Task task);
-void creating_response(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads, int error);
+void creating_response(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads);
 void creating_forget(IkeSa *sa);
 /* Writes the answer to the gateway's CREATE_CHILD_SA. */
 void creating_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads, IkeWriter *m);
 
 /* exchange-informational.c -------------------------------------------------------------------------------- */
 
-int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, Child *c);
+/* *child*: whose DELETE, else NULL. */
+int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const Child *child);
 /* An answer to the request *q*, which is not under way any more. */
 void informational_response(IkeSa *sa, Moment now, const Request *q, const IkePayloads *payloads);
 /* Writes the answer to the gateway's INFORMATIONAL; what it does to the SA happens after it was sent. */
@@ -290,6 +307,9 @@ typedef enum Verdict {
     VERDICT_STAYS,
     VERDICT_GENERATION_DELETED,
     VERDICT_TUNNEL_DELETED,
-    VERDICT_REDIRECTED,
 } Verdict;
+/* Its other addresses are tried when the present one does not answer (RFC 4555 3.5). False: no more. */
+bool mobility_try_other(IkeSa *sa, Moment now);
+/* A status of IKE_AUTH or INFORMATIONAL. */
+void status_take(IkeSa *sa, Moment now, const IkeNotify *n);
 Verdict informational_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads, IkeWriter *m);

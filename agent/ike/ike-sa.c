@@ -52,6 +52,8 @@ static void taken_done(IkeSa *sa) {
         explicit_bzero(&c->sa.keys_out, sizeof c->sa.keys_out);
     if (c && c->state == CHILD_GONE && a->type == IKE_CHILD_REMOVE)
         explicit_bzero(c, sizeof *c);
+    else if (c && c->switching && install)
+        child_switched(sa, c);
     sa->taken = (Queued){.action.type = IKE_ENDED};
 }
 
@@ -69,7 +71,8 @@ bool ike_sa_next(IkeSa *sa, IkeAction *ret) {
 /* The end ------------------------------------------------------------------------------------------------- */
 
 void request_forget(Request *q) {
-    datagrams_free(&q->datagrams);
+    fragments_free(&q->datagrams);
+    sealer_free(TAKE_PTR(q->sealer));
     q->task = TASK_NONE;
     q->deadline = USEC_NEVER;
 }
@@ -92,8 +95,9 @@ Generation *generation_add(IkeSa *sa) {
 
 void generation_free(IkeSa *sa, Generation *g) {
     request_forget(&g->request);
-    datagrams_free(&g->response);
-    reassembly_free(&g->reassembly);
+    fragments_free(&g->response);
+    reassembly_reset(&g->requests);
+    reassembly_reset(&g->responses);
     explicit_bzero(g, sizeof *g);
     if (sa->current == g)
         sa->current = NULL;
@@ -102,7 +106,8 @@ void generation_free(IkeSa *sa, Generation *g) {
 static void secrets_wipe(IkeSa *sa) {
     for (size_t i = 0; i < GENERATIONS_MAX; i++) {
         request_forget(&sa->generations[i].request);
-        reassembly_free(&sa->generations[i].reassembly);
+        reassembly_reset(&sa->generations[i].requests);
+        reassembly_reset(&sa->generations[i].responses);
         ike_keys_wipe(&sa->generations[i].keys);
     }
     for (size_t i = 0; i < IKE_CHILDREN_MAX; i++)
@@ -171,7 +176,7 @@ void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text) {
 
 /* Requests ------------------------------------------------------------------------------------------------ */
 
-static void send_datagrams(IkeSa *sa, Moment now, const Datagrams *d) {
+static void send_datagrams(IkeSa *sa, Moment now, const Fragments *d) {
     sa->said = now.mono;
     for (size_t i = 0; i < d->n; i++) {
         uint8_t *copy = malloc(d->items[i].size);
@@ -211,14 +216,15 @@ static void request_begin(IkeSa *sa, Request *q, Moment now, Task task, uint8_t 
 int request_start(IkeSa *sa, Generation *g, Moment now, Task task, uint8_t exchange, uint32_t id,
                   const void *message, size_t size) {
     request_forget(&g->request);
-    int r = datagrams_copy(&g->request.datagrams, message, size);
-    if (r == 0)
-        request_begin(sa, &g->request, now, task, exchange, id);
-    return r;
+    int r = blob_copy(&g->request.datagrams.items[0], message, size);
+    if (r < 0)
+        return r;
+    g->request.datagrams.n = 1;
+    request_begin(sa, &g->request, now, task, exchange, id);
+    return 0;
 }
 
 Sealer *sealer_begin(const Generation *g, uint8_t exchange, bool response, uint32_t id) {
-    Sealer *s = malloc(sizeof *s);
     IkeHeader h = {.spi_i = g->spi_i,
                    .spi_r = g->spi_r,
                    .exchange = exchange,
@@ -226,20 +232,37 @@ Sealer *sealer_begin(const Generation *g, uint8_t exchange, bool response, uint3
                    .flags = (uint8_t)((g->initiator ? IKE_FLAG_INITIATOR : 0) |
                                       (response ? IKE_FLAG_RESPONSE : 0))};
 
-    if (s)
-        sealer_start(s, &h, g->initiator ? &g->keys.initiator : &g->keys.responder);
-    return s;
+    return sealer_new(&h, g->initiator ? &g->keys.initiator : &g->keys.responder);
 }
 
-/* What a datagram may have so that it is no IP fragment: headers and the non-ESP marker are taken off. */
-static size_t size_max(const IkeSa *sa) {
-    size_t headers = (sa->remote.address.family == AF_INET ? 20 : 40) + 8 + IKE_NON_ESP_MARKER;
-    return sa->fragmentation ? (sa->config.datagram_max ?: IKE_DATAGRAM_DEFAULT) - headers : 0;
+static size_t message_limit(const IkeSa *sa, size_t datagram) {
+    return sa->fragmentation ? fragment_limit(sa->remote.address.family, datagram) : SIZE_MAX;
+}
+
+static size_t datagram_max(const IkeSa *sa) {
+    return sa->config.datagram_max ?: DATAGRAM_FIRST_MAX;
+}
+
+/* RFC 7383 2.5.2: nobody answers the large ones. */
+static void request_shrink(IkeSa *sa, Generation *g) {
+    Request *q = &g->request;
+    size_t limit = message_limit(sa, DATAGRAM_SMALL_MAX);
+    Fragments smaller = {};
+
+    if (!q->sealer || q->sent != IKE_SHRINK_AFTER || sa->remote.address.family != AF_INET ||
+        q->datagrams.items[0].size <= limit ||
+        sealer_finish(q->sealer, &g->seal_counter, &sa->config.rng, limit, q->datagrams.n, &smaller) < 0)
+        return;
+    fragments_free(&q->datagrams);
+    q->datagrams = smaller;
 }
 
 int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task) {
+    size_t limit = message_limit(sa, datagram_max(sa));
+
     request_forget(&g->request);
-    int r = sealer_finish(s, &g->seal_counter, &sa->config.rng, size_max(sa), &g->request.datagrams);
+    g->request.sealer = s;
+    int r = sealer_finish(s, &g->seal_counter, &sa->config.rng, limit, 0, &g->request.datagrams);
     if (r == 0)
         request_begin(sa, &g->request, now, task, s->header.exchange, g->next_id++);
     return r;
@@ -288,6 +311,19 @@ void ike_sa_proceed(IkeSa *sa, Moment now) {
 
 /* Life ---------------------------------------------------------------------------------------------------- */
 
+static void proposals_take(IkeSa *sa) {
+    const IkeConfig *c = &sa->config;
+
+    proposals_default(&sa->ike_proposals, IKE_PROTOCOL_IKE, c->esn);
+    proposals_default(&sa->esp_proposals, IKE_PROTOCOL_ESP, c->esn);
+    if (c->ike_proposals)
+        sa->ike_proposals = *c->ike_proposals;
+    if (c->esp_proposals)
+        sa->esp_proposals = *c->esp_proposals;
+    proposals_complete(&sa->esp_proposals, c->esn);
+    sa->n_ike_offered = proposals_offer(&sa->ike_proposals, 0, sa->ike_offered);
+}
+
 int ike_sa_new(IkeSa **ret, const IkeConfig *config, Moment now) {
     _cleanup_(ike_sa_freep) IkeSa *sa = calloc(1, sizeof *sa);
 
@@ -305,10 +341,8 @@ int ike_sa_new(IkeSa **ret, const IkeConfig *config, Moment now) {
     sa->deaf_limit = IKE_DEAF_INTERVALS;
     sa->current = generation_add(sa);
     sa->current->initiator = true;
-    if (config->ike_proposals)
-        sa->offered = *config->ike_proposals;
-    else
-        sa->offered.n = proposals_ike(sa->offered.items);
+    sa->now = now;
+    proposals_take(sa);
     int r = init_prepare(sa, config->prepared);
     if (r < 0)
         return r;
@@ -411,7 +445,8 @@ static void generation_deleted(IkeSa *sa, Generation *g, Moment now) {
 
 static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h, const IkePayloads *payloads,
                          int error, uint8_t error_type) {
-    _cleanup_free_ Sealer *s = sealer_begin(g, h->exchange, true, h->message_id);
+    _cleanup_(sealer_freep) Sealer *s = sealer_begin(g, h->exchange, true, h->message_id);
+    size_t limit = message_limit(sa, datagram_max(sa));
     Verdict verdict = VERDICT_STAYS;
 
     if (!s)
@@ -424,8 +459,8 @@ static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *
         creating_answer(sa, g, now, payloads, &s->m);
     else
         verdict = informational_answer(sa, g, now, payloads, &s->m);
-    datagrams_free(&g->response);
-    if (sealer_finish(s, &g->seal_counter, &sa->config.rng, size_max(sa), &g->response) < 0)
+    fragments_free(&g->response);
+    if (sealer_finish(s, &g->seal_counter, &sa->config.rng, limit, 0, &g->response) < 0)
         return;
     g->peer_next_id++;
     send_datagrams(sa, now, &g->response);
@@ -450,8 +485,9 @@ static void peer_response(IkeSa *sa, Generation *g, Moment now, const IkeHeader 
                           const IkePayloads *payloads, int error) {
     Request q = g->request;
 
-    g->request.datagrams = (Datagrams){};
+    g->request.datagrams = (Fragments){};
     request_forget(&g->request);
+    reassembly_reset(&g->responses);
     if (sa->state == STATE_CLOSING || q.task == TASK_DELETE) {
         if (g != sa->current)
             generation_free(sa, g);
@@ -463,10 +499,10 @@ static void peer_response(IkeSa *sa, Generation *g, Moment now, const IkeHeader 
     else if (h->exchange == IKE_EXCHANGE_AUTH)
         auth_response(sa, now, payloads);
     else if (h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA)
-        creating_response(sa, g, now, payloads, 0);
+        creating_response(sa, g, now, payloads);
     else
         informational_response(sa, now, &q, payloads);
-    datagrams_free(&q.datagrams);
+    fragments_free(&q.datagrams);
 }
 
 /* Notifies and deletes are walked through more than once: here they are held against the format. */
@@ -531,29 +567,60 @@ void ike_sa_mapping(IkeSa *sa, Moment now, uint32_t spi_in, const Endpoint *from
 
 /* Opens the one payload of a protected message and goes on with what is in it. */
 static void sealed_input(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h, uint8_t *datagram,
-                         size_t size, const IkePayload *sealed, uint8_t inner_type, const Endpoint *from) {
+                         size_t size, const IkePayloads *outer, const Endpoint *from) {
     uint8_t *plain;
     size_t plain_size;
 
-    if (crypto_open(peer_keys(g), datagram, size, (size_t)(sealed->data - datagram), &plain, &plain_size) < 0) {
+    if (crypto_open(peer_keys(g), datagram, size, (size_t)(outer->items[0].data - datagram), &plain,
+                    &plain_size) < 0) {
         sa->counters.forged++;
         return;
     }
     sa->heard = now.mono;
     endpoint_follow(sa, from);
-    plain_input(sa, g, now, h, plain, plain_size, inner_type);
+    plain_input(sa, g, now, h, plain, plain_size, outer->inner_type);
+}
+
+static void fragment_input(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h, uint8_t *datagram,
+                           size_t size, const IkePayloads *outer, const Endpoint *from) {
+    Reassembly *collected = h->flags & IKE_FLAG_RESPONSE ? &g->responses : &g->requests;
+    _cleanup_(reassembled_free) Reassembled message = {};
+
+    switch (sa->fragmentation ? reassembly_add(collected, peer_keys(g), h, outer, datagram, size, &message)
+                              : FRAGMENT_MALFORMED) {
+    case FRAGMENT_COMPLETED:
+        sa->heard = now.mono;
+        endpoint_follow(sa, from);
+        plain_input(sa, g, now, h, message.plain.data, message.plain.size, message.first_type);
+        return;
+    case FRAGMENT_KEPT:
+        sa->heard = now.mono;
+        return;
+    case FRAGMENT_FORGED:
+        sa->counters.forged++;
+        return;
+    case FRAGMENT_REPEATED:
+        sa->counters.unexpected++;
+        return;
+    case FRAGMENT_MALFORMED:
+    case FRAGMENT_REFUSED:
+        sa->counters.malformed++;
+        return;
+    case FRAGMENT_LOST:
+        return;
+    }
 }
 
 /* Whether a message with this ID and exchange is due; answers a repeated request with the same bytes (2.1).
  */
-static bool message_is_due(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h) {
+static bool message_is_due(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h, bool repeats) {
     const Request *q = &g->request;
 
     if (h->flags & IKE_FLAG_RESPONSE)
         return generation_busy(g) && h->message_id == q->id && h->exchange == q->exchange;
     if (sa->state < STATE_REVOCATION)
         return false;
-    if (g->response.n > 0 && h->message_id + 1 == g->peer_next_id)
+    if (repeats && g->response.n > 0 && h->message_id + 1 == g->peer_next_id)
         send_datagrams(sa, now, &g->response);
     return h->message_id == g->peer_next_id &&
            (h->exchange == IKE_EXCHANGE_INFORMATIONAL || h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA);
@@ -607,6 +674,7 @@ void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const E
 
     if (sa->state == STATE_ENDED)
         return;
+    sa->now = now;
     auth_judge_dates(sa, now);
     if (ike_header_decode(&r, &h) != 0) {
         sa->counters.malformed++;
@@ -618,11 +686,10 @@ void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const E
         return;
     }
     int error = ike_payloads_split(r, h.next_payload, &payloads, &type);
-    const IkePayload *sealed = payloads.n == 1 ? &payloads.items[0] : NULL;
-    bool is_sealed = !error && sealed && sealed->type == IKE_PAYLOAD_SK;
-    if (!error && !is_sealed)
+    uint8_t sealed = !error && payloads.n == 1 ? payloads.items[0].type : IKE_PAYLOAD_NONE;
+    if (!error && sealed != IKE_PAYLOAD_SK && sealed != IKE_PAYLOAD_SKF)
         doubt(sa, now, &h, &payloads);
-    if (!message_is_due(sa, g, now, &h)) {
+    if (!message_is_due(sa, g, now, &h, !error && fragment_repeats(&payloads))) {
         sa->counters.unexpected++;
         return;
     }
@@ -636,10 +703,12 @@ void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const E
         return;
     }
     /* Nothing else may stand in the clear of what follows IKE_SA_INIT. */
-    if (!is_sealed || h.exchange == IKE_EXCHANGE_SA_INIT)
-        sa->counters.malformed++;
+    if (h.exchange != IKE_EXCHANGE_SA_INIT && sealed == IKE_PAYLOAD_SK)
+        sealed_input(sa, g, now, &h, datagram, size, &payloads, from);
+    else if (h.exchange != IKE_EXCHANGE_SA_INIT && sealed == IKE_PAYLOAD_SKF)
+        fragment_input(sa, g, now, &h, datagram, size, &payloads, from);
     else
-        sealed_input(sa, g, now, &h, datagram, size, sealed, payloads.inner_type, from);
+        sa->counters.malformed++;
 }
 
 /* Traffic ------------------------------------------------------------------------------------------------- */
@@ -725,9 +794,12 @@ static void request_expired(IkeSa *sa, Generation *g, Moment now) {
 
     if (q->sent < IKE_RETRANSMIT_TRIES) {
         sa->counters.retransmitted++;
+        request_shrink(sa, g);
         request_send(sa, q, now);
     } else if (g != sa->current)
         generation_free(sa, g);
+    else if (mobility_try_other(sa, now))
+        return;
     else if (sa->state == STATE_CLOSING)
         ike_sa_closed(sa);
     else
@@ -762,6 +834,7 @@ static void established_tick(IkeSa *sa, Moment now) {
 void ike_sa_tick(IkeSa *sa, Moment now) {
     if (sa->state == STATE_ENDED)
         return;
+    sa->now = now;
     auth_judge_dates(sa, now);
     if (now.mono >= sa->grace) {
         ike_sa_closed(sa);

@@ -60,6 +60,7 @@ typedef struct IkeConfig {
     void *userdata;
     const ProposalSet *ike_proposals, *esp_proposals; /* NULL: the defaults; must outlive the SA */
     Pfs pfs;
+    Esn esn; /* of ESP proposals that say nothing about it */
     /* The Diffie-Hellman group of the first KE, as this gateway is known to want it. One that we do not offer
      * (0 is none): the default. */
     uint16_t group;

@@ -92,6 +92,7 @@ enum { /* 3.5 */
 
 enum { /* 3.6 */
        IKE_CERT_X509_SIGNATURE = 4,
+       IKE_CERT_OCSP = 14, /* RFC 4806 */
 };
 
 enum { /* 3.8; RFC 4754; RFC 7427 */
@@ -127,17 +128,38 @@ enum { /* RFC 7427, "IKEv2 Hash Algorithms" */
     X(INVALID_SELECTORS, 39)                                                                                 \
     X(TEMPORARY_FAILURE, 43)                                                                                 \
     X(CHILD_SA_NOT_FOUND, 44)                                                                                \
+    X(UNACCEPTABLE_ADDRESSES, 40)                                                                            \
+    X(UNEXPECTED_NAT_DETECTED, 41)                                                                           \
     X(INITIAL_CONTACT, 16384)                                                                                \
     X(NAT_DETECTION_SOURCE_IP, 16388)                                                                        \
     X(NAT_DETECTION_DESTINATION_IP, 16389)                                                                   \
     X(COOKIE, 16390)                                                                                         \
     X(USE_TRANSPORT_MODE, 16391)                                                                             \
+    X(REKEY_SA, 16393)                                                                                       \
+    X(MOBIKE_SUPPORTED, 16396)                                                                               \
+    X(ADDITIONAL_IP4_ADDRESS, 16397)                                                                         \
+    X(ADDITIONAL_IP6_ADDRESS, 16398)                                                                         \
+    X(NO_ADDITIONAL_ADDRESSES, 16399)                                                                        \
+    X(UPDATE_SA_ADDRESSES, 16400)                                                                            \
+    X(COOKIE2, 16401)                                                                                        \
+    X(AUTH_LIFETIME, 16403)                                                                                  \
+    X(MULTIPLE_AUTH_SUPPORTED, 16404)                                                                        \
+    X(ANOTHER_AUTH_FOLLOWS, 16405)                                                                           \
+    X(REDIRECT_SUPPORTED, 16406)                                                                             \
+    X(REDIRECT, 16407)                                                                                       \
+    X(REDIRECTED_FROM, 16408)                                                                                \
     X(IKEV2_FRAGMENTATION_SUPPORTED, 16430)                                                                  \
     X(SIGNATURE_HASH_ALGORITHMS, 16431)
 
 #define X(name, number) IKE_NOTIFY_##name = number,
 enum { IKE_NOTIFIES(X) };
 #undef X
+
+enum { /* RFC 5685 10: identity types of a gateway */
+       IKE_GATEWAY_IPV4 = 1,
+       IKE_GATEWAY_IPV6 = 2,
+       IKE_GATEWAY_FQDN = 3,
+};
 
 enum { /* 3.13.1 */
        IKE_TS_IPV4_ADDR_RANGE = 7,

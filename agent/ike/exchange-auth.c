@@ -252,7 +252,7 @@ static const char *child_accept(IkeSa *sa, Child *c, const IkePayloads *payloads
     if (child_keys_derive(&g->suite, &g->keys, &esp, NULL, 0, &sa->nonces, &child->keys_out,
                           &child->keys_in) < 0)
         return "ESP keys could not be derived";
-    child_fill(sa, child, &esp);
+    child_fill(sa, c, &esp);
     return NULL;
 }
 

@@ -860,14 +860,19 @@ usec_t ike_sa_deadline(const IkeSa *sa) {
     if (sa->state == STATE_ENDED)
         return USEC_NEVER;
     for (size_t i = 0; i < GENERATIONS_MAX; i++)
-        if (sa->generations[i].used)
-            deadline = MIN(deadline, MIN(sa->generations[i].request.deadline, sa->generations[i].until));
+        if (sa->generations[i].used) {
+            deadline = MIN(deadline, sa->generations[i].request.deadline);
+            deadline = MIN(deadline, sa->generations[i].until);
+        }
     if (sa->state != STATE_ESTABLISHED)
         return deadline;
-    deadline = MIN(deadline, MIN(sa->expires, MIN(sa->traffic_at, sa->reauthenticate_at)));
+    deadline = MIN(deadline, sa->expires);
+    deadline = MIN(deadline, sa->traffic_at);
+    deadline = MIN(deadline, sa->reauthenticate_at);
     if (liveness_is_due(sa))
         deadline = MIN(deadline, sa->heard + IKE_LIVENESS_INTERVAL);
-    return MIN(deadline, child_deadline(sa));
+    usec_t child = child_deadline(sa);
+    return MIN(deadline, child);
 }
 
 usec_t ike_sa_real_deadline(const IkeSa *sa) {

@@ -748,18 +748,6 @@ START_TEST(close_before_init_is_answered) {
 }
 END_TEST
 
-START_TEST(close_before_the_kernel_answers) {
-    _cleanup_(link_freep) Link *l = link_new(&(Switches){}, NULL, 1);
-    l->hold_spi = true;
-    link_start(l);
-    link_run(l, l->now.mono + USEC_PER_SEC);
-    link_close(l);
-    ike_sa_spi(l->sa, l->now, 0x1234); /* too late */
-    link_drain(l);
-    assert_closed(l, 0);
-}
-END_TEST
-
 static void close_during_auth(const Switches *s, unsigned deletes) {
     _cleanup_(link_freep) Link *l = link_new(s, NULL, 1);
     link_start(l);
@@ -844,5 +832,5 @@ SUITE("ike-sa", plain_handshake, every_suite, every_key, without_rfc7427, nat_ov
       each_message_lost, dead_gateway, a_silent_address_in_bytes, dead_after_init, everything_threefold,
       copy_of_invalid_ke, forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers,
       a_wide_tsi_is_narrowed, untrusted_gateways, identities, no_spi_from_the_kernel,
-      close_before_init_is_answered, close_before_the_kernel_answers, close_while_auth_is_under_way,
+      close_before_init_is_answered, close_while_auth_is_under_way,
       close_established, close_with_a_silent_gateway, close_during_liveness, liveness)

@@ -67,7 +67,7 @@ static int auth_request_write(IkeSa *sa, const Child *child, IkeWriter *m) {
     int r = auth_write(sa, m);
     if (r < 0)
         return r;
-    ike_cp_request_write(m);
+    ike_cp_request_write(m, &sa->config.inner);
     sa->n_esp_offered = proposals_child(&sa->esp_proposals, PFS_NO, 0, child->sa.spi_in, sa->esp_offered);
     ike_sa_payload_write(m, sa->esp_offered, sa->n_esp_offered);
     size_t n = selectors_any(any);

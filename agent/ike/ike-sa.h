@@ -74,6 +74,7 @@ typedef struct IkeConfig {
     bool check_revocation; /* ask by IKE_REVOCATION */
     /* This one takes the place of an SA that lives: no INITIAL_CONTACT, which would end that one (2.8.3). */
     bool successor;
+    AddressList inner;       /* that are asked for; n 0: any */
     Address redirected_from; /* AF_UNSPEC: nobody has sent us here (RFC 5685 3) */
     /* 0: the defaults. An SA is rekeyed when between 80 and 90 % of its time are over. */
     usec_t ike_lifetime, child_lifetime;

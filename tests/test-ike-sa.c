@@ -18,7 +18,7 @@ START_TEST(plain_handshake) {
     ck_assert_uint_eq(r->init_contacts, 1);
     ck_assert_uint_eq(r->peer_certificates, 1);
     ck_assert_uint_eq(r->peer_auth_method, IKE_AUTH_DIGITAL_SIGNATURE);
-    ck_assert_uint_eq(r->peer_hashes, 1 << 2 | 1 << 3 | 1 << 4);
+    ck_assert_uint_eq(r->peer_hashes, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
     ck_assert_uint_eq(r->peer_id_size, strlen("henb-000001.operator.example"));
     ck_assert_mem_eq(r->peer_id, "henb-000001.operator.example", r->peer_id_size);
     ck_assert_str_eq(suite_format(ike_sa_suite(l->sa), (char[SUITE_STR_MAX]){0}),
@@ -77,6 +77,9 @@ START_TEST(every_key) {
         {.device = "device-rsa.pem", .device_key = "device-rsa.key.pem"},
         {.device = "device-p384.pem", .device_key = "device-p384.key.pem"},
         {.device = "device-p521.pem", .device_key = "device-p521.key.pem"},
+        {.device = "device-rsa-4096.pem", .device_key = "device-rsa-4096.key.pem"},
+        {.device = "device-ed25519.pem", .device_key = "device-ed25519.key.pem"},
+        {.gateway = "gateway-ed25519.pem", .gateway_key = "gateway-ed25519.key.pem"},
         {.gateway = "gateway-rsa.pem", .gateway_key = "gateway-rsa.key.pem"},
         {.gateway = "gateway-p384.pem", .gateway_key = "gateway-p384.key.pem"},
     };
@@ -97,7 +100,13 @@ START_TEST(without_rfc7427) {
         {{}, {.no_hashes = true}, IKE_AUTH_ECDSA_256},
         {{}, {.only_sha1 = true}, IKE_AUTH_ECDSA_256},
         {{.device = "device-rsa.pem", .device_key = "device-rsa.key.pem"}, {.no_hashes = true}, IKE_AUTH_RSA},
-        {{.device = "device-p384.pem", .device_key = "device-p384.key.pem"}, {.no_hashes = true}, 0},
+        {{.device = "device-p384.pem", .device_key = "device-p384.key.pem"},
+         {.no_hashes = true},
+         IKE_AUTH_ECDSA_384},
+        {{.device = "device-p521.pem", .device_key = "device-p521.key.pem"},
+         {.no_hashes = true},
+         IKE_AUTH_ECDSA_521},
+        {{.device = "device-ed25519.pem", .device_key = "device-ed25519.key.pem"}, {.no_hashes = true}, 0},
         {{}, {.classic_auth = true}, IKE_AUTH_DIGITAL_SIGNATURE},
         {{.gateway = "gateway-rsa.pem", .gateway_key = "gateway-rsa.key.pem"},
          {.classic_auth = true, .no_hashes = true},

@@ -65,6 +65,7 @@ enum { /* 3.3.2 */
 enum { /* 3.3.2 and IANA "Transform Type" registries */
        IKE_ENCR_AES_CBC = 12,
        IKE_ENCR_AES_GCM_16 = 20,
+       IKE_ENCR_CHACHA20_POLY1305 = 28, /* RFC 7634 */
        IKE_PRF_HMAC_SHA2_256 = 5,
        IKE_PRF_HMAC_SHA2_384 = 6,
        IKE_PRF_HMAC_SHA2_512 = 7,
@@ -74,10 +75,14 @@ enum { /* 3.3.2 and IANA "Transform Type" registries */
        IKE_INTEG_HMAC_SHA2_512_256 = 14,
        IKE_DH_NONE = 0,
        IKE_DH_MODP_2048 = 14,
+       IKE_DH_MODP_3072 = 15,
+       IKE_DH_MODP_4096 = 16,
        IKE_DH_ECP_256 = 19,
        IKE_DH_ECP_384 = 20,
+       IKE_DH_ECP_521 = 21,
        IKE_DH_CURVE25519 = 31,
        IKE_ESN_NO = 0,
+       IKE_ESN_YES = 1,
        IKE_ATTRIBUTE_KEY_LENGTH = 14, /* 3.3.5 */
 };
 
@@ -96,14 +101,17 @@ enum { /* 3.6 */
 enum { /* 3.8; RFC 4754; RFC 7427 */
        IKE_AUTH_RSA = 1,
        IKE_AUTH_ECDSA_256 = 9,
+       IKE_AUTH_ECDSA_384 = 10,
+       IKE_AUTH_ECDSA_521 = 11,
        IKE_AUTH_DIGITAL_SIGNATURE = 14,
 };
 
-enum { /* RFC 7427, "IKEv2 Hash Algorithms" */
+enum { /* RFC 7427 and 8420, "IKEv2 Hash Algorithms" */
        IKE_HASH_SHA1 = 1,
        IKE_HASH_SHA2_256 = 2,
        IKE_HASH_SHA2_384 = 3,
        IKE_HASH_SHA2_512 = 4,
+       IKE_HASH_IDENTITY = 5,
 };
 
 /* 3.10.1: errors are below this, statuses from it on. X-macros, because logs show the names. */

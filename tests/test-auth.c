@@ -366,6 +366,38 @@ START_TEST(identifiers) {
 }
 END_TEST
 
+/* RFC 4754 3: methods 9, 10 and 11 are of one curve and one hash each; good signatures under another number.
+ */
+START_TEST(methods_are_of_one_curve) {
+    static const struct {
+        const char *name;
+        uint8_t method;
+        HashAlgorithm hash;
+    } cases[] = {
+        {"device-ecdsa", IKE_AUTH_ECDSA_256, HASH_SHA2_256},
+        {"device-p384", IKE_AUTH_ECDSA_384, HASH_SHA2_384},
+        {"device-p521", IKE_AUTH_ECDSA_521, HASH_SHA2_512},
+    };
+    uint64_t random;
+    Rng rng = seeded_rng(&random, 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(cases); k++) {
+            Pair p = pair(cases[i].name);
+            uint8_t s[SIGNATURE_SIZE_MAX];
+            char verdict[ERROR_MAX_BYTES] = "";
+            size_t size;
+            ck_assert_int_eq(private_key_sign(p.credential->key, SIGNATURE_ECDSA_RAW, cases[k].hash, octets,
+                                              2, &rng, s, &size),
+                             0);
+            int r = auth_verify(&p.certificate, cases[k].method, reader_new(s, size), octets, 2, verdict);
+            ck_assert_int_eq(r, i == k ? 0 : IKE_NOTIFY_AUTHENTICATION_FAILED);
+            ck_assert(i == k || strstr(verdict, "another curve"));
+            credential_free(p.credential);
+        }
+}
+END_TEST
+
 SUITE("auth", sign_and_verify_in_every_form, raw_ecdsa_is_padded, signatures_of_openssl,
       foreign_signatures_that_are_refused, ed25519_of_the_rfc, ed25519_of_too_much, keys_that_are_not_used,
-      weak_rsa, degenerate_signatures, auth_payloads, identifiers)
+      weak_rsa, degenerate_signatures, auth_payloads, identifiers, methods_are_of_one_curve)

@@ -265,7 +265,7 @@ static void nat_notify(Responder *r, IkeWriter *m, unsigned type, const Endpoint
 
 static void init_answer(Responder *r, const IkePayload *ke, const IkePayload *nonce,
                         const IkeProposal *offered, size_t n_offered, Message *ret) {
-    static const uint8_t hashes[] = {0, 2, 0, 3, 0, 4}, sha1[] = {0, 1}, zeros[512];
+    static const uint8_t hashes[] = {0, 2, 0, 3, 0, 4, 0, 5}, sha1[] = {0, 1}, zeros[512];
     _cleanup_(key_exchange_freep) KeyExchange *key = NULL;
     uint8_t secret[SHARED_SECRET_MAX];
     size_t secret_size, public_size;

@@ -189,7 +189,7 @@ int netlink_io_set_inner(NetlinkIo *io, const AddressList *inner) {
     return 0;
 }
 
-int netlink_io_install(NetlinkIo *io, const ChildSa *child) {
+int netlink_io_install(NetlinkIo *io, const ChildSa *child, unsigned parts) {
     called("install ");
     ck_assert_msg(take(world.reserved, &world.n_reserved, child->spi_in), "an SPI that is not reserved");
     if (world.install_error)
@@ -198,7 +198,7 @@ int netlink_io_install(NetlinkIo *io, const ChildSa *child) {
     return 0;
 }
 
-int netlink_io_remove(NetlinkIo *io, const ChildSa *child) {
+int netlink_io_remove(NetlinkIo *io, const ChildSa *child, unsigned parts) {
     called("remove ");
     ck_assert_msg(take(world.installed, &world.n_installed, child->spi_in), "nothing of ours is removed");
     return 0;

@@ -823,7 +823,7 @@ static void refused_part_goes_alone(void) {
 /* -- windows and numbers -- */
 
 static void wide_windows_and_long_numbers(void) {
-    static const uint32_t windows[] = {32, 128, 1024, 4096};
+    static const uint32_t windows[] = {32, 128, 4096};
     for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
         for (int esn = 0; esn < 2; esn++) {
             Pair p = pair_reserve(&variants[i % ARRAY_SIZE(variants)], 0, false);
@@ -939,9 +939,7 @@ static void moved_pair_keeps_its_state(uint32_t window, bool esn, const Variant 
 static void pairs_move(void) {
     NEED("ip -n n-henb addr add 192.0.2.77/24 dev wan");
     moved_pair_keeps_its_state(32, false, &variants[0]);
-    moved_pair_keeps_its_state(128, false, &variants[2]);
     moved_pair_keeps_its_state(128, true, &variants[1]);
-    moved_pair_keeps_its_state(2048, true, &variants[3]);
     moved_pair_keeps_its_state(4096, true, &variants[0]);
     moved_pair_keeps_its_state(4096, false, &variants[3]);
 
@@ -962,12 +960,14 @@ static void pairs_move(void) {
     NEED("ip -n n-henb addr del 192.0.2.77/24 dev wan");
 }
 
-/* RFC 4301 5.1.2: DSCP goes out, and ECN as RFC 6040 has it (normal mode). */
+/* RFC 4301 5.1.2: DSCP goes out. ECN is what RFC 6040 4.1 wants but for "congestion experienced" inside,
+ * which Linux makes ECT(0) outside, as RFC 3168 9.1.1 had it; a sender says no such thing, and the inner mark
+ * stays. */
 static void outer_header_follows_the_inner(void) {
     static const struct {
         const char *option;
         uint8_t outer;
-    } cases[] = {{"-Q 0xb8", 0xb8}, {"-Q 0x02", 0x02}, {"-Q 0xbb", 0xbb}, {"", 0}};
+    } cases[] = {{"-Q 0xb8", 0xb8}, {"-Q 0x02", 0x02}, {"-Q 0xb9", 0xb9}, {"-Q 0xbb", 0xba}, {"", 0}};
     Pair p = pair_reserve(&variants[0], 0, false);
     Packet packet;
     pair_install(&p);
@@ -1007,7 +1007,7 @@ static void inside_fits_the_way(void) {
     check(pair_install(&p) && link_has("mtu 1280"), "a way of 1280 bytes leaves what IPv6 needs");
     check(netns_count("advmss 1178", "ip -n n-henb route show table 32593") == 1,
           "and TCP needs no fragments");
-    check(ping(&henb, henb.inner[0], segw.inner[0], "-s 1252") &&
+    check(ping(&henb, henb.inner[0], segw.inner[0], "-M dont -s 1252") &&
               ping(&henb, henb.inner[1], segw.inner[1], "-s 1232"),
           "packets of 1280 bytes pass all the same");
     pair_remove(&p);
@@ -1238,45 +1238,68 @@ static void features_are_probed(void) {
     check(netns_count("127.0.0.1", "ip -n n-henb xfrm state") == 0, "nothing of the probe is left");
 }
 
-int main(void) {
+static void all_variants_carry(void) {
+    for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+        for (int outer = 0; outer < 2; outer++)
+            for (int udp = 0; udp < 2; udp++)
+                pair_carries(&variants[i], outer, udp);
+}
+
+#define STEP(name)                                                                                           \
+    { #name, name }
+static const struct {
+    const char *name;
+    void (*run)(void);
+} steps[] = {
+    STEP(features_are_probed),
+    STEP(all_variants_carry),
+    STEP(wrong_key_passes_nothing),
+    STEP(replay_window_is_there),
+    STEP(block_policy_blocks),
+    STEP(nothing_inner_leaves_in_clear),
+    STEP(newest_is_used_at_once),
+    STEP(rekeys_lose_nothing),
+    STEP(refused_part_goes_alone),
+    STEP(wide_windows_and_long_numbers),
+    STEP(pairs_move),
+    STEP(outer_header_follows_the_inner),
+    STEP(inside_fits_the_way),
+    STEP(narrower_way_is_learnt),
+    STEP(limits_are_told),
+    STEP(mappings_are_told),
+    STEP(lost_events_are_made_up_for),
+    STEP(others_are_left_alone),
+    STEP(pairs_share_policies),
+    STEP(tunnels_in_a_row),
+    STEP(refusal_is_taken_back),
+    STEP(expired_reservation_is_renewed),
+    STEP(killed_predecessor_is_cleaned_up),
+    STEP(inner_address_changes),
+    STEP(former_address_stays_inside),
+    STEP(former_rule_gives_way),
+    STEP(interface_comes_back),
+    STEP(uplink_is_not_ourselves),
+    STEP(stop_leaves_the_guards),
+    STEP(foreign_interfaces_are_refused),
+};
+
+static bool wanted(const char *name, int argc, char *argv[]) {
+    bool any = argc < 2;
+    for (int i = 1; i < argc; i++)
+        any |= streq(name, argv[i]);
+    return any;
+}
+
+/* usage: netlink-guest [STEP...]; those after stop_leaves_the_guards need it. */
+int main(int argc, char *argv[]) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (sd_event_new(&event) < 0)
         return EXIT_FAILURE;
     namespaces_make();
     interface_is_made();
-    features_are_probed();
-    for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
-        for (int outer = 0; outer < 2; outer++)
-            for (int udp = 0; udp < 2; udp++)
-                pair_carries(&variants[i], outer, udp);
-    wrong_key_passes_nothing();
-    replay_window_is_there();
-    block_policy_blocks();
-    nothing_inner_leaves_in_clear();
-    newest_is_used_at_once();
-    rekeys_lose_nothing();
-    refused_part_goes_alone();
-    wide_windows_and_long_numbers();
-    pairs_move();
-    outer_header_follows_the_inner();
-    inside_fits_the_way();
-    narrower_way_is_learnt();
-    limits_are_told();
-    mappings_are_told();
-    lost_events_are_made_up_for();
-    others_are_left_alone();
-    pairs_share_policies();
-    tunnels_in_a_row();
-    refusal_is_taken_back();
-    expired_reservation_is_renewed();
-    killed_predecessor_is_cleaned_up();
-    inner_address_changes();
-    former_address_stays_inside();
-    former_rule_gives_way();
-    interface_comes_back();
-    uplink_is_not_ourselves();
-    stop_leaves_the_guards();
-    foreign_interfaces_are_refused();
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+        if (wanted(steps[i].name, argc, argv))
+            steps[i].run();
     namespaces_remove();
     printf("1..%u\n%u passed, %u failed\n", checks, checks - failures, failures);
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;

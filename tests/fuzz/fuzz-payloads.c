@@ -153,7 +153,7 @@ static void cp(const IkePayload *p) {
         MUST(c.addresses.n <= ADDRESSES_MAX && c.dns.n <= ADDRESSES_MAX);
     /* Our request is none that a reply could be taken for. */
     IkeWriter m = writer_begin();
-    ike_cp_request_write(&m);
+    ike_cp_request_write(&m, &(AddressList){});
     read_back(&m, &back);
     MUST(ike_cp_decode(&back.items[0], &c) == -EBADMSG);
 }

@@ -202,7 +202,7 @@ int netlink_io_install(NetlinkIo *io, const ChildSa *child, unsigned parts) {
 
 int netlink_io_remove(NetlinkIo *io, const ChildSa *child, unsigned parts) {
     called("remove ");
-    ck_assert_msg(take(world.installed, &world.n_installed, child->spi_in), "nothing of ours is removed");
+    (void)take(world.installed, &world.n_installed, child->spi_in); /* what is not there is left alone */
     return 0;
 }
 

@@ -117,6 +117,7 @@ static int key_exchange_replace(IkeSa *sa, uint16_t group) {
         return r;
     key_exchange_free(sa->key_exchange);
     sa->key_exchange = k;
+    sa->group = group;
     return 0;
 }
 
@@ -146,6 +147,7 @@ int init_prepare(IkeSa *sa, IkePrepared **ahead) {
     memcpy(sa->nonces.i, p->nonce, sizeof p->nonce);
     sa->nonces.i_size = sizeof p->nonce;
     sa->key_exchange = TAKE_PTR(p->key_exchange);
+    sa->group = group;
     return 0;
 }
 

@@ -138,6 +138,7 @@ struct IkeSa {
 
     /* While it is set up. */
     KeyExchange *key_exchange;
+    uint16_t group; /* of that, also afterwards */
     Nonces nonces;
     uint8_t cookie[IKE_COOKIE_MAX];
     size_t cookie_size;

@@ -920,9 +920,7 @@ uint64_t ike_sa_spi_i(const IkeSa *sa) {
 }
 
 uint16_t ike_sa_group(const IkeSa *sa) {
-    if (sa->key_exchange)
-        return key_exchange_group(sa->key_exchange);
-    return sa->current ? sa->current->suite.by_type[IKE_TRANSFORM_DH]->id : 0;
+    return sa->group;
 }
 
 bool ike_sa_nat_local(const IkeSa *sa) {

@@ -49,8 +49,10 @@ struct Link {
     /* Called with each datagram before it flies; may change bytes and size. */
     void (*mangle)(Link *link, bool by_gateway, uint8_t *data, size_t *size);
     void *userdata;
-    bool refuse_spi; /* the kernel has none */
-    bool hold_spi;   /* the kernel has not answered yet */
+    bool refuse_spi;     /* the kernel has none */
+    bool hold_spi;       /* the kernel has not answered yet */
+    bool gateway_silent; /* the gateway is off */
+    bool unrecorded;     /* *sent* is not kept: a long run */
 
     size_t n_flights, n_sent;
     Flight flights[LINK_FLIGHTS_MAX];
@@ -84,6 +86,7 @@ void link_inject(Link *link, const Endpoint *from, const void *data, size_t size
 /* Sends what a side wants to send now. */
 void link_send_message(Link *link, const Message *m);
 void link_drain(Link *link);
+void link_gateway(Link *link);
 /* Somebody sets the clock. */
 void link_set_clock(Link *link, usec_t real);
 void link_close(Link *link);

@@ -32,6 +32,12 @@ typedef struct EspKeys {
     size_t integrity_size;
 } EspKeys;
 
+/* The two SAs of a pair, when one is meant alone. */
+enum {
+    CHILD_IN = 1,
+    CHILD_OUT = 2,
+};
+
 /* ESP in tunnel mode. */
 typedef struct ChildSa {
     uint32_t spi_in, spi_out; /* host byte order; in: what the peer sends to us */
@@ -40,6 +46,9 @@ typedef struct ChildSa {
     EspAlgorithms algorithms;
     EspKeys keys_in, keys_out;
     uint32_t replay_window; /* packets */
+    bool esn;               /* 64-bit sequence numbers (RFC 4303 2.2.1) */
+    /* After so many the kernel says that the pair wants new keys; 0: it does not count. */
+    uint64_t byte_limit, packet_limit;
     size_t n_local_ts, n_remote_ts;
     TrafficSelector local_ts[TS_MAX], remote_ts[TS_MAX];
 } ChildSa;

@@ -2,7 +2,7 @@
 /* Keying material of an IKE SA and its Child SAs (RFC 7296 2.14, 2.17, 2.18). */
 #pragma once
 
-#include "ike/crypto.h"
+#include "ike/key-exchange.h"
 
 /* Wiped by ike_keys_wipe(). */
 typedef struct IkeKeys {

@@ -91,16 +91,17 @@ uint64_t bytes_hash(const void *data, size_t size) {
     return h;
 }
 
-void send_bytes(Responder *r, const Endpoint *local, const Endpoint *remote, const void *data, size_t size) {
+void gw_send_bytes(Responder *r, const Endpoint *local, const Endpoint *remote, const void *data,
+                   size_t size) {
     ck_assert_uint_lt(r->n_out, RESPONDER_OUTBOX);
     ResponderDatagram *d = &r->out[r->n_out++];
     *d = (ResponderDatagram){*local, *remote, size, malloc(size)};
     memcpy(d->data, data, size);
 }
 
-void send_packets(Responder *r, const Packets *packets, const Endpoint *local, const Endpoint *remote) {
+void gw_send_packets(Responder *r, const Packets *packets, const Endpoint *local, const Endpoint *remote) {
     for (size_t i = 0; i < packets->n; i++)
-        send_bytes(r, local, remote, packets->items[i].data, packets->items[i].size);
+        gw_send_bytes(r, local, remote, packets->items[i].data, packets->items[i].size);
 }
 
 bool responder_next(Responder *r, ResponderDatagram *ret) {
@@ -112,9 +113,9 @@ bool responder_next(Responder *r, ResponderDatagram *ret) {
     return true;
 }
 
-void clear_finish(Responder *r, IkeWriter *m, Message *ret) {
+void gw_clear_finish(Responder *r, IkeWriter *m, Message *ret) {
     if (r->switches.unknown_payloads) {
-        unknown_payload_write(m, false);
+        gw_unknown_payload_write(m, false);
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNKNOWN_STATUS, "x", 1);
         ret->bytes[17] |= 0x01; /* minor version */
         ret->bytes[19] |= 0x97; /* version and reserved flags */
@@ -133,7 +134,7 @@ void forge_notify(uint64_t spi_i, uint64_t spi_r, uint8_t exchange, uint8_t flag
     ret->size = m.w.len;
 }
 
-bool find_notify(const IkePayloads *payloads, unsigned type, IkeNotify *ret) {
+bool gw_find_notify(const IkePayloads *payloads, unsigned type, IkeNotify *ret) {
     const IkePayload *p;
     for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_NOTIFY, i)); i++)
         if (ike_notify_decode(p, ret) == 0 && ret->type == type)
@@ -147,7 +148,7 @@ static bool ike_is_alive(const ResponderIke *ike) {
     return ike && (ike->state == RESPONDER_ESTABLISHED || ike->state == RESPONDER_REPLACED);
 }
 
-void ike_set_state(Responder *r, ResponderIke *ike, ResponderState state) {
+void gw_ike_set_state(Responder *r, ResponderIke *ike, ResponderState state) {
     ike->state = state;
     ike->since = r->now;
     r->state = responder_current(r) ? RESPONDER_ESTABLISHED : state;
@@ -158,9 +159,9 @@ static void ike_free(Responder *r, size_t i) {
 
     if (!ike)
         return;
-    packets_free(&ike->last_response);
-    packets_free(&ike->sent);
-    request_free(&ike->request);
+    gw_packets_free(&ike->last_response);
+    gw_packets_free(&ike->sent);
+    gw_request_free(&ike->request);
     for (size_t k = 0; k < ARRAY_SIZE(ike->fragment); k++)
         free(ike->fragment[k].data);
     for (size_t k = 0; k < RESPONDER_IKES; k++)
@@ -173,7 +174,7 @@ static void ike_free(Responder *r, size_t i) {
     r->ike[i] = NULL;
 }
 
-ResponderIke *ike_add(Responder *r) {
+ResponderIke *gw_ike_add(Responder *r) {
     size_t slot = 0, best = 0;
 
     for (size_t i = 0; i < RESPONDER_IKES; i++) {
@@ -194,17 +195,17 @@ ResponderIke *ike_add(Responder *r) {
     return r->ike[slot];
 }
 
-void ike_drop(Responder *r, ResponderIke *ike) {
+void gw_ike_drop(Responder *r, ResponderIke *ike) {
     for (size_t i = 0; i < RESPONDER_CHILDREN; i++)
         if (r->children[i].state != CHILD_NONE && r->children[i].ike == ike) {
-            child_gone(r, &r->children[i]);
+            gw_child_gone(r, &r->children[i]);
             r->children[i].state = CHILD_NONE;
         }
-    packets_free(&ike->sent);
-    request_free(&ike->request);
+    gw_packets_free(&ike->sent);
+    gw_request_free(&ike->request);
     ike->busy = false;
     ike->n_queue = 0;
-    ike_set_state(r, ike, RESPONDER_DELETED);
+    gw_ike_set_state(r, ike, RESPONDER_DELETED);
 }
 
 ResponderIke *responder_current(Responder *r) {
@@ -240,19 +241,19 @@ static void request_input(Responder *r, ResponderIke *ike, const IkeHeader *h, c
     ike->peer_next_id++;
     if (!ike->mobike)
         ike->peer = *from; /* 2.23 */
-    build_start(b, ike, h->exchange, true, h->message_id);
+    gw_build_start(b, ike, h->exchange, true, h->message_id);
     switch (h->exchange) {
     case IKE_EXCHANGE_AUTH:
-        auth_input(r, ike, payloads, plain, plain_size, payloads->inner_type, &b->m);
+        gw_auth_input(r, ike, payloads, plain, plain_size, payloads->inner_type, &b->m);
         break;
     case IKE_EXCHANGE_CREATE_CHILD_SA:
-        create_child_input(r, ike, payloads, &b->m);
+        gw_create_child_input(r, ike, payloads, &b->m);
         break;
     default:
-        informational_input(r, ike, payloads, from, &b->m);
+        gw_informational_input(r, ike, payloads, from, &b->m);
     }
-    build_finish(r, b, &ike->last_response);
-    send_packets(r, &ike->last_response, &local, from);
+    gw_build_finish(r, b, &ike->last_response);
+    gw_send_packets(r, &ike->last_response, &local, from);
     free(b);
 }
 
@@ -267,7 +268,7 @@ static void sealed_input(Responder *r, ResponderIke *ike, const IkeHeader *h, co
     if (request && h->message_id + 1 == ike->peer_next_id) {
         /* 2.1; RFC 7383 2.6.1: the first fragment stands for all of them. */
         if (fragment ? size > 33 && original[32] == 0 && original[33] == 1 : hash == ike->last_hash)
-            send_packets(r, &ike->last_response, &r->local, from);
+            gw_send_packets(r, &ike->last_response, &r->local, from);
         return;
     }
     if (ike->state == RESPONDER_DELETED || ike->state == RESPONDER_NEW ||
@@ -275,13 +276,13 @@ static void sealed_input(Responder *r, ResponderIke *ike, const IkeHeader *h, co
         return;
     if ((ike->state == RESPONDER_HALF_OPEN) != (h->exchange == IKE_EXCHANGE_AUTH))
         return;
-    if (!seal_open(r, ike, h, datagram, size, &payloads, &plain, &plain_size))
+    if (!gw_seal_open(r, ike, h, datagram, size, &payloads, &plain, &plain_size))
         return;
     if (request) {
         ike->last_hash = hash;
         request_input(r, ike, h, &payloads, plain, plain_size, from);
     } else
-        response_input(r, ike, h, &payloads);
+        gw_response_input(r, ike, h, &payloads);
 }
 
 static ResponderIke *ike_find(Responder *r, const IkeHeader *h) {
@@ -307,7 +308,7 @@ static void input(Responder *r, const uint8_t *datagram, size_t size, const Endp
     if (h.exchange == IKE_EXCHANGE_SA_INIT) {
         ck_assert(h.flags & IKE_FLAG_INITIATOR);
         ck_assert_int_eq(ike_payloads_split(reader, h.next_payload, &payloads, &type), 0);
-        init_input(r, &h, &payloads, datagram, size, from);
+        gw_init_input(r, &h, &payloads, datagram, size, from);
         return;
     }
     ResponderIke *ike = ike_find(r, &h);
@@ -319,7 +320,7 @@ static void input(Responder *r, const uint8_t *datagram, size_t size, const Endp
         forge_notify(h.spi_i, h.spi_r, h.exchange,
                      (uint8_t)(IKE_FLAG_RESPONSE | (h.flags & IKE_FLAG_INITIATOR ? 0 : IKE_FLAG_INITIATOR)),
                      h.message_id, IKE_NOTIFY_INVALID_IKE_SPI, &answer);
-        send_bytes(r, &r->local, from, answer.bytes, answer.size);
+        gw_send_bytes(r, &r->local, from, answer.bytes, answer.size);
     }
 }
 
@@ -327,7 +328,7 @@ void responder_input(Responder *r, const uint8_t *datagram, size_t size, const E
     ResponderDatagram first;
 
     input(r, datagram, size, from);
-    proceed(r);
+    gw_proceed(r);
     if (!ret)
         return;
     ret->size = 0;
@@ -417,17 +418,17 @@ static void ike_tick(Responder *r, size_t i) {
         ike_free(r, i);
     else if (ike->busy && ike->tries == RESPONDER_TRIES) {
         r->lost++;
-        ike_drop(r, ike);
+        gw_ike_drop(r, ike);
     } else if (ike->busy) {
         ike->tries++;
         ike->resend_at = r->now + resend_wait(ike);
-        send_packets(r, &ike->sent, &ike->local, &ike->peer);
+        gw_send_packets(r, &ike->sent, &ike->local, &ike->peer);
     } else if (ike->state == RESPONDER_ESTABLISHED && ike->n_queue == 0) {
         if (!ike->aged && after(ike->since, r->switches.ike_lifetime) <= r->now) {
             ike->aged = true;
-            want(r, ike, REQUEST_REKEY_IKE, 0, 0);
+            gw_want(r, ike, REQUEST_REKEY_IKE, 0, 0);
         } else
-            want(r, ike, REQUEST_LIVENESS, 0, 0);
+            gw_want(r, ike, REQUEST_LIVENESS, 0, 0);
     }
 }
 
@@ -442,8 +443,8 @@ void responder_tick(Responder *r) {
             child->state = CHILD_NONE;
         else {
             child->aged = true;
-            want(r, child->ike, REQUEST_REKEY_CHILD, child->sa.spi_in, 0);
+            gw_want(r, child->ike, REQUEST_REKEY_CHILD, child->sa.spi_in, 0);
         }
     }
-    proceed(r);
+    gw_proceed(r);
 }

@@ -122,7 +122,7 @@ static void cp_write(Responder *r, IkeWriter *m) {
     ike_blob_write(m, IKE_PAYLOAD_CP, buffer, w.len);
 }
 
-void ts_write(Responder *r, IkeWriter *m, bool own) {
+void gw_ts_write(Responder *r, IkeWriter *m, bool own) {
     const char *const only[3] = {r->switches.ts_local};
     const char *const *locals = r->switches.ts_local ? only : inner_addresses(r);
     TrafficSelector near[3], far[3];
@@ -161,9 +161,9 @@ static void child_write(Responder *r, ResponderIke *ike, const IkePayloads *payl
     for (size_t i = 0; i < n_offered; i++) /* 1.2: no group in IKE_AUTH */
         for (size_t t = 0; t < offered[i].n_transforms; t++)
             ck_assert(offered[i].transforms[t].type != IKE_TRANSFORM_DH || offered[i].transforms[t].id == 0);
-    ck_assert(choose(r, offered, n_offered, r->switches.esp_proposal ?: 1, 0, &chosen));
-    Suite esp = chosen_suite(&chosen);
-    ResponderChild *child = child_add(r, ike);
+    ck_assert(gw_choose(r, offered, n_offered, r->switches.esp_proposal ?: 1, 0, &chosen));
+    Suite esp = gw_chosen_suite(&chosen);
+    ResponderChild *child = gw_child_add(r, ike);
     child->sa.spi_out = (uint32_t)offered[0].spi;
     child->sa.algorithms = suite_esp_algorithms(&esp);
     child->nonces = ike->nonces;
@@ -173,20 +173,20 @@ static void child_write(Responder *r, ResponderIke *ike, const IkePayloads *payl
     ck_assert_int_eq(child_keys_derive(&ike->suite, &ike->keys, &esp, NULL, 0, &ike->nonces,
                                        &child->sa.keys_in, &child->sa.keys_out),
                      0);
-    child_use(r, child);
+    gw_child_use(r, child);
     if (r->switches.esp_foreign)
         chosen.transforms[0].key_bits = 192;
     if (!r->switches.no_cp)
         cp_write(r, m);
     ike_sa_payload_write(m, &chosen, 1);
-    ts_write(r, m, false);
+    gw_ts_write(r, m, false);
 }
 
 /* RFC 4555 3.1, 3.4 */
 static void mobike_write(Responder *r, ResponderIke *ike, const IkePayloads *payloads, IkeWriter *m) {
     IkeNotify n;
 
-    ike->mobike = r->switches.mobike && find_notify(payloads, NOTIFY_MOBIKE_SUPPORTED, &n);
+    ike->mobike = r->switches.mobike && gw_find_notify(payloads, NOTIFY_MOBIKE_SUPPORTED, &n);
     if (!ike->mobike)
         return;
     ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
@@ -207,7 +207,7 @@ static void initial_contact(Responder *r, ResponderIke *ike) {
             (old->state == RESPONDER_ESTABLISHED || old->state == RESPONDER_REPLACED) &&
             old->identity_size == ike->identity_size &&
             memcmp(old->identity, ike->identity, ike->identity_size) == 0)
-            ike_drop(r, old);
+            gw_ike_drop(r, old);
     }
 }
 
@@ -218,15 +218,15 @@ static void auth_finish(Responder *r, ResponderIke *ike, const IkePayloads *payl
                          (uint8_t)(s->lifetime >> 8), (uint8_t)s->lifetime};
     IkeNotify n;
 
-    ike_set_state(r, ike, RESPONDER_ESTABLISHED);
-    if (find_notify(payloads, IKE_NOTIFY_INITIAL_CONTACT, &n)) {
+    gw_ike_set_state(r, ike, RESPONDER_ESTABLISHED);
+    if (gw_find_notify(payloads, IKE_NOTIFY_INITIAL_CONTACT, &n)) {
         r->init_contacts++;
         initial_contact(r, ike);
     }
     if (s->critical_auth)
-        unknown_payload_write(m, true);
+        gw_unknown_payload_write(m, true);
     if (s->redirect_auth)
-        redirect_write(m, s->redirect_auth, NULL, 0);
+        gw_redirect_write(m, s->redirect_auth, NULL, 0);
     else if (s->child_error)
         ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)s->child_error, NULL, 0);
     else
@@ -242,7 +242,7 @@ static void auth_finish(Responder *r, ResponderIke *ike, const IkePayloads *payl
 
 static void auth_refuse(Responder *r, ResponderIke *ike, unsigned error, IkeWriter *m) {
     ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)error, NULL, 0);
-    ike_set_state(r, ike, RESPONDER_DELETED);
+    gw_ike_set_state(r, ike, RESPONDER_DELETED);
 }
 
 /* 2.16: AUTH of both sides is a MAC by a key derived from the MSK. */
@@ -312,8 +312,8 @@ static void certreqs_note(Responder *r, const IkePayloads *payloads) {
     }
 }
 
-void auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const uint8_t *plain,
-                size_t plain_size, uint8_t first, IkeWriter *m) {
+void gw_auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const uint8_t *plain,
+                   size_t plain_size, uint8_t first, IkeWriter *m) {
     const IkePayload *cp = ike_payloads_find(payloads, IKE_PAYLOAD_CP, 0);
     bool another;
     IkeNotify n;
@@ -328,8 +328,8 @@ void auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, co
     r->peer_authenticated = peer_verify(r, ike, payloads);
     certreqs_note(r, payloads);
     r->peer_asked_address = cp && cp->size > 4 && cp->data[0] == IKE_CFG_REQUEST;
-    another = find_notify(payloads, NOTIFY_ANOTHER_AUTH_FOLLOWS, &n);
-    ck_assert(!another || find_notify(payloads, NOTIFY_MULTIPLE_AUTH_SUPPORTED, &n)); /* RFC 4739 2 */
+    another = gw_find_notify(payloads, NOTIFY_ANOTHER_AUTH_FOLLOWS, &n);
+    ck_assert(!another || gw_find_notify(payloads, NOTIFY_MULTIPLE_AUTH_SUPPORTED, &n)); /* RFC 4739 2 */
     ck_assert(!another || r->switches.multiple_auth);
     if (r->switches.auth_error) {
         auth_refuse(r, ike, r->switches.auth_error, m);

@@ -10,20 +10,20 @@ ResponderChild *responder_child(Responder *r, uint32_t spi_in) {
     return NULL;
 }
 
-ResponderChild *child_by_spi_out(Responder *r, uint32_t spi_out) {
+ResponderChild *gw_child_by_spi_out(Responder *r, uint32_t spi_out) {
     for (size_t i = 0; i < RESPONDER_CHILDREN; i++)
         if (r->children[i].state != CHILD_NONE && r->children[i].sa.spi_out == spi_out)
             return &r->children[i];
     return NULL;
 }
 
-uint32_t child_spi(Responder *r) {
+uint32_t gw_child_spi(Responder *r) {
     uint32_t spi;
     r->rng.fill(r->rng.userdata, &spi, sizeof spi);
     return spi | 0x1000;
 }
 
-ResponderChild *child_add(Responder *r, ResponderIke *ike) {
+ResponderChild *gw_child_add(Responder *r, ResponderIke *ike) {
     ResponderChild *child = NULL;
 
     for (size_t i = 0; i < RESPONDER_CHILDREN; i++) {
@@ -33,13 +33,13 @@ ResponderChild *child_add(Responder *r, ResponderIke *ike) {
     }
     ck_assert_ptr_nonnull(child);
     *child = (ResponderChild){.state = CHILD_ACTIVE, .since = r->now, .ike = ike};
-    child->sa.spi_in = child_spi(r);
+    child->sa.spi_in = gw_child_spi(r);
     child->sa.local = ike->local;
     child->sa.remote = ike->peer;
     return child;
 }
 
-void child_use(Responder *r, ResponderChild *child) {
+void gw_child_use(Responder *r, ResponderChild *child) {
     r->in_use = child->sa.spi_in;
     r->child = child->sa;
 }
@@ -59,7 +59,7 @@ static ResponderChild *successor(Responder *r, const ResponderChild *child) {
     return best;
 }
 
-void child_gone(Responder *r, ResponderChild *child) {
+void gw_child_gone(Responder *r, ResponderChild *child) {
     child->state = CHILD_GONE;
     child->since = r->now;
     if (r->in_use != child->sa.spi_in)
@@ -67,7 +67,7 @@ void child_gone(Responder *r, ResponderChild *child) {
     ResponderChild *next = successor(r, child);
     r->in_use = 0;
     if (next)
-        child_use(r, next);
+        gw_child_use(r, next);
 }
 
 static void notify_spi_write(IkeWriter *m, unsigned type, uint32_t spi) {
@@ -82,7 +82,7 @@ static void refuse(Responder *r, IkeWriter *m, unsigned type) {
     r->refused++;
 }
 
-bool demanded(Responder *r, unsigned error, IkeWriter *m) {
+bool gw_demanded(Responder *r, unsigned error, IkeWriter *m) {
     if (!error || (r->switches.error_times && r->errors_given >= r->switches.error_times))
         return false;
     r->errors_given++;
@@ -119,7 +119,7 @@ static bool ask_group(Responder *r, const IkeProposal *offered, size_t n_offered
     if (!r->switches.pfs_group || !group || group == r->switches.pfs_group)
         return false;
     r->refused++;
-    if (choose(r, offered, n_offered, r->switches.esp_proposal, r->switches.pfs_group, &chosen))
+    if (gw_choose(r, offered, n_offered, r->switches.esp_proposal, r->switches.pfs_group, &chosen))
         ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_INVALID_KE_PAYLOAD, data, sizeof data);
     else
         ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
@@ -142,17 +142,17 @@ static void child_answer(Responder *r, ResponderIke *ike, const IkePayloads *pay
         return;
     if (r->switches.no_pfs)
         group = 0;
-    if (!choose(r, offered, n_offered, r->switches.esp_proposal, group, &chosen)) {
+    if (!gw_choose(r, offered, n_offered, r->switches.esp_proposal, group, &chosen)) {
         refuse(r, m, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
         return;
     }
-    ResponderChild *child = child_add(r, ike);
+    ResponderChild *child = gw_child_add(r, ike);
     child->sa.spi_out = (uint32_t)chosen.spi ?: (uint32_t)offered[0].spi;
     for (size_t i = 0; i < n_offered; i++)
         ck_assert_uint_eq(offered[i].spi, child->sa.spi_out);
     ck_assert_uint_ge(child->sa.spi_out, 256);
     chosen.spi = child->sa.spi_in;
-    child->esp = chosen_suite(&chosen);
+    child->esp = gw_chosen_suite(&chosen);
     child->sa.algorithms = suite_esp_algorithms(&child->esp);
     nonces_take(r, &child->nonces, ike_payloads_find(payloads, IKE_PAYLOAD_NONCE, 0));
     ike_sa_payload_write(m, &chosen, 1);
@@ -162,7 +162,7 @@ static void child_answer(Responder *r, ResponderIke *ike, const IkePayloads *pay
     ck_assert_int_eq(child_keys_derive(&ike->suite, &ike->keys, &child->esp, group ? secret : NULL,
                                        secret_size, &child->nonces, &child->sa.keys_in, &child->sa.keys_out),
                      0);
-    ts_write(r, m, false);
+    gw_ts_write(r, m, false);
     if (!old) {
         r->new_children++;
         return;
@@ -171,12 +171,12 @@ static void child_answer(Responder *r, ResponderIke *ike, const IkePayloads *pay
     child->replaces = old->sa.spi_in;
     old->peers_new = child->sa.spi_in;
     if (r->switches.eager)
-        child_use(r, child);
+        gw_child_use(r, child);
     if (r->switches.delete_after_answer)
-        want(r, ike, REQUEST_DELETE_CHILD, old->sa.spi_in, 0);
+        gw_want(r, ike, REQUEST_DELETE_CHILD, old->sa.spi_in, 0);
 }
 
-void create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, IkeWriter *m) {
+void gw_create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, IkeWriter *m) {
     const IkePayload *sa = ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0);
     IkeProposal offered[IKE_PROPOSALS_MAX];
     ResponderChild *old = NULL;
@@ -186,10 +186,10 @@ void create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payl
     ck_assert_ptr_nonnull(sa);
     ck_assert_int_eq(ike_sa_payload_decode(sa, offered, &n_offered), 0);
     if (offered[0].protocol == IKE_PROTOCOL_IKE) {
-        rekey_ike_input(r, ike, payloads, offered, n_offered, m);
+        gw_rekey_ike_input(r, ike, payloads, offered, n_offered, m);
         return;
     }
-    bool rekey = find_notify(payloads, NOTIFY_REKEY_SA, &n);
+    bool rekey = gw_find_notify(payloads, NOTIFY_REKEY_SA, &n);
     if (ike->state != RESPONDER_ESTABLISHED ||
         (ike->busy && (ike->request.type == REQUEST_REKEY_IKE || ike->request.type == REQUEST_DELETE_IKE))) {
         refuse(r, m, NOTIFY_TEMPORARY_FAILURE); /* 2.25.2 */
@@ -197,7 +197,7 @@ void create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payl
     }
     if (rekey) {
         ck_assert_uint_eq(n.protocol, IKE_PROTOCOL_ESP);
-        old = child_by_spi_out(r, n.spi);
+        old = gw_child_by_spi_out(r, n.spi);
         if (!old || old->state == CHILD_GONE || old->ike != ike) {
             notify_spi_write(m, NOTIFY_CHILD_SA_NOT_FOUND, n.spi);
             r->refused++;
@@ -208,7 +208,7 @@ void create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payl
             return;
         }
     }
-    if (!demanded(r, rekey ? r->switches.rekey_child_error : r->switches.new_child_error, m))
+    if (!gw_demanded(r, rekey ? r->switches.rekey_child_error : r->switches.new_child_error, m))
         child_answer(r, ike, payloads, offered, n_offered, old, m);
 }
 
@@ -228,13 +228,13 @@ static IkeProposal proposal_of(const Suite *suite, uint16_t group, uint32_t spi)
     return p;
 }
 
-void create_child_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {
+void gw_create_child_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {
     ResponderChild *old = responder_child(r, q->child);
 
     ck_assert_ptr_nonnull(old);
     if (r->switches.own_pfs && !q->group)
         q->group = ike->suite.by_type[IKE_TRANSFORM_DH]->id;
-    q->spi = child_spi(r);
+    q->spi = gw_child_spi(r);
     q->child = old->sa.spi_in;
     q->nonces.i_size = 32;
     r->rng.fill(r->rng.userdata, q->nonces.i, q->nonces.i_size);
@@ -252,7 +252,7 @@ void create_child_request(Responder *r, ResponderIke *ike, ResponderRequest *q, 
         const uint8_t *value = key_exchange_public(q->key, &size);
         ike_ke_write(m, q->group, value, size);
     }
-    ts_write(r, m, true);
+    gw_ts_write(r, m, true);
 }
 
 static ResponderChild *child_made(Responder *r, ResponderIke *ike, ResponderRequest *q,
@@ -271,10 +271,10 @@ static ResponderChild *child_made(Responder *r, ResponderIke *ike, ResponderRequ
     ck_assert(nonce && nonce->size >= 16 && !!ke == !!q->key);
     ck_assert(ike_payloads_find(payloads, IKE_PAYLOAD_TSI, 0) &&
               ike_payloads_find(payloads, IKE_PAYLOAD_TSR, 0));
-    ResponderChild *child = child_add(r, ike);
+    ResponderChild *child = gw_child_add(r, ike);
     child->sa.spi_in = q->spi;
     child->sa.spi_out = (uint32_t)chosen[0].spi;
-    child->esp = chosen_suite(&chosen[0]);
+    child->esp = gw_chosen_suite(&chosen[0]);
     child->sa.algorithms = suite_esp_algorithms(&child->esp);
     child->nonces = q->nonces;
     memcpy(child->nonces.r, nonce->data, child->nonces.r_size = nonce->size);
@@ -296,21 +296,21 @@ static void rekey_failed(Responder *r, ResponderIke *ike, ResponderRequest *q, R
     switch (r->response_notify) {
     case NOTIFY_TEMPORARY_FAILURE:
         if (alive)
-            want(r, ike, q->type, q->child, r->now + RESPONDER_TRY_AGAIN);
+            gw_want(r, ike, q->type, q->child, r->now + RESPONDER_TRY_AGAIN);
         break;
     case NOTIFY_CHILD_SA_NOT_FOUND:
         if (alive)
-            child_gone(r, old);
+            gw_child_gone(r, old);
         break;
     case IKE_NOTIFY_INVALID_KE_PAYLOAD:
         if (alive)
-            want_group(r, ike, q->type, q->child, r->response_notify_group);
+            gw_want_group(r, ike, q->type, q->child, r->response_notify_group);
         break;
     }
 }
 
-void create_child_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
-                           const IkePayloads *payloads) {
+void gw_create_child_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
+                              const IkePayloads *payloads) {
     ResponderChild *old = responder_child(r, q->child), *theirs;
 
     if (old)
@@ -328,15 +328,15 @@ void create_child_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
     ours->replaces = q->child;
     theirs = old && old->peers_new ? responder_child(r, old->peers_new) : NULL;
     r->collisions_child += theirs != NULL;
-    if (theirs && lowest_is_in(&ours->nonces, &theirs->nonces) != r->switches.wrong_loser) {
+    if (theirs && gw_lowest_is_in(&ours->nonces, &theirs->nonces) != r->switches.wrong_loser) {
         /* 2.8.1: the one who made the redundant one deletes it; the initiator deletes the old one. */
         if (!r->switches.keep_old)
-            want(r, ike, REQUEST_DELETE_CHILD, ours->sa.spi_in, 0);
+            gw_want(r, ike, REQUEST_DELETE_CHILD, ours->sa.spi_in, 0);
         if (old->state == CHILD_GONE && theirs->state == CHILD_ACTIVE)
-            child_use(r, theirs);
+            gw_child_use(r, theirs);
         return;
     }
-    child_use(r, ours);
+    gw_child_use(r, ours);
     if (old && old->state == CHILD_ACTIVE && !r->switches.keep_old)
-        want(r, ike, REQUEST_DELETE_CHILD, old->sa.spi_in, 0);
+        gw_want(r, ike, REQUEST_DELETE_CHILD, old->sa.spi_in, 0);
 }

@@ -9,7 +9,7 @@ static void delete_ike(Responder *r, ResponderIke *ike) {
         for (size_t i = 0; i < RESPONDER_CHILDREN; i++)
             if (r->children[i].state != CHILD_NONE && r->children[i].ike == ike)
                 r->children[i].ike = ike->peers_new;
-    ike_drop(r, ike);
+    gw_ike_drop(r, ike);
 }
 
 /* 1.4.1: the answer names the other halves, except of those whose DELETE is under way already. */
@@ -19,12 +19,12 @@ static void delete_children(Responder *r, ResponderIke *ike, const IkeDelete *d,
 
     r->deletes_child++;
     for (size_t i = 0; i < d->n_spis; i++) {
-        ResponderChild *child = child_by_spi_out(r, d->spis[i]);
+        ResponderChild *child = gw_child_by_spi_out(r, d->spis[i]);
         if (!child || child->ike != ike || child->state == CHILD_GONE)
             continue;
         if (child->state == CHILD_ACTIVE)
             spis[n++] = child->sa.spi_in;
-        child_gone(r, child);
+        gw_child_gone(r, child);
     }
     if (n > 0)
         ike_delete_write(m, IKE_PROTOCOL_ESP, spis, n);
@@ -45,19 +45,19 @@ static void update_addresses(Responder *r, ResponderIke *ike, const Endpoint *fr
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNACCEPTABLE_ADDRESSES, NULL, 0);
         return;
     }
-    nat_notify(r, m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &r->local,
-               r->switches.nat_responder);
-    nat_notify(r, m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, from,
-               r->switches.nat_initiator);
+    gw_nat_notify(r, m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &r->local,
+                  r->switches.nat_responder);
+    gw_nat_notify(r, m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, from,
+                  r->switches.nat_initiator);
     ike->peer = *from;
     ike->local = r->local;
     children_move(r, ike);
     if (!r->switches.no_routability)
-        want(r, ike, REQUEST_ROUTABILITY, 0, 0);
+        gw_want(r, ike, REQUEST_ROUTABILITY, 0, 0);
 }
 
-void informational_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const Endpoint *from,
-                         IkeWriter *m) {
+void gw_informational_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
+                            const Endpoint *from, IkeWriter *m) {
     const IkePayload *p;
     IkeDelete d;
     IkeNotify n;
@@ -71,11 +71,11 @@ void informational_input(Responder *r, ResponderIke *ike, const IkePayloads *pay
         }
         delete_children(r, ike, &d, m);
     }
-    if (find_notify(payloads, NOTIFY_UPDATE_SA_ADDRESSES, &n)) {
+    if (gw_find_notify(payloads, NOTIFY_UPDATE_SA_ADDRESSES, &n)) {
         ck_assert(ike->mobike);
         update_addresses(r, ike, from, m);
     }
-    if (find_notify(payloads, NOTIFY_COOKIE2, &n))
+    if (gw_find_notify(payloads, NOTIFY_COOKIE2, &n))
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_COOKIE2, n.data, n.size);
 }
 
@@ -93,7 +93,7 @@ static void addresses_write(Responder *r, IkeWriter *m) {
     }
 }
 
-void informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {
+void gw_informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {
     ResponderChild *child;
 
     switch (q->type) {
@@ -111,7 +111,7 @@ void informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q,
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_COOKIE2, q->cookie2, sizeof q->cookie2);
         break;
     case REQUEST_REDIRECT:
-        redirect_write(m, q->target, NULL, 0);
+        gw_redirect_write(m, q->target, NULL, 0);
         break;
     case REQUEST_ADDRESSES:
         addresses_write(r, m);
@@ -125,19 +125,19 @@ void informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q,
     }
 }
 
-void informational_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
-                            const IkePayloads *payloads) {
+void gw_informational_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
+                               const IkePayloads *payloads) {
     ResponderChild *child;
     IkeNotify n;
 
     if (q->type == REQUEST_DELETE_IKE)
-        ike_drop(r, ike);
+        gw_ike_drop(r, ike);
     else if (q->type == REQUEST_DELETE_CHILD) {
         child = responder_child(r, q->child);
         if (child && child->state == CHILD_DELETING)
-            child_gone(r, child);
+            gw_child_gone(r, child);
     } else if (q->type == REQUEST_ROUTABILITY) {
-        bool good = find_notify(payloads, NOTIFY_COOKIE2, &n) && n.size == sizeof q->cookie2 &&
+        bool good = gw_find_notify(payloads, NOTIFY_COOKIE2, &n) && n.size == sizeof q->cookie2 &&
                     memcmp(n.data, q->cookie2, n.size) == 0;
         r->cookies2_good += good;
         r->cookies2_bad += !good;

@@ -10,8 +10,8 @@ static void init_notify(Responder *r, const IkeHeader *h, const Endpoint *from, 
 
     ike_writer_start(&m, message.bytes, sizeof message.bytes, &header);
     ike_notify_write(&m, IKE_PROTOCOL_NONE, (uint16_t)type, data, size);
-    clear_finish(r, &m, &message);
-    send_bytes(r, &r->local, from, message.bytes, message.size);
+    gw_clear_finish(r, &m, &message);
+    gw_send_bytes(r, &r->local, from, message.bytes, message.size);
 }
 
 /* Over SPIi and the nonce, and KE when the responder is of the unoptimized kind. */
@@ -38,7 +38,7 @@ static bool ask_cookie(Responder *r, const IkeHeader *h, const IkePayloads *payl
     if (!r->switches.cookie)
         return false;
     cookie_make(r, h->spi_i, nonce, ke, cookie);
-    if (find_notify(payloads, IKE_NOTIFY_COOKIE, &n)) {
+    if (gw_find_notify(payloads, IKE_NOTIFY_COOKIE, &n)) {
         ck_assert_uint_eq(payloads->items[0].type, IKE_PAYLOAD_NOTIFY); /* 2.6: first */
         r->cookies_seen++;
         if (n.size == sizeof cookie && memcmp(n.data, cookie, n.size) == 0)
@@ -57,7 +57,7 @@ static bool ask_group(Responder *r, const IkeHeader *h, uint16_t group, const En
     return true;
 }
 
-void redirect_write(IkeWriter *m, const char *target, const void *nonce, size_t nonce_size) {
+void gw_redirect_write(IkeWriter *m, const char *target, const void *nonce, size_t nonce_size) {
     uint8_t data[2 + HOST_MAX_BYTES + IKE_NONCE_MAX];
     Writer w = writer_new(data, sizeof data);
     Address a;
@@ -87,16 +87,16 @@ static bool redirect(Responder *r, const IkeHeader *h, const IkePayloads *payloa
     IkeWriter m;
     IkeNotify n;
 
-    r->redirected_from += find_notify(payloads, NOTIFY_REDIRECTED_FROM, &n);
-    if (!r->switches.redirect_init || !(find_notify(payloads, NOTIFY_REDIRECT_SUPPORTED, &n) ||
-                                        find_notify(payloads, NOTIFY_REDIRECTED_FROM, &n)))
+    r->redirected_from += gw_find_notify(payloads, NOTIFY_REDIRECTED_FROM, &n);
+    if (!r->switches.redirect_init || !(gw_find_notify(payloads, NOTIFY_REDIRECT_SUPPORTED, &n) ||
+                                        gw_find_notify(payloads, NOTIFY_REDIRECTED_FROM, &n)))
         return false;
     memcpy(echo, nonce->data, nonce->size);
     echo[0] ^= r->switches.redirect_bad_nonce;
     ike_writer_start(&m, message.bytes, sizeof message.bytes, &header);
-    redirect_write(&m, r->switches.redirect_init, echo, nonce->size);
-    clear_finish(r, &m, &message);
-    send_bytes(r, &r->local, from, message.bytes, message.size);
+    gw_redirect_write(&m, r->switches.redirect_init, echo, nonce->size);
+    gw_clear_finish(r, &m, &message);
+    gw_send_bytes(r, &r->local, from, message.bytes, message.size);
     return true;
 }
 
@@ -122,8 +122,8 @@ static bool proposal_fits(const IkeProposal *p, unsigned kind, uint16_t group) {
     return !proposal_has_groups(p) || proposal_has(p, IKE_TRANSFORM_DH, IKE_DH_NONE);
 }
 
-bool choose(Responder *r, const IkeProposal *offered, size_t n_offered, unsigned kind, uint16_t group,
-            IkeProposal *ret) {
+bool gw_choose(Responder *r, const IkeProposal *offered, size_t n_offered, unsigned kind, uint16_t group,
+               IkeProposal *ret) {
     unsigned prf = r->switches.prf ?: IKE_PRF_HMAC_SHA2_256, bits = r->switches.key_bits ?: 256;
 
     for (size_t i = 0; i < n_offered; i++) {
@@ -149,7 +149,7 @@ bool choose(Responder *r, const IkeProposal *offered, size_t n_offered, unsigned
     return false;
 }
 
-Suite chosen_suite(const IkeProposal *chosen) {
+Suite gw_chosen_suite(const IkeProposal *chosen) {
     Suite suite = {};
     for (size_t i = 0; i < chosen->n_transforms; i++) {
         const IkeTransform *t = &chosen->transforms[i];
@@ -162,8 +162,8 @@ Suite chosen_suite(const IkeProposal *chosen) {
 }
 
 /* 2.23, computed here and not by the engine. */
-void nat_notify(Responder *r, IkeWriter *m, uint64_t spi_i, uint64_t spi_r, unsigned type, const Endpoint *e,
-                bool lie) {
+void gw_nat_notify(Responder *r, IkeWriter *m, uint64_t spi_i, uint64_t spi_r, unsigned type,
+                   const Endpoint *e, bool lie) {
     uint8_t buffer[64], hash[HASH_SIZE_MAX];
     Writer w = writer_new(buffer, sizeof buffer);
     Endpoint seen = *e;
@@ -182,12 +182,12 @@ static void supported_write(Responder *r, const IkePayloads *payloads, Responder
     const Switches *s = &r->switches;
     IkeNotify n;
 
-    r->peer_fragments = find_notify(payloads, NOTIFY_FRAGMENTATION_SUPPORTED, &n);
+    r->peer_fragments = gw_find_notify(payloads, NOTIFY_FRAGMENTATION_SUPPORTED, &n);
     ike->fragments = r->peer_fragments && s->fragment > 0;
     if (ike->fragments)
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
-    ike->redirects = find_notify(payloads, NOTIFY_REDIRECT_SUPPORTED, &n) ||
-                     find_notify(payloads, NOTIFY_REDIRECTED_FROM, &n);
+    ike->redirects = gw_find_notify(payloads, NOTIFY_REDIRECT_SUPPORTED, &n) ||
+                     gw_find_notify(payloads, NOTIFY_REDIRECTED_FROM, &n);
     if (s->multiple_auth)
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_MULTIPLE_AUTH_SUPPORTED, NULL, 0);
 }
@@ -209,16 +209,16 @@ static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *pay
     ck_assert_int_eq(
         ike_sa_payload_decode(ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0), offered, &n_offered), 0);
     ck_assert_int_eq(ike_ke_decode(ke, &group, &value), 0);
-    if (!choose(r, offered, n_offered, r->switches.proposal ?: 1, group, &chosen)) {
+    if (!gw_choose(r, offered, n_offered, r->switches.proposal ?: 1, group, &chosen)) {
         init_notify(r, h, from, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
         return;
     }
-    ResponderIke *ike = ike_add(r);
+    ResponderIke *ike = gw_ike_add(r);
     ike->local = r->local;
     ike->peer = *from;
     ike->spi_i = h->spi_i;
-    ike->suite = chosen_suite(&chosen);
-    ike->peer_hashes = find_notify(payloads, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, &n)
+    ike->suite = gw_chosen_suite(&chosen);
+    ike->peer_hashes = gw_find_notify(payloads, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, &n)
                            ? auth_hashes_decode(n.data, n.size)
                            : 0;
     ck_assert_int_eq(key_exchange_new(&key, ike->suite.by_type[IKE_TRANSFORM_DH], &r->rng), 0);
@@ -247,10 +247,10 @@ static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *pay
     ike_ke_write(&m, group, r->switches.bad_public ? zeros : public_value, public_size);
     ike_blob_write(&m, IKE_PAYLOAD_NONCE, ike->nonces.r, ike->nonces.r_size);
     if (!r->switches.no_nat_detection) {
-        nat_notify(r, &m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &r->local,
-                   r->switches.nat_responder);
-        nat_notify(r, &m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, from,
-                   r->switches.nat_initiator);
+        gw_nat_notify(r, &m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &r->local,
+                      r->switches.nat_responder);
+        gw_nat_notify(r, &m, ike->spi_i, ike->spi_r, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, from,
+                      r->switches.nat_initiator);
         ike->nat = r->switches.nat_responder || r->switches.nat_initiator;
     }
     if (r->switches.only_sha1)
@@ -259,10 +259,10 @@ static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *pay
         ike_notify_write(&m, IKE_PROTOCOL_NONE, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, hashes, sizeof hashes);
     supported_write(r, payloads, ike, &m);
     if (r->switches.critical_init)
-        unknown_payload_write(&m, true);
-    clear_finish(r, &m, answer);
-    send_bytes(r, &r->local, from, answer->bytes, answer->size);
-    ike_set_state(r, ike, RESPONDER_HALF_OPEN);
+        gw_unknown_payload_write(&m, true);
+    gw_clear_finish(r, &m, answer);
+    gw_send_bytes(r, &r->local, from, answer->bytes, answer->size);
+    gw_ike_set_state(r, ike, RESPONDER_HALF_OPEN);
     ike->peer_next_id = 1;
 
     r->spi_i = ike->spi_i;
@@ -272,8 +272,8 @@ static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *pay
     memcpy(r->init_request.bytes, datagram, r->init_request.size = size);
 }
 
-void init_input(Responder *r, const IkeHeader *h, const IkePayloads *payloads, const uint8_t *datagram,
-                size_t size, const Endpoint *from) {
+void gw_init_input(Responder *r, const IkeHeader *h, const IkePayloads *payloads, const uint8_t *datagram,
+                   size_t size, const Endpoint *from) {
     const IkePayload *sa = ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0),
                      *ke = ike_payloads_find(payloads, IKE_PAYLOAD_KE, 0),
                      *nonce = ike_payloads_find(payloads, IKE_PAYLOAD_NONCE, 0);
@@ -289,7 +289,7 @@ void init_input(Responder *r, const IkeHeader *h, const IkePayloads *payloads, c
             continue;
         if (ike->state == RESPONDER_HALF_OPEN && ike->init_request.size == size &&
             memcmp(ike->init_request.bytes, datagram, size) == 0) { /* 2.1 */
-            send_bytes(r, &r->local, from, ike->init_response.bytes, ike->init_response.size);
+            gw_send_bytes(r, &r->local, from, ike->init_response.bytes, ike->init_response.size);
             return;
         }
         if (!ike->initiator)

@@ -40,74 +40,76 @@ typedef struct Build {
 } Build;
 
 /* responder-seal.c */
-void unknown_payload_write(IkeWriter *m, bool critical);
-void build_start(Build *b, ResponderIke *ike, uint8_t exchange, bool response, uint32_t id);
-void build_finish(Responder *r, Build *b, Packets *ret);
-void packets_free(Packets *packets);
+void gw_unknown_payload_write(IkeWriter *m, bool critical);
+void gw_build_start(Build *b, ResponderIke *ike, uint8_t exchange, bool response, uint32_t id);
+void gw_build_finish(Responder *r, Build *b, Packets *ret);
+void gw_packets_free(Packets *packets);
 /* Opens a sealed datagram in place, or takes a fragment. True with the payloads when the message is whole;
  * what they point to lives until the next call. */
-bool seal_open(Responder *r, ResponderIke *ike, const IkeHeader *h, uint8_t *datagram, size_t size,
-               IkePayloads *ret, uint8_t **ret_plain, size_t *ret_size);
+bool gw_seal_open(Responder *r, ResponderIke *ike, const IkeHeader *h, uint8_t *datagram, size_t size,
+                  IkePayloads *ret, uint8_t **ret_plain, size_t *ret_size);
 
 /* ike-responder.c */
-void clear_finish(Responder *r, IkeWriter *m, Message *ret);
-void send_bytes(Responder *r, const Endpoint *local, const Endpoint *remote, const void *data, size_t size);
-void send_packets(Responder *r, const Packets *packets, const Endpoint *local, const Endpoint *remote);
-void ike_set_state(Responder *r, ResponderIke *ike, ResponderState state);
-ResponderIke *ike_add(Responder *r);
+void gw_clear_finish(Responder *r, IkeWriter *m, Message *ret);
+void gw_send_bytes(Responder *r, const Endpoint *local, const Endpoint *remote, const void *data,
+                   size_t size);
+void gw_send_packets(Responder *r, const Packets *packets, const Endpoint *local, const Endpoint *remote);
+void gw_ike_set_state(Responder *r, ResponderIke *ike, ResponderState state);
+ResponderIke *gw_ike_add(Responder *r);
 /* The IKE SA and its Child SAs are gone; the tombstone stays. */
-void ike_drop(Responder *r, ResponderIke *ike);
-bool find_notify(const IkePayloads *payloads, unsigned type, IkeNotify *ret);
+void gw_ike_drop(Responder *r, ResponderIke *ike);
+bool gw_find_notify(const IkePayloads *payloads, unsigned type, IkeNotify *ret);
 
 /* responder-init.c */
-void init_input(Responder *r, const IkeHeader *h, const IkePayloads *payloads, const uint8_t *datagram,
-                size_t size, const Endpoint *from);
+void gw_init_input(Responder *r, const IkeHeader *h, const IkePayloads *payloads, const uint8_t *datagram,
+                   size_t size, const Endpoint *from);
 /* One transform of each type out of the proposal that fits: *kind* 1 AEAD, 2 not, 0 any. *group* 0: without a
  * group. False: none fits. */
-bool choose(Responder *r, const IkeProposal *offered, size_t n_offered, unsigned kind, uint16_t group,
-            IkeProposal *ret);
-Suite chosen_suite(const IkeProposal *chosen);
-void nat_notify(Responder *r, IkeWriter *m, uint64_t spi_i, uint64_t spi_r, unsigned type, const Endpoint *e,
-                bool lie);
-void redirect_write(IkeWriter *m, const char *target, const void *nonce, size_t nonce_size);
+bool gw_choose(Responder *r, const IkeProposal *offered, size_t n_offered, unsigned kind, uint16_t group,
+               IkeProposal *ret);
+Suite gw_chosen_suite(const IkeProposal *chosen);
+void gw_nat_notify(Responder *r, IkeWriter *m, uint64_t spi_i, uint64_t spi_r, unsigned type,
+                   const Endpoint *e, bool lie);
+void gw_redirect_write(IkeWriter *m, const char *target, const void *nonce, size_t nonce_size);
 
 /* responder-auth.c */
-void auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const uint8_t *plain,
-                size_t plain_size, uint8_t first, IkeWriter *m);
+void gw_auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const uint8_t *plain,
+                   size_t plain_size, uint8_t first, IkeWriter *m);
 /* *own*: of an exchange that the responder starts. */
-void ts_write(Responder *r, IkeWriter *m, bool own);
+void gw_ts_write(Responder *r, IkeWriter *m, bool own);
 
 /* responder-child.c: CREATE_CHILD_SA and what becomes of Child SAs */
-ResponderChild *child_by_spi_out(Responder *r, uint32_t spi_out);
-ResponderChild *child_add(Responder *r, ResponderIke *ike);
-void child_use(Responder *r, ResponderChild *child);
-void child_gone(Responder *r, ResponderChild *child);
-uint32_t child_spi(Responder *r);
+ResponderChild *gw_child_by_spi_out(Responder *r, uint32_t spi_out);
+ResponderChild *gw_child_add(Responder *r, ResponderIke *ike);
+void gw_child_use(Responder *r, ResponderChild *child);
+void gw_child_gone(Responder *r, ResponderChild *child);
+uint32_t gw_child_spi(Responder *r);
 /* Writes *error*, when a switch wants it still. */
-bool demanded(Responder *r, unsigned error, IkeWriter *m);
-void create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, IkeWriter *m);
-void create_child_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);
-void create_child_response(Responder *r, ResponderIke *ike, ResponderRequest *q, const IkePayloads *payloads);
+bool gw_demanded(Responder *r, unsigned error, IkeWriter *m);
+void gw_create_child_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, IkeWriter *m);
+void gw_create_child_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);
+void gw_create_child_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
+                              const IkePayloads *payloads);
 
 /* responder-rekey.c: of the IKE SA */
-void rekey_ike_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const IkeProposal *offered,
-                     size_t n_offered, IkeWriter *m);
-void rekey_ike_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);
-void rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q, const IkePayloads *payloads);
+void gw_rekey_ike_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
+                        const IkeProposal *offered, size_t n_offered, IkeWriter *m);
+void gw_rekey_ike_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);
+void gw_rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q, const IkePayloads *payloads);
 /* 2.8.1: whether the lowest of the four is one of *a*. */
-bool lowest_is_in(const Nonces *a, const Nonces *b);
+bool gw_lowest_is_in(const Nonces *a, const Nonces *b);
 
 /* responder-informational.c */
-void informational_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const Endpoint *from,
-                         IkeWriter *m);
-void informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);
-void informational_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
-                            const IkePayloads *payloads);
+void gw_informational_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
+                            const Endpoint *from, IkeWriter *m);
+void gw_informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);
+void gw_informational_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
+                               const IkePayloads *payloads);
 
 /* responder-requests.c: the queue and the window */
-void want(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, usec_t not_before);
-void want_group(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, uint16_t group);
-void proceed(Responder *r);
-void response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const IkePayloads *payloads);
-void request_free(ResponderRequest *q);
-bool request_is_child(const ResponderRequest *q);
+void gw_want(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, usec_t not_before);
+void gw_want_group(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, uint16_t group);
+void gw_proceed(Responder *r);
+void gw_response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const IkePayloads *payloads);
+void gw_request_free(ResponderRequest *q);
+bool gw_request_is_child(const ResponderRequest *q);

@@ -8,7 +8,7 @@ static int nonce_compare(const uint8_t *a, size_t a_size, const uint8_t *b, size
     return c ?: (a_size > b_size) - (a_size < b_size);
 }
 
-bool lowest_is_in(const Nonces *a, const Nonces *b) {
+bool gw_lowest_is_in(const Nonces *a, const Nonces *b) {
     bool a_initiator = nonce_compare(a->i, a->i_size, a->r, a->r_size) < 0;
     bool b_initiator = nonce_compare(b->i, b->i_size, b->r, b->r_size) < 0;
     return nonce_compare(a_initiator ? a->i : a->r, a_initiator ? a->i_size : a->r_size,
@@ -18,7 +18,7 @@ bool lowest_is_in(const Nonces *a, const Nonces *b) {
 static ResponderIke *ike_made(Responder *r, const ResponderIke *old, bool initiator, uint64_t spi_i,
                               uint64_t spi_r, const Suite *suite, const Nonces *nonces, const uint8_t *secret,
                               size_t secret_size) {
-    ResponderIke *ike = ike_add(r);
+    ResponderIke *ike = gw_ike_add(r);
 
     ike->initiator = initiator;
     ike->spi_i = spi_i;
@@ -36,7 +36,7 @@ static ResponderIke *ike_made(Responder *r, const ResponderIke *old, bool initia
                                     spi_r, &ike->keys),
                      0);
     ike->heard = r->now;
-    ike_set_state(r, ike, RESPONDER_ESTABLISHED);
+    gw_ike_set_state(r, ike, RESPONDER_ESTABLISHED);
     return ike;
 }
 
@@ -51,11 +51,11 @@ static void inherit(Responder *r, ResponderIke *old, ResponderIke *new) {
         }
     old->n_queue = 0;
     if (old->state == RESPONDER_ESTABLISHED)
-        ike_set_state(r, old, RESPONDER_REPLACED);
+        gw_ike_set_state(r, old, RESPONDER_REPLACED);
 }
 
-void rekey_ike_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads, const IkeProposal *offered,
-                     size_t n_offered, IkeWriter *m) {
+void gw_rekey_ike_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
+                        const IkeProposal *offered, size_t n_offered, IkeWriter *m) {
     const IkePayload *ke = ike_payloads_find(payloads, IKE_PAYLOAD_KE, 0),
                      *nonce = ike_payloads_find(payloads, IKE_PAYLOAD_NONCE, 0);
     const uint8_t wanted[] = {(uint8_t)(r->switches.group >> 8), (uint8_t)r->switches.group};
@@ -72,25 +72,26 @@ void rekey_ike_input(Responder *r, ResponderIke *ike, const IkePayloads *payload
     ck_assert_int_eq(ike_ke_decode(ke, &group, &value), 0);
     for (size_t i = 0; i < n_offered; i++)
         ck_assert(offered[i].spi_size == 8 && offered[i].spi != 0 && offered[i].spi == offered[0].spi);
-    bool closing = ike->busy && (request_is_child(&ike->request) || ike->request.type == REQUEST_DELETE_IKE);
+    bool closing =
+        ike->busy && (gw_request_is_child(&ike->request) || ike->request.type == REQUEST_DELETE_IKE);
     if (ike->state != RESPONDER_ESTABLISHED || closing || ike->peers_new) {
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_TEMPORARY_FAILURE, NULL, 0);
         r->refused++;
         return;
     }
-    if (demanded(r, r->switches.rekey_ike_error, m))
+    if (gw_demanded(r, r->switches.rekey_ike_error, m))
         return;
     if (r->switches.group && group != r->switches.group) {
         ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof wanted);
         r->refused++;
         return;
     }
-    if (!choose(r, offered, n_offered, r->switches.proposal ?: 1, group, &chosen)) {
+    if (!gw_choose(r, offered, n_offered, r->switches.proposal ?: 1, group, &chosen)) {
         ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
         r->refused++;
         return;
     }
-    Suite suite = chosen_suite(&chosen);
+    Suite suite = gw_chosen_suite(&chosen);
     memcpy(nonces.i, nonce->data, nonces.i_size = nonce->size);
     r->rng.fill(r->rng.userdata, nonces.r, nonces.r_size);
     while (spi_r == 0)
@@ -112,7 +113,7 @@ void rekey_ike_input(Responder *r, ResponderIke *ike, const IkePayloads *payload
 
 /* Its own ------------------------------------------------------------------------------------------------ */
 
-void rekey_ike_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {
+void gw_rekey_ike_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {
     IkeProposal offer = {.number = 1, .protocol = IKE_PROTOCOL_IKE, .spi_size = 8};
     size_t size;
 
@@ -139,12 +140,13 @@ static void rekey_failed(Responder *r, ResponderIke *ike, ResponderRequest *q) {
     if (ike->peers_new) /* the initiator did not notice the collision: its one it is */
         inherit(r, ike, ike->peers_new);
     else if (r->response_notify == NOTIFY_TEMPORARY_FAILURE)
-        want(r, ike, q->type, 0, r->now + RESPONDER_TRY_AGAIN);
+        gw_want(r, ike, q->type, 0, r->now + RESPONDER_TRY_AGAIN);
     else if (r->response_notify == IKE_NOTIFY_INVALID_KE_PAYLOAD)
-        want_group(r, ike, q->type, 0, r->response_notify_group);
+        gw_want_group(r, ike, q->type, 0, r->response_notify_group);
 }
 
-void rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q, const IkePayloads *payloads) {
+void gw_rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
+                           const IkePayloads *payloads) {
     const IkePayload *sa = ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0),
                      *ke = ike_payloads_find(payloads, IKE_PAYLOAD_KE, 0),
                      *nonce = ike_payloads_find(payloads, IKE_PAYLOAD_NONCE, 0);
@@ -162,7 +164,7 @@ void rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q, co
     ck_assert_int_eq(ike_sa_payload_decode(sa, chosen, &n), 0);
     ck_assert(n == 1 && chosen[0].protocol == IKE_PROTOCOL_IKE && chosen[0].spi_size == 8 &&
               chosen[0].spi != 0);
-    Suite suite = chosen_suite(&chosen[0]);
+    Suite suite = gw_chosen_suite(&chosen[0]);
     memcpy(q->nonces.r, nonce->data, q->nonces.r_size = nonce->size);
     ck_assert_int_eq(ike_ke_decode(ke, &group, &value), 0);
     ck_assert_uint_eq(group, q->group);
@@ -173,8 +175,8 @@ void rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q, co
 
     ResponderIke *theirs = ike->peers_new;
     r->collisions_ike += theirs != NULL;
-    bool lost = theirs && lowest_is_in(&ours->nonces, &theirs->nonces) != r->switches.wrong_loser;
+    bool lost = theirs && gw_lowest_is_in(&ours->nonces, &theirs->nonces) != r->switches.wrong_loser;
     inherit(r, ike, lost ? theirs : ours);
     if (!r->switches.keep_old)
-        want(r, lost ? ours : ike, REQUEST_DELETE_IKE, 0, 0);
+        gw_want(r, lost ? ours : ike, REQUEST_DELETE_IKE, 0, 0);
 }

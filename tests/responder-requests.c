@@ -2,12 +2,12 @@
 /* Requests of the responder's own: a queue for each IKE SA and a window of one (RFC 7296 2.3). */
 #include "responder-internal.h"
 
-void request_free(ResponderRequest *q) {
+void gw_request_free(ResponderRequest *q) {
     key_exchange_free(q->key);
     *q = (ResponderRequest){};
 }
 
-bool request_is_child(const ResponderRequest *q) {
+bool gw_request_is_child(const ResponderRequest *q) {
     return q->type == REQUEST_NEW_CHILD || q->type == REQUEST_REKEY_CHILD || q->type == REQUEST_DELETE_CHILD;
 }
 
@@ -16,11 +16,11 @@ static void enqueue(ResponderIke *ike, const ResponderRequest *q) {
     ike->queue[ike->n_queue++] = *q;
 }
 
-void want(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, usec_t not_before) {
+void gw_want(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, usec_t not_before) {
     enqueue(ike, &(ResponderRequest){.type = type, .child = child, .not_before = not_before});
 }
 
-void want_group(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, uint16_t group) {
+void gw_want_group(Responder *r, ResponderIke *ike, RequestType type, uint32_t child, uint16_t group) {
     if (transform_find(IKE_TRANSFORM_DH, group, 0))
         enqueue(ike, &(ResponderRequest){.type = type, .child = child, .group = group});
 }
@@ -28,15 +28,15 @@ void want_group(Responder *r, ResponderIke *ike, RequestType type, uint32_t chil
 void responder_want(Responder *r, RequestType type, uint32_t child) {
     ResponderIke *ike = responder_current(r);
     ck_assert_ptr_nonnull(ike);
-    want(r, ike, type, child, 0);
-    proceed(r);
+    gw_want(r, ike, type, child, 0);
+    gw_proceed(r);
 }
 
 void responder_want_redirect(Responder *r, const char *target) {
     ResponderIke *ike = responder_current(r);
     ck_assert_ptr_nonnull(ike);
     enqueue(ike, &(ResponderRequest){.type = REQUEST_REDIRECT, .target = target});
-    proceed(r);
+    gw_proceed(r);
 }
 
 /* Whether there is a point in it still. */
@@ -70,17 +70,17 @@ static void request_build(Responder *r, ResponderIke *ike, Build *b) {
 
     if (q->type != REQUEST_RAW)
         q->exchange = create ? IKE_EXCHANGE_CREATE_CHILD_SA : IKE_EXCHANGE_INFORMATIONAL;
-    build_start(b, ike, q->exchange, false, ike->next_id);
+    gw_build_start(b, ike, q->exchange, false, ike->next_id);
     if (q->type == REQUEST_RAW) {
         if (q->payload)
             q->payload(r, &b->m);
     } else if (q->type == REQUEST_REKEY_IKE)
-        rekey_ike_request(r, ike, q, &b->m);
+        gw_rekey_ike_request(r, ike, q, &b->m);
     else if (create)
-        create_child_request(r, ike, q, &b->m);
+        gw_create_child_request(r, ike, q, &b->m);
     else
-        informational_request(r, ike, q, &b->m);
-    build_finish(r, b, &ike->sent);
+        gw_informational_request(r, ike, q, &b->m);
+    gw_build_finish(r, b, &ike->sent);
 }
 
 static void request_start(Responder *r, ResponderIke *ike, const ResponderRequest *q) {
@@ -106,11 +106,11 @@ static void ike_proceed(Responder *r, ResponderIke *ike) {
         if (!is_due(r, ike, &q))
             continue;
         request_start(r, ike, &q);
-        send_packets(r, &ike->sent, &ike->local, &ike->peer);
+        gw_send_packets(r, &ike->sent, &ike->local, &ike->peer);
     }
 }
 
-void proceed(Responder *r) {
+void gw_proceed(Responder *r) {
     for (size_t i = 0; i < RESPONDER_IKES; i++)
         if (r->ike[i] &&
             (r->ike[i]->state == RESPONDER_ESTABLISHED || r->ike[i]->state == RESPONDER_REPLACED))
@@ -131,7 +131,7 @@ static void response_note(Responder *r, const IkePayloads *payloads) {
     }
 }
 
-void response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const IkePayloads *payloads) {
+void gw_response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const IkePayloads *payloads) {
     ResponderRequest q = ike->request;
 
     if (h->message_id != ike->next_id || h->exchange != q.exchange)
@@ -139,7 +139,7 @@ void response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const I
     ike->next_id++;
     ike->busy = false;
     ike->request = (ResponderRequest){};
-    packets_free(&ike->sent);
+    gw_packets_free(&ike->sent);
     response_note(r, payloads);
     switch (q.type) {
     case REQUEST_RAW:
@@ -147,10 +147,10 @@ void response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const I
         break;
     case REQUEST_NEW_CHILD:
     case REQUEST_REKEY_CHILD:
-        create_child_response(r, ike, &q, payloads);
+        gw_create_child_response(r, ike, &q, payloads);
         break;
     case REQUEST_REKEY_IKE:
-        rekey_ike_response(r, ike, &q, payloads);
+        gw_rekey_ike_response(r, ike, &q, payloads);
         break;
     case REQUEST_LIVENESS:
     case REQUEST_DELETE_CHILD:
@@ -158,10 +158,10 @@ void response_input(Responder *r, ResponderIke *ike, const IkeHeader *h, const I
     case REQUEST_ROUTABILITY:
     case REQUEST_REDIRECT:
     case REQUEST_ADDRESSES:
-        informational_response(r, ike, &q, payloads);
+        gw_informational_response(r, ike, &q, payloads);
         break;
     }
-    request_free(&q);
+    gw_request_free(&q);
 }
 
 /* By hand ------------------------------------------------------------------------------------------------ */
@@ -177,8 +177,8 @@ void responder_request(Responder *r, uint8_t exchange, ResponderPayload payload,
 
 void responder_forget_request(Responder *r, uint32_t next_id) {
     ResponderIke *ike = responder_current(r);
-    packets_free(&ike->sent);
-    request_free(&ike->request);
+    gw_packets_free(&ike->sent);
+    gw_request_free(&ike->request);
     ike->busy = false;
     ike->next_id = next_id;
 }
@@ -211,11 +211,11 @@ void payload_rekey_child(Responder *r, IkeWriter *m) {
     ike_sa_payload_write(m, &offer, 1);
     r->rng.fill(r->rng.userdata, nonce, sizeof nonce);
     ike_blob_write(m, IKE_PAYLOAD_NONCE, nonce, sizeof nonce);
-    ts_write(r, m, true);
+    gw_ts_write(r, m, true);
 }
 
 void payload_critical(Responder *r, IkeWriter *m) {
-    unknown_payload_write(m, true);
+    gw_unknown_payload_write(m, true);
 }
 
 void payload_misplaced(Responder *r, IkeWriter *m) {

@@ -2,7 +2,7 @@
 /* The SK payload and RFC 7383's fragments of it, as the responder writes and takes them. */
 #include "responder-internal.h"
 
-void unknown_payload_write(IkeWriter *m, bool critical) {
+void gw_unknown_payload_write(IkeWriter *m, bool critical) {
     ike_blob_write(m, TYPE_UNKNOWN, "odd", 3);
     if (critical)
         m->w.data[m->payload + 1] |= 0x80;
@@ -16,7 +16,7 @@ static const SealKeys *peer_keys(const ResponderIke *ike) {
     return ike->initiator ? &ike->keys.responder : &ike->keys.initiator;
 }
 
-void packets_free(Packets *packets) {
+void gw_packets_free(Packets *packets) {
     for (size_t i = 0; i < packets->n; i++)
         free(packets->items[i].data);
     packets->n = 0;
@@ -29,7 +29,7 @@ static void packets_add(Packets *packets, const void *data, size_t size) {
     memcpy(b->data, data, size);
 }
 
-void build_start(Build *b, ResponderIke *ike, uint8_t exchange, bool response, uint32_t id) {
+void gw_build_start(Build *b, ResponderIke *ike, uint8_t exchange, bool response, uint32_t id) {
     IkeHeader h = {
         .spi_i = ike->spi_i,
         .spi_r = ike->spi_r,
@@ -73,13 +73,13 @@ static void fragment_add(Responder *r, Build *b, const uint8_t *plain, size_t si
     r->fragments_out++;
 }
 
-void build_finish(Responder *r, Build *b, Packets *ret) {
+void gw_build_finish(Responder *r, Build *b, Packets *ret) {
     const SealKeys *keys = own_keys(b->ike);
     IkeWriter *m = &b->m;
 
-    packets_free(ret);
+    gw_packets_free(ret);
     if (r->switches.unknown_payloads) {
-        unknown_payload_write(m, false);
+        gw_unknown_payload_write(m, false);
         m->w.data[m->payload + 1] |= 0x7f; /* reserved bits */
         ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNKNOWN_STATUS, NULL, 0);
     }
@@ -150,8 +150,8 @@ static bool fragment_take(ResponderIke *ike, const IkeHeader *h, unsigned number
     return true;
 }
 
-bool seal_open(Responder *r, ResponderIke *ike, const IkeHeader *h, uint8_t *datagram, size_t size,
-               IkePayloads *ret, uint8_t **ret_plain, size_t *ret_size) {
+bool gw_seal_open(Responder *r, ResponderIke *ike, const IkeHeader *h, uint8_t *datagram, size_t size,
+                  IkePayloads *ret, uint8_t **ret_plain, size_t *ret_size) {
     bool fragment = h->next_payload == TYPE_SKF;
     size_t body = IKE_HEADER_SIZE + 4 + (fragment ? 4 : 0), plain_size;
     Reader reader = reader_new(datagram + IKE_HEADER_SIZE, size - IKE_HEADER_SIZE);

@@ -12,8 +12,8 @@
 typedef struct IkeSa IkeSa;
 
 /* An unanswered request is sent again after 0.5, 1, 2 and 4 s (each shifted by up to a tenth, so that boxes
- * do not march in step) and given up 8 s later: 15.5 s in all. A silent gateway costs 2190 bytes on the
- * uplink that way over IPv4 and 2290 over IPv6, headers included. */
+ * do not march in step) and given up 8 s later: 15.5 s in all. A silent gateway costs 2280 bytes on the
+ * uplink that way over IPv4 and 2380 over IPv6, headers included. */
 #define IKE_RETRANSMIT_FIRST (500 * USEC_PER_MSEC)
 #define IKE_RETRANSMIT_TRIES 5
 /* A gateway from which nothing was heard for so long, be it IKE or ESP, is asked whether it lives (2.4). A

@@ -91,6 +91,7 @@ enum { /* 3.5 */
 
 enum { /* 3.6 */
        IKE_CERT_X509_SIGNATURE = 4,
+       IKE_CERT_OCSP = 14, /* RFC 4806 */
 };
 
 enum { /* 3.8; RFC 4754; RFC 7427 */

@@ -12,7 +12,7 @@
 
 /* Lives until the process ends, and is found by the leak checker until then. */
 static inline void *data_keep(void *p) {
-    static void *kept[512];
+    static void *kept[16384];
     static size_t n;
     ck_assert_uint_lt(n, ARRAY_SIZE(kept));
     return kept[n++] = p;

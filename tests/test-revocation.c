@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the evidence about a gateway's certificates amounts to under each policy, with a world of the test's own
- * to fetch from; the cache; certificates of other kinds; and the paths revocation is asked along. */
+/* What the evidence about a gateway's certificates amounts to under each policy, with a world of the test's
+ * own to fetch from; the cache; certificates of other kinds; and the paths revocation is asked along. */
 #include "ike/revocation.h"
 #include "revocation-data.h"
 #include "seeded.h"
@@ -17,11 +17,11 @@ typedef struct World {
 static RevocationCache *cache;
 
 static const char *served(World *world, const RevocationNeed *need) {
-    const char *what = streq(need->url, "http://ocsp.operator.example/")                      ? world->ocsp
-                       : streq(need->url, "http://crl.operator.example/ca.crl")               ? world->crl
-                       : streq(need->url, "http://ocsp2.operator.example/")                   ? world->ocsp2
+    const char *what = streq(need->url, "http://ocsp.operator.example/")                  ? world->ocsp
+                       : streq(need->url, "http://crl.operator.example/ca.crl")           ? world->crl
+                       : streq(need->url, "http://ocsp2.operator.example/")               ? world->ocsp2
                        : streq(need->url, "http://crl.operator.example/intermediate.crl") ? world->crl2
-                                                                                              : NULL;
+                                                                                          : NULL;
     world->asked++;
     ck_assert_msg(what != NULL, "asked %s", need->url);
     ck_assert(need->is_crl ? need->request_size == 0 && need->size_max == CRL_SIZE_MAX
@@ -31,8 +31,8 @@ static const char *served(World *world, const RevocationNeed *need) {
 
 static RevocationVerdict play(Revocation policy, const char *const *chain, const char *const *stapled,
                               World *world, Moment now, char *text) {
-    Seeded seeded = seeded_new(1);
-    Rng rng = seeded_rng(&seeded);
+    uint64_t state;
+    Rng rng = seeded_rng(&state, 1);
     CertificatePath path = data_path(chain);
     Reader ocsp[4];
     size_t n = 0;
@@ -91,76 +91,259 @@ START_TEST(policies) {
     } cases[] = {
         {"OCSP by http, good", {"gateway", "ca", ""}, {}, NULL, {"good", NULL}, PASS, "", 1},
         {"its delegate", {"gateway", "ca", ""}, {}, NULL, {"delegate", NULL}, PASS, "", 1},
-        {"revoked", {"revoked", "ca", ""}, {}, NULL, {"revoked", NULL}, REVOKE,
-         "(serial 1002) was revoked on 2026-05-01 00:00:00 UTC (keyCompromise), says the OCSP responder", 1},
-        {"revoked, by a delegate", {"revoked", "ca", ""}, {}, NULL, {"delegate-revoked", NULL}, REVOKE, "1002", 1},
+        {"revoked",
+         {"revoked", "ca", ""},
+         {},
+         NULL,
+         {"revoked", NULL},
+         REVOKE,
+         "(serial 1002) was revoked on 2026-05-01 00:00:00 UTC (keyCompromise), says the OCSP responder",
+         1},
+        {"revoked, by a delegate",
+         {"revoked", "ca", ""},
+         {},
+         NULL,
+         {"delegate-revoked", NULL},
+         REVOKE,
+         "1002",
+         1},
         {"on hold", {"held", "ca", ""}, {}, NULL, {"held", NULL}, REVOKE, "certificateHold", 1},
         {"CRL alone, good", {"crl-only", "ca", ""}, {}, NULL, {NULL, "good"}, PASS, "", 1},
         {"responder dead, CRL good", {"gateway", "ca", ""}, {}, NULL, {"!timed out", "good"}, PASS, "", 2},
-        {"responder dead, CRL revoking", {"revoked", "ca", ""}, {}, NULL, {"!timed out", "revoking"}, REVOKE,
-         "says the CRL of \"Root CA\"", 2},
-        {"both dead", {"gateway", "ca", ""}, {}, NULL, {"!timed out", "!HTTP status 404"}, DOUBT,
-         "http://ocsp.operator.example/: timed out; CRL http://crl.operator.example/ca.crl: HTTP status 404", 2},
+        {"responder dead, CRL revoking",
+         {"revoked", "ca", ""},
+         {},
+         NULL,
+         {"!timed out", "revoking"},
+         REVOKE,
+         "says the CRL of \"Root CA\"",
+         2},
+        {"both dead",
+         {"gateway", "ca", ""},
+         {},
+         NULL,
+         {"!timed out", "!HTTP status 404"},
+         DOUBT,
+         "http://ocsp.operator.example/: timed out; CRL http://crl.operator.example/ca.crl: HTTP status 404",
+         2},
         {"responder does not know", {"gateway", "ca", ""}, {}, NULL, {"unknown", "good"}, PASS, "", 2},
         {"nobody knows", {"gateway", "ca", ""}, {}, NULL, {"unknown", "!x"}, DOUBT, "does not know it", 2},
         {"responder tries later", {"gateway", "ca", ""}, {}, NULL, {"try-later", "good"}, PASS, "", 2},
-        {"responder is a stranger", {"gateway", "ca", ""}, {}, NULL, {"stranger", "!x"}, DOUBT, "signature is wrong", 2},
-        {"response expired", {"gateway", "ca", ""}, {}, NULL, {"expired", "!x"}, DOUBT, "expired on 2026-05-08", 2},
-        {"response of the future", {"gateway", "ca", ""}, {}, NULL, {"future", "!x"}, DOUBT, "of the future", 2},
-        {"response about another", {"gateway", "ca", ""}, {}, NULL, {"revoked", "!x"}, DOUBT, "not about this", 2},
+        {"responder is a stranger",
+         {"gateway", "ca", ""},
+         {},
+         NULL,
+         {"stranger", "!x"},
+         DOUBT,
+         "signature is wrong",
+         2},
+        {"response expired",
+         {"gateway", "ca", ""},
+         {},
+         NULL,
+         {"expired", "!x"},
+         DOUBT,
+         "expired on 2026-05-08",
+         2},
+        {"response of the future",
+         {"gateway", "ca", ""},
+         {},
+         NULL,
+         {"future", "!x"},
+         DOUBT,
+         "of the future",
+         2},
+        {"response about another",
+         {"gateway", "ca", ""},
+         {},
+         NULL,
+         {"revoked", "!x"},
+         DOUBT,
+         "not about this",
+         2},
         {"response with another nonce", {"gateway", "ca", ""}, {}, NULL, {"nonce", "!x"}, DOUBT, "nonce", 2},
-        {"CRL expired", {"crl-only", "ca", ""}, {}, NULL, {NULL, "expired"}, DOUBT, "expired on 2026-05-01", 1},
-        {"CRL of a stranger", {"crl-only", "ca", ""}, {}, NULL, {NULL, "stranger"}, DOUBT, "signature is wrong", 1},
+        {"CRL expired",
+         {"crl-only", "ca", ""},
+         {},
+         NULL,
+         {NULL, "expired"},
+         DOUBT,
+         "expired on 2026-05-01",
+         1},
+        {"CRL of a stranger",
+         {"crl-only", "ca", ""},
+         {},
+         NULL,
+         {NULL, "stranger"},
+         DOUBT,
+         "signature is wrong",
+         1},
         {"CRL with SHA-1", {"crl-only", "ca", ""}, {}, NULL, {NULL, "sha1"}, DOUBT, "SHA-256", 1},
-        {"CRL of another issuer", {"crl-only", "ca", ""}, {}, NULL, {NULL, "intermediate"}, DOUBT, "does not cover", 1},
+        {"CRL of another issuer",
+         {"crl-only", "ca", ""},
+         {},
+         NULL,
+         {NULL, "intermediate"},
+         DOUBT,
+         "does not cover",
+         1},
         {"indirect CRL", {"crl-only", "ca", ""}, {}, NULL, {NULL, "idp-indirect"}, DOUBT, "indirect", 1},
         {"delta CRL", {"crl-only", "ca", ""}, {}, NULL, {NULL, "idp-delta"}, DOUBT, "delta", 1},
         {"CRL of CAs only", {"crl-only", "ca", ""}, {}, NULL, {NULL, "idp-authority"}, DOUBT, "cover", 1},
         {"CRL of users only", {"crl-only", "ca", ""}, {}, NULL, {NULL, "idp-user"}, PASS, "", 1},
         {"CRL of its point", {"crl-only", "ca", ""}, {}, NULL, {NULL, "idp-here"}, PASS, "", 1},
-        {"CRL of another point", {"crl-only", "ca", ""}, {}, NULL, {NULL, "idp-elsewhere"}, DOUBT, "cover", 1},
-        {"CRL that lists it, expired", {"revoked", "ca", ""}, {}, NULL, {"!x", "expired-revoking"}, REVOKE, "1002", 2},
+        {"CRL of another point",
+         {"crl-only", "ca", ""},
+         {},
+         NULL,
+         {NULL, "idp-elsewhere"},
+         DOUBT,
+         "cover",
+         1},
+        {"CRL that lists it, expired",
+         {"revoked", "ca", ""},
+         {},
+         NULL,
+         {"!x", "expired-revoking"},
+         REVOKE,
+         "1002",
+         2},
         {"a hold that may have ended", {"held", "ca", ""}, {}, NULL, {"expired-held", "good"}, PASS, "", 2},
-        {"revocation does not end", {"revoked", "ca", ""}, {}, NULL, {"expired-revoked", NULL}, REVOKE, "1002", 1},
+        {"revocation does not end",
+         {"revoked", "ca", ""},
+         {},
+         NULL,
+         {"expired-revoked", NULL},
+         REVOKE,
+         "1002",
+         1},
         {"nothing to ask", {"silent", "ca", ""}, {}, NULL, {NULL}, DOUBT, "names neither", 0},
         {"URLs of other kinds", {"odd-urls", "ca", ""}, {}, NULL, {NULL}, DOUBT, "not http", 0},
         /* RFC 4806 */
         {"stapled, good", {"gateway", "ca", ""}, {"good"}, NULL, {NULL}, PASS, "", 0},
-        {"stapled, revoked", {"revoked", "ca", ""}, {"revoked"}, NULL, {NULL}, REVOKE, "says the OCSP response in IKE", 0},
+        {"stapled, revoked",
+         {"revoked", "ca", ""},
+         {"revoked"},
+         NULL,
+         {NULL},
+         REVOKE,
+         "says the OCSP response in IKE",
+         0},
         {"stapled, expired", {"gateway", "ca", ""}, {"expired"}, NULL, {"good"}, PASS, "", 1},
-        {"stapled, of a stranger", {"gateway", "ca", ""}, {"stranger"}, NULL, {"!x", "!y"}, DOUBT, "in IKE: its signature is wrong", 2},
-        {"stapled, several", {"gateway", "ca", ""}, {"revoked", "stranger", "good"}, NULL, {NULL}, PASS, "", 0},
+        {"stapled, of a stranger",
+         {"gateway", "ca", ""},
+         {"stranger"},
+         NULL,
+         {"!x", "!y"},
+         DOUBT,
+         "in IKE: its signature is wrong",
+         2},
+        {"stapled, several",
+         {"gateway", "ca", ""},
+         {"revoked", "stranger", "good"},
+         NULL,
+         {NULL},
+         PASS,
+         "",
+         0},
         {"stapled, no nextUpdate, 12 h old", {"silent", "ca", ""}, {"no-next"}, NULL, {NULL}, DOUBT, "", 0},
         /* the operator's file */
         {"file, good", {"gateway", "ca", ""}, {}, "good", {NULL}, PASS, "", 0},
         {"file, revoking", {"revoked", "ca", ""}, {}, "revoking", {NULL}, REVOKE, "says the file's CRL", 0},
-        {"file outdoes a good response", {"revoked", "ca", ""}, {"revoked"}, "good", {NULL}, REVOKE, "1002", 0},
-        {"file, expired", {"silent", "ca", ""}, {}, "expired", {NULL}, DOUBT, "the file's CRL of \"Root CA\": it expired on", 0},
+        {"a response outdoes the file",
+         {"revoked", "ca", ""},
+         {"revoked"},
+         "good",
+         {NULL},
+         REVOKE,
+         "1002",
+         0},
+        {"file, expired",
+         {"silent", "ca", ""},
+         {},
+         "expired",
+         {NULL},
+         DOUBT,
+         "the file's CRL of \"Root CA\": it expired on",
+         0},
         {"file, expired, the responder lives", {"gateway", "ca", ""}, {}, "expired", {"good"}, PASS, "", 1},
         {"file, of the future", {"silent", "ca", ""}, {}, "future", {NULL}, DOUBT, "future", 0},
-        {"file, of an issuer that may not", {"silent", "no-crl-ca", ""}, {}, "no-crl", {NULL}, DOUBT, "may not sign CRLs", 0},
-        {"responder revoked by a CRL", {"gateway", "ca", ""}, {"delegate-checked"}, "expired-revoking", {"!x", "!y"}, DOUBT, "responder's certificate is revoked", 2},
-        {"responder not to be checked", {"gateway", "ca", ""}, {"delegate"}, "expired-revoking", {NULL}, PASS, "", 0},
+        {"file, of an issuer that may not",
+         {"silent", "no-crl-ca", ""},
+         {},
+         "no-crl",
+         {NULL},
+         DOUBT,
+         "may not sign CRLs",
+         0},
+        {"responder revoked by a CRL",
+         {"gateway", "ca", ""},
+         {"delegate-checked"},
+         "expired-revoking",
+         {"!x", "!y"},
+         DOUBT,
+         "responder's certificate is revoked",
+         2},
+        {"responder not to be checked",
+         {"gateway", "ca", ""},
+         {"delegate"},
+         "expired-revoking",
+         {NULL},
+         PASS,
+         "",
+         0},
         /* intermediates */
-        {"two, both good", {"below", "intermediate", "ca", ""}, {}, NULL, {"intermediate", NULL, "below", NULL}, PASS, "", 2},
-        {"two, CRLs", {"below", "intermediate", "ca", ""}, {}, NULL, {"!x", "good", "!y", "intermediate"}, PASS, "", 4},
-        {"intermediate revoked", {"below", "intermediate", "ca", ""}, {}, NULL, {"intermediate-revoked", NULL, "below", NULL}, REVOKE, "\"Gateway CA\" (no subjectAltName) (serial 10) was revoked", 2},
-        {"intermediate unknown", {"below", "intermediate", "ca", ""}, {"below"}, NULL, {"!x", "!y"}, DOUBT, "\"Gateway CA\"", 2},
+        {"two, both good",
+         {"below", "intermediate", "ca", ""},
+         {},
+         NULL,
+         {"intermediate", NULL, "below", NULL},
+         PASS,
+         "",
+         2},
+        {"two, CRLs",
+         {"below", "intermediate", "ca", ""},
+         {},
+         NULL,
+         {"!x", "good", "!y", "intermediate"},
+         PASS,
+         "",
+         4},
+        {"intermediate revoked",
+         {"below", "intermediate", "ca", ""},
+         {},
+         NULL,
+         {"intermediate-revoked", NULL, "below", NULL},
+         REVOKE,
+         "\"Gateway CA\" (no subjectAltName) (serial 10) was revoked",
+         2},
+        {"intermediate unknown",
+         {"below", "intermediate", "ca", ""},
+         {"below"},
+         NULL,
+         {"!x", "!y"},
+         DOUBT,
+         "\"Gateway CA\"",
+         2},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         for (Revocation policy = REVOCATION_OFF; policy <= REVOCATION_STRICT; policy++) {
             World world = cases[i].world;
             char text[ERROR_MAX_BYTES];
-            bool off = policy == REVOCATION_OFF, passes = off || cases[i].verdict == PASS ||
-                                                          (cases[i].verdict == DOUBT && policy != REVOCATION_STRICT);
+            bool off = policy == REVOCATION_OFF,
+                 passes = off || cases[i].verdict == PASS ||
+                          (cases[i].verdict == DOUBT && policy != REVOCATION_STRICT);
             fresh();
             if (cases[i].file)
                 load(cases[i].file);
             RevocationVerdict v = play(policy, cases[i].chain, cases[i].stapled, &world, NOW, text);
-            ck_assert_msg(v == (off ? PASS : cases[i].verdict), "%s, policy %d: %d \"%s\"", cases[i].title, policy, v, text);
-            ck_assert_msg(off ? !text[0] : strstr(text, cases[i].text) != NULL, "%s: \"%s\"", cases[i].title, text);
+            ck_assert_msg(v == (off ? PASS : cases[i].verdict), "%s, policy %d: %d \"%s\"", cases[i].title,
+                          policy, v, text);
+            ck_assert_msg(off ? !text[0] : strstr(text, cases[i].text) != NULL, "%s: \"%s\"", cases[i].title,
+                          text);
             ck_assert_msg((text[0] == 0) == (v == PASS), "%s: \"%s\"", cases[i].title, text);
-            ck_assert_msg(world.asked == (off ? 0 : cases[i].asked), "%s: asked %u", cases[i].title, world.asked);
+            ck_assert_msg(world.asked == (off ? 0 : cases[i].asked), "%s: asked %u", cases[i].title,
+                          world.asked);
             ck_assert_int_eq(revocation_passes(policy, v), passes);
         }
     }
@@ -173,8 +356,9 @@ START_TEST(clock_not_trusted) {
         const char *x, *response;
         RevocationVerdict verdict;
     } cases[] = {
-        {"gateway", "expired", PASS}, {"gateway", "future", PASS},          {"gateway", "no-next", PASS},
-        {"held", "expired-held", REVOKE}, {"gateway", "delegate-expired", PASS}, {"revoked", "revoked", REVOKE},
+        {"gateway", "expired", PASS},          {"gateway", "future", PASS},
+        {"gateway", "no-next", PASS},          {"held", "expired-held", REVOKE},
+        {"gateway", "delegate-expired", PASS}, {"revoked", "revoked", REVOKE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         World world = {.ocsp = cases[i].response, .crl = "!x"};
@@ -205,7 +389,8 @@ START_TEST(outage) {
     ck_assert_int_eq(play(REVOCATION_STRICT, chain, NULL, &dead, now, text), PASS);
     now.mono += DAY, now.real += DAY;
     ck_assert_int_eq(play(REVOCATION_STRICT, chain, NULL, &dead, now, text), DOUBT);
-    ck_assert_msg(strstr(text, "it expired on 2026-06-07 12:00:00 UTC") && strstr(text, "timed out"), "%s", text);
+    ck_assert_msg(strstr(text, "it expired on 2026-06-07 12:00:00 UTC") && strstr(text, "timed out"), "%s",
+                  text);
     /* Without nextUpdate an hour, and no more. */
     fresh();
     now = (Moment){.mono = 100 * DAY, .real = DATA_NOW - 12 * HOUR};
@@ -250,7 +435,8 @@ START_TEST(older_is_not_taken) {
     ck_assert_int_eq(play(REVOCATION_STRICT, chain, NULL, &world, now, text), PASS);
     size_t size = revocation_cache_size(cache);
     now.mono += 2 * HOUR, now.real += 2 * HOUR;
-    ck_assert_int_eq(play(REVOCATION_STRICT, chain, NULL, &replayed, now, text), PASS); /* by the cached one */
+    ck_assert_int_eq(play(REVOCATION_STRICT, chain, NULL, &replayed, now, text),
+                     PASS); /* by the cached one */
     ck_assert_uint_eq(replayed.asked, 2);
     ck_assert_uint_eq(revocation_cache_size(cache), size);
 }
@@ -296,8 +482,9 @@ START_TEST(files) {
         size_t n;
         const char *text;
     } cases[] = {
-        {"good.crl.pem", 1, NULL},        {"both.crl.pem", 2, NULL},       {"good.crl.der", 1, NULL},
-        {"gateway.pem", 0, "holds no CRL"}, {"idp-delta.crl.der", 0, "delta"}, {"request.der", 0, "cannot be read"},
+        {"good.crl.pem", 1, NULL},         {"both.crl.pem", 2, NULL},
+        {"good.crl.der", 1, NULL},         {"gateway.pem", 0, "holds no CRL"},
+        {"idp-delta.crl.der", 0, "delta"}, {"request.der", 0, "cannot be read"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Reader data = data_file(cases[i].file);
@@ -311,7 +498,8 @@ START_TEST(files) {
                       cases[i].file, r, error);
         ck_assert_uint_eq(n, cases[i].n);
         /* One that cannot be used leaves those of before. */
-        ck_assert_int_eq(revocation_cache_load(cache, (const uint8_t *)"-----BEGIN X509 CRL-----\n", 25, error), -EINVAL);
+        ck_assert_int_eq(
+            revocation_cache_load(cache, (const uint8_t *)"-----BEGIN X509 CRL-----\n", 25, error), -EINVAL);
         ck_assert_int_eq(revocation_cache_entry(cache, 0) != NULL, n > 0);
         ck_assert_int_eq(revocation_cache_load(cache, NULL, 0, error), 0);
         ck_assert_ptr_null(revocation_cache_entry(cache, 0));
@@ -320,8 +508,8 @@ START_TEST(files) {
 END_TEST
 
 START_TEST(giving_up) {
-    Seeded seeded = seeded_new(1);
-    Rng rng = seeded_rng(&seeded);
+    uint64_t state;
+    Rng rng = seeded_rng(&state, 1);
     CertificatePath path = data_path((const char *[]){"gateway", "ca", ""});
     RevocationJob *job;
     char text[ERROR_MAX_BYTES];
@@ -352,7 +540,9 @@ START_TEST(paths) {
     } cases[] = {
         {"ca", {"gateway", ""}, {"gateway", "ca", ""}},
         {"ca", {"gateway", "ca", "other-ca", ""}, {"gateway", "ca", ""}},
-        {"ca", {"below", "other-ca", "ca", "revoked", "intermediate", ""}, {"below", "intermediate", "ca", ""}},
+        {"ca",
+         {"below", "other-ca", "ca", "revoked", "intermediate", ""},
+         {"below", "intermediate", "ca", ""}},
         {"intermediate", {"below", "ca", ""}, {"below", "intermediate", ""}}, /* a root that is none */
         {"ca", {"below", ""}, {}},
         {"other-ca", {"gateway", ""}, {}}, /* only the name is right */
@@ -371,7 +561,8 @@ START_TEST(paths) {
 
         for (size_t k = 0; k < chain.n; k++)
             readers[k] = reader_new(chain.certificates[k].der, chain.certificates[k].der_size);
-        int r = certificate_verify_path(store, readers, chain.n, "segw.operator.example", DATA_NOW, &path, verdict);
+        int r = certificate_verify_path(store, readers, chain.n, "segw.operator.example", DATA_NOW, &path,
+                                        verdict);
         if (!cases[i].path[0]) {
             ck_assert_int_eq(r, IKE_NOTIFY_AUTHENTICATION_FAILED);
             continue;
@@ -382,7 +573,8 @@ START_TEST(paths) {
         ck_assert_uint_eq(path.n, expected.n);
         ck_assert_uint_eq(copy->n, expected.n);
         for (size_t k = 0; k < path.n; k++) {
-            const Certificate *x = &path.certificates[k], *y = &expected.certificates[k], *z = &copy->certificates[k];
+            const Certificate *x = &path.certificates[k], *y = &expected.certificates[k],
+                              *z = &copy->certificates[k];
             ck_assert_msg(x509_same_bytes(x->der, x->der_size, y->der, y->der_size), "case %zu, %zu", i, k);
             ck_assert(z->der != x->der && x509_same_bytes(z->der, z->der_size, y->der, y->der_size));
         }

@@ -112,6 +112,10 @@ void revocation_job_free(RevocationJob *job) {
     free(job);
 }
 
+Revocation revocation_job_policy(const RevocationJob *job) {
+    return job->policy;
+}
+
 /* Where something is from, and about what: the same URL may serve responses about many. */
 static void key_make(const Certificate *x, Reader url, bool is_crl, uint8_t *ret) {
     uint8_t hash[HASH_SIZE_MAX], kind = is_crl;

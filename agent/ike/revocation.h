@@ -45,6 +45,7 @@ int revocation_job_new(RevocationJob **ret, RevocationCache *cache, Revocation p
                        const CertificatePath *path, const Reader *ocsp, size_t n_ocsp, const Rng *rng);
 void revocation_job_free(RevocationJob *job);
 DEFINE_CLEANUP(RevocationJob, revocation_job_free)
+Revocation revocation_job_policy(const RevocationJob *job);
 /* *now.real* may be CERTIFICATE_UNDATED. *text* (ERROR_MAX_BYTES) is one line, "" with GOOD and NEEDED. */
 RevocationVerdict revocation_job_evaluate(RevocationJob *job, Moment now, char *text);
 /* What the last evaluation said is needed, to be fetched at once, side by side: *i* counts up from 0, NULL

@@ -29,18 +29,23 @@ static const char *served(World *world, const RevocationNeed *need) {
     return what;
 }
 
+static Blob response_blob(const char *name) {
+    Reader r = data_response(name);
+    return (Blob){(uint8_t *)r.data, r.left};
+}
+
 static RevocationVerdict play(Revocation policy, const char *const *chain, const char *const *stapled,
                               World *world, Moment now, char *text) {
     uint64_t state;
     Rng rng = seeded_rng(&state, 1);
     CertificatePath path = data_path(chain);
-    Reader ocsp[4];
+    Blob ocsp[4];
     size_t n = 0;
     RevocationJob *job;
     RevocationVerdict verdict;
 
     for (; stapled && stapled[n] && stapled[n][0]; n++)
-        ocsp[n] = data_response(stapled[n]);
+        ocsp[n] = response_blob(stapled[n]);
     ck_assert_int_eq(revocation_job_new(&job, cache, policy, &path, ocsp, n, &rng), 0);
     for (int rounds = 0; (verdict = revocation_job_evaluate(job, now, text)) == REVOCATION_NEEDED; rounds++) {
         const RevocationNeed *need;

@@ -77,7 +77,7 @@ static void sources_add(Subject *s, const X509Urls *urls, bool is_crl) {
 }
 
 int revocation_job_new(RevocationJob **ret, RevocationCache *cache, Revocation policy,
-                       const CertificatePath *path, const Reader *ocsp, size_t n_ocsp, const Rng *rng) {
+                       const CertificatePath *path, const Blob *ocsp, size_t n_ocsp, const Rng *rng) {
     _cleanup_(revocation_job_freep) RevocationJob *job = calloc(1, sizeof *job);
 
     if (!job || certificate_path_copy(&job->path, path) < 0)
@@ -86,13 +86,13 @@ int revocation_job_new(RevocationJob **ret, RevocationCache *cache, Revocation p
     job->policy = policy;
     job->rng = rng;
     for (size_t i = 0; i < n_ocsp && i < REVOCATION_STAPLED_MAX; i++) {
-        if (ocsp[i].left == 0 || ocsp[i].left > OCSP_RESPONSE_MAX)
+        if (ocsp[i].size == 0 || ocsp[i].size > OCSP_RESPONSE_MAX)
             continue;
-        uint8_t *copy = malloc(ocsp[i].left);
+        uint8_t *copy = malloc(ocsp[i].size);
         if (!copy)
             return -ENOMEM;
-        memcpy(copy, ocsp[i].data, ocsp[i].left);
-        job->stapled[job->n_stapled++] = (Blob){copy, ocsp[i].left};
+        memcpy(copy, ocsp[i].data, ocsp[i].size);
+        job->stapled[job->n_stapled++] = (Blob){copy, ocsp[i].size};
     }
     for (size_t i = 0; i + 1 < job->path->n; i++) {
         const Certificate *x = &job->path->certificates[i];

@@ -42,7 +42,7 @@ typedef struct RevocationJob RevocationJob;
 /* Copies *path* and the responses *ocsp* that came with it; *cache* and *rng* must outlive the job. 0 or
  * -ENOMEM. */
 int revocation_job_new(RevocationJob **ret, RevocationCache *cache, Revocation policy,
-                       const CertificatePath *path, const Reader *ocsp, size_t n_ocsp, const Rng *rng);
+                       const CertificatePath *path, const Blob *ocsp, size_t n_ocsp, const Rng *rng);
 void revocation_job_free(RevocationJob *job);
 DEFINE_CLEANUP(RevocationJob, revocation_job_free)
 Revocation revocation_job_policy(const RevocationJob *job);

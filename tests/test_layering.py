@@ -26,7 +26,8 @@ GOOD = {
     "agent/ike/ike-sa.c": '#include "ike/ike-sa.h"\n#include "base/moment.h"\n' + "\n" * 1000,
     "agent/ike/ike-io.c": "#include <sys/socket.h>\n#include <unistd.h>\nvoid f(void) { socket(1, 2, 3); }\n",
     "agent/cwmp/soap.c": "#include <libxml/parser.h>\n",
-    "agent/cwmp/cwmp-io.c": '#include <curl/curl.h>\n#include "cwmp/cwmp-io.h"\n#include "status.h"\n',
+    "agent/curl-io.h": "#include <curl/curl.h>\n",
+    "agent/cwmp/cwmp-io.c": '#include "curl-io.h"\n#include "cwmp/cwmp-io.h"\n#include "status.h"\n',
     "agent/cwmp/tls.c": '#include <openssl/ssl.h>\n#include <time.h>\nlong f(void) { return time(0); }\n',
     "agent/store/store.c": '#include <sqlite3.h>\n#include "store/store.h"\n',
     PURE: '#include "discovery/procedure.h"\n#include "status.h"\n/* calls time() and\n open() never */\n'

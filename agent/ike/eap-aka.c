@@ -260,6 +260,7 @@ static int challenge_answer(EapAka *e, AkaRequest *q, const UsimAnswer *answer, 
     if (e->result_ind)
         aka_attribute_write(&q->out, AT_RESULT_IND, NULL, RESERVED);
     e->state = AKA_ANSWERED;
+    *e->text = '\0';
     explicit_bzero(res, sizeof res);
     return mac_append(e, q);
 }

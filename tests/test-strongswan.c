@@ -5,13 +5,15 @@
 #include <stdio.h>
 
 #include "ike-responder.h"
+#include "ike/fragment.h"
 #include "suite.h"
 
-#define NOW      (1780272000 * USEC_PER_SEC) /* 2026-06-01 */
-#define MESSAGES 8
+#define NOW       (1780272000 * USEC_PER_SEC) /* 2026-06-01 */
+#define MESSAGES  6
+#define DATAGRAMS 16
 
 typedef struct Capture {
-    size_t n_secrets, n_messages;
+    size_t n_secrets, n_datagrams;
     struct {
         char name[16];
         Blob value;
@@ -19,7 +21,7 @@ typedef struct Capture {
     struct {
         bool by_initiator;
         Blob bytes;
-    } messages[MESSAGES];
+    } datagrams[DATAGRAMS];
 
     /* What test code reads out of it. */
     Suite suite, esp;
@@ -40,9 +42,9 @@ static Capture *capture_load(const char *name) {
         *value++ = 0;
         bool initiator = streq(line, "initiator");
         if (initiator || streq(line, "responder")) {
-            ck_assert_uint_lt(c->n_messages, MESSAGES);
-            c->messages[c->n_messages].by_initiator = initiator;
-            c->messages[c->n_messages++].bytes = test_unhex(value);
+            ck_assert_uint_lt(c->n_datagrams, DATAGRAMS);
+            c->datagrams[c->n_datagrams].by_initiator = initiator;
+            c->datagrams[c->n_datagrams++].bytes = test_unhex(value);
         } else {
             ck_assert_uint_lt(c->n_secrets, ARRAY_SIZE(c->secrets));
             snprintf(c->secrets[c->n_secrets].name, 16, "%s", line);
@@ -50,15 +52,15 @@ static Capture *capture_load(const char *name) {
         }
     }
     free(file.data);
-    ck_assert_uint_eq(c->n_messages, 6);
+    ck_assert_uint_ge(c->n_datagrams, MESSAGES);
     return c;
 }
 
 static void capture_free(Capture *c) {
     for (size_t i = 0; i < c->n_secrets; i++)
         free(c->secrets[i].value.data);
-    for (size_t i = 0; i < c->n_messages; i++)
-        free(c->messages[i].bytes.data);
+    for (size_t i = 0; i < c->n_datagrams; i++)
+        free(c->datagrams[i].bytes.data);
     free(c);
 }
 DEFINE_CLEANUP(Capture, capture_free)
@@ -76,18 +78,22 @@ static void assert_secret(const Capture *c, const char *name, const uint8_t *our
     ck_assert_msg(size == 0 || memcmp(theirs->data, ours, size) == 0, "%s differs", name);
 }
 
-static const Blob *message(const Capture *c, size_t i, IkeHeader *ret, IkePayloads *ret_payloads) {
-    const Blob *b = &c->messages[i].bytes;
-    Reader r = reader_new(b->data, b->size);
-    uint8_t type;
+/* Fragment *k* of message *i*, or all of it; NULL when there are no more. */
+static const Blob *message(const Capture *c, size_t i, size_t k, IkeHeader *ret, IkePayloads *ret_payloads) {
+    for (size_t d = 0; d < c->n_datagrams; d++) {
+        const Blob *b = &c->datagrams[d].bytes;
+        Reader r = reader_new(b->data, b->size);
+        uint8_t type;
 
-    ck_assert_int_eq(ike_header_decode(&r, ret), 0);
-    ck_assert_uint_eq(c->messages[i].by_initiator, i % 2 == 0);
-    ck_assert_uint_eq(!!(ret->flags & IKE_FLAG_INITIATOR), i % 2 == 0);
-    ck_assert_uint_eq(!!(ret->flags & IKE_FLAG_RESPONSE), i % 2);
-    ck_assert_uint_eq(ret->message_id, i / 2);
-    ck_assert_int_eq(ike_payloads_split(r, ret->next_payload, ret_payloads, &type), 0);
-    return b;
+        ck_assert_int_eq(ike_header_decode(&r, ret), 0);
+        if (c->datagrams[d].by_initiator != (i % 2 == 0) || ret->message_id != i / 2 || k-- > 0)
+            continue;
+        ck_assert_uint_eq(!!(ret->flags & IKE_FLAG_INITIATOR), i % 2 == 0);
+        ck_assert_uint_eq(!!(ret->flags & IKE_FLAG_RESPONSE), i % 2);
+        ck_assert_int_eq(ike_payloads_split(r, ret->next_payload, ret_payloads, &type), 0);
+        return b;
+    }
+    return NULL;
 }
 
 static const IkePayload *need(const IkePayloads *payloads, uint8_t type) {
@@ -120,9 +126,9 @@ static void init_and_keys(Capture *c) {
     uint8_t type;
     IkeHeader h;
 
-    message(c, 0, &h, &request);
+    message(c, 0, 0, &h, &request);
     ck_assert(h.exchange == IKE_EXCHANGE_SA_INIT && h.spi_r == 0);
-    message(c, 1, &h, &response);
+    message(c, 1, 0, &h, &response);
     c->spi_i = h.spi_i;
     c->spi_r = h.spi_r;
     ck_assert_int_eq(ike_payloads_check(&response, h.exchange, true, false, &type), 0);
@@ -148,30 +154,60 @@ static void init_and_keys(Capture *c) {
     assert_secret(c, "SK_er", c->keys.responder.encryption, encr_size);
 }
 
-/* Opens message *i* in a copy that lives as long as *ret_copy*. */
-static void open_message(Capture *c, size_t i, Blob *ret_copy, IkePayloads *ret) {
+/* Opens the fragments of message *i*, the last one first. */
+static void open_fragments(Capture *c, size_t i, const SealKeys *keys, Reassembled *ret) {
+    FragmentVerdict verdict = FRAGMENT_KEPT;
+    Reassembly re = {};
+    IkePayloads outer;
+    IkeHeader h;
+    size_t n = 0;
+
+    while (message(c, i, n, &h, &outer))
+        n++;
+    for (size_t k = n; k-- > 0;) {
+        const Blob *b = message(c, i, k, &h, &outer);
+        _cleanup_free_ uint8_t *copy = malloc(b->size);
+        memcpy(copy, b->data, b->size);
+        outer.items[0].data = copy + (outer.items[0].data - b->data);
+        verdict = reassembly_add(&re, keys, &h, &outer, copy, b->size, ret);
+        ck_assert_int_eq(verdict, k > 0 ? FRAGMENT_KEPT : FRAGMENT_COMPLETED);
+    }
+    ck_assert_uint_ge(n, 2);
+}
+
+/* Opens message *i* into *ret_message*, where *ret* points. */
+static void open_message(Capture *c, size_t i, Reassembled *ret_message, IkePayloads *ret) {
     const SealKeys *keys = i % 2 == 0 ? &c->keys.initiator : &c->keys.responder;
     IkePayloads outer;
-    uint8_t *plain, type;
-    size_t size;
+    uint8_t type;
     IkeHeader h;
 
-    const Blob *b = message(c, i, &h, &outer);
+    const Blob *b = message(c, i, 0, &h, &outer);
     ck_assert_uint_eq(outer.n, 1);
-    ck_assert_uint_eq(outer.items[0].type, IKE_PAYLOAD_SK);
-    *ret_copy = (Blob){malloc(b->size), b->size};
-    memcpy(ret_copy->data, b->data, b->size);
+    if (outer.items[0].type == IKE_PAYLOAD_SKF)
+        open_fragments(c, i, keys, ret_message);
+    else {
+        _cleanup_free_ uint8_t *copy = malloc(b->size);
+        uint8_t *plain;
+        size_t size;
+        ck_assert_uint_eq(outer.items[0].type, IKE_PAYLOAD_SK);
+        memcpy(copy, b->data, b->size);
+        ck_assert_int_eq(
+            crypto_open(keys, copy, b->size, (size_t)(outer.items[0].data - b->data), &plain, &size), 0);
+        *ret_message = (Reassembled){outer.inner_type, {malloc(size ?: 1), size}};
+        memcpy(ret_message->plain.data, plain, size);
+    }
+    const Blob *plain = &ret_message->plain;
     ck_assert_int_eq(
-        crypto_open(keys, ret_copy->data, b->size, (size_t)(outer.items[0].data - b->data), &plain, &size),
-        0);
-    ck_assert_int_eq(ike_payloads_split(reader_new(plain, size), outer.inner_type, ret, &type), 0);
+        ike_payloads_split(reader_new(plain->data, plain->size), ret_message->first_type, ret, &type), 0);
     if (i % 2)
         ck_assert_int_eq(ike_payloads_check(ret, h.exchange, true, true, &type), 0);
     /* No way to cut the chain short passes for a whole one. */
-    for (size_t cut = 1; cut < size; cut++) {
+    for (size_t cut = 1; cut < plain->size; cut++) {
         IkePayloads part;
-        ck_assert_int_eq(ike_payloads_split(reader_new(plain, cut), outer.inner_type, &part, &type),
-                         -EBADMSG);
+        ck_assert_int_eq(
+            ike_payloads_split(reader_new(plain->data, cut), ret_message->first_type, &part, &type),
+            -EBADMSG);
     }
 }
 
@@ -194,7 +230,7 @@ static void auth_verifies(Capture *c, size_t i, const IkePayloads *payloads, con
     int r = certificate_verify(trust, &chain, 1, identity, NOW, &certificate, verdict);
     ck_assert_msg(r == 0, "%s", verdict);
 
-    const Blob *init = &c->messages[i - 2].bytes;
+    const Blob *init = &c->datagrams[i - 2].bytes;
     ck_assert_int_eq(crypto_prf(prf, i == 2 ? c->keys.sk_pi : c->keys.sk_pr, prf->key_size,
                                 &(struct iovec){(void *)id->data, id->size}, 1, mac),
                      0);
@@ -218,7 +254,7 @@ static void child_agrees(Capture *c, const IkePayloads *request, const IkePayloa
     size_t n;
 
     c->esp = suite_of(need(response, IKE_PAYLOAD_SA));
-    ck_assert_int_eq(child_keys_derive(&c->suite, &c->keys, &c->esp, &c->nonces, &out, &in), 0);
+    ck_assert_int_eq(child_keys_derive(&c->suite, &c->keys, &c->esp, NULL, 0, &c->nonces, &out, &in), 0);
     assert_secret(c, "ESP_ei", out.encryption, out.encryption_size);
     assert_secret(c, "ESP_er", in.encryption, in.encryption_size);
     assert_secret(c, "ESP_ai", out.integrity, out.integrity_size);
@@ -241,13 +277,13 @@ static void child_agrees(Capture *c, const IkePayloads *request, const IkePayloa
 
 static void whole_capture(const char *name, unsigned method, bool good) {
     _cleanup_(capture_freep) Capture *c = capture_load(name);
-    Blob copies[MESSAGES] = {};
+    Reassembled messages[MESSAGES] = {};
     IkePayloads payloads[MESSAGES];
     IkeDelete d;
 
     init_and_keys(c);
-    for (size_t i = 2; i < c->n_messages; i++)
-        open_message(c, i, &copies[i], &payloads[i]);
+    for (size_t i = 2; i < MESSAGES; i++)
+        open_message(c, i, &messages[i], &payloads[i]);
     auth_verifies(c, 2, &payloads[2], "henb-000001.operator.example", method, good);
     auth_verifies(c, 3, &payloads[3], "segw.operator.example", method, good);
     child_agrees(c, &payloads[2], &payloads[3]);
@@ -255,7 +291,7 @@ static void whole_capture(const char *name, unsigned method, bool good) {
     ck_assert_uint_eq(d.protocol, IKE_PROTOCOL_IKE);
     ck_assert_uint_eq(payloads[5].n, 0);
     for (size_t i = 0; i < MESSAGES; i++)
-        free(copies[i].data);
+        reassembled_free(&messages[i]);
 }
 
 START_TEST(ecdsa_gcm_ecp256) {
@@ -284,5 +320,15 @@ START_TEST(rsa_plain_gcm_modp2048) {
 }
 END_TEST
 
+START_TEST(fragments_gcm) {
+    whole_capture("strongswan-fragments-gcm.hex", IKE_AUTH_DIGITAL_SIGNATURE, true);
+}
+END_TEST
+
+START_TEST(fragments_cbc) {
+    whole_capture("strongswan-fragments-cbc.hex", IKE_AUTH_DIGITAL_SIGNATURE, true);
+}
+END_TEST
+
 SUITE("strongswan", ecdsa_gcm_ecp256, ecdsa_plain_cbc_ecp384, rsa_pss_cbc_x25519, rsa_pkcs1_gcm_sha512,
-      rsa_plain_gcm_modp2048)
+      rsa_plain_gcm_modp2048, fragments_gcm, fragments_cbc)

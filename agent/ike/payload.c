@@ -41,7 +41,7 @@ int ike_header_decode(Reader *r, IkeHeader *ret) {
 }
 
 static bool payload_is_known(uint8_t type) {
-    return type >= IKE_PAYLOAD_SA && type <= IKE_PAYLOAD_EAP;
+    return (type >= IKE_PAYLOAD_SA && type <= IKE_PAYLOAD_EAP) || type == IKE_PAYLOAD_SKF;
 }
 
 int ike_payloads_split(Reader r, uint8_t first_type, IkePayloads *ret, uint8_t *ret_critical) {
@@ -66,7 +66,8 @@ int ike_payloads_split(Reader r, uint8_t first_type, IkePayloads *ret, uint8_t *
             *ret_critical = type;
             return IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD;
         }
-        if (type == IKE_PAYLOAD_SK) { /* 3.14: the last one; "next" is the first one inside it */
+        /* 3.14, RFC 7383 2.5: the last one; "next" is the first one inside it */
+        if (type == IKE_PAYLOAD_SK || type == IKE_PAYLOAD_SKF) {
             payloads.inner_type = next;
             break;
         }
@@ -307,6 +308,17 @@ int ike_auth_decode(const IkePayload *p, uint8_t *ret_method, Reader *ret_data) 
     return typed_blob_decode(p, 3, ret_method, ret_data);
 }
 
+int ike_skf_decode(const IkePayload *p, uint16_t *ret_number, uint16_t *ret_total, Reader *ret_sealed) {
+    Reader r = payload_reader(p);
+    uint16_t number = reader_u16(&r), total = reader_u16(&r);
+    if (r.bad || number == 0 || number > total)
+        return -EBADMSG;
+    *ret_number = number;
+    *ret_total = total;
+    *ret_sealed = r;
+    return 0;
+}
+
 /* The prefix length of the range first..last, or -1 when it is none. */
 static int range_prefix(const uint8_t *first, const uint8_t *last, size_t size) {
     size_t prefix = 0, bits = size * 8;
@@ -432,6 +444,15 @@ void ike_notify_write(IkeWriter *m, uint8_t protocol, uint16_t type, const void 
     writer_u8(&m->w, 0);
     writer_u16(&m->w, type);
     writer_bytes(&m->w, data, size);
+    ike_writer_end(m);
+}
+
+void ike_notify_spi_write(IkeWriter *m, uint8_t protocol, uint32_t spi, uint16_t type) {
+    ike_writer_begin(m, IKE_PAYLOAD_NOTIFY);
+    writer_u8(&m->w, protocol);
+    writer_u8(&m->w, 4);
+    writer_u16(&m->w, type);
+    writer_u32(&m->w, spi);
     ike_writer_end(m);
 }
 

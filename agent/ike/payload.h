@@ -36,7 +36,7 @@ typedef struct IkePayload {
 typedef struct IkePayloads {
     size_t n;
     IkePayload items[IKE_PAYLOADS_MAX];
-    uint8_t inner_type; /* with an SK payload: the type of the first payload sealed in it */
+    uint8_t inner_type; /* with an SK or SKF payload: the type of the first payload sealed in it */
 } IkePayloads;
 
 typedef struct IkeTransform {
@@ -80,8 +80,8 @@ typedef struct IkeConfiguration { /* CFG_REPLY, what we asked for of it */
 /* 3.1. Reads the header off *r* and checks version and length against what is there. */
 int ike_header_decode(Reader *r, IkeHeader *ret);
 /* 3.2. Splits a chain of payloads starting with *first_type*. Unknown payloads are left out, or, when
- * critical, answered IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD with the type in *ret_critical*. An SK payload
- * ends the chain. */
+ * critical, answered IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD with the type in *ret_critical*. An SK or SKF
+ * payload ends the chain. */
 int ike_payloads_split(Reader r, uint8_t first_type, IkePayloads *ret, uint8_t *ret_critical);
 /* The *i*-th payload of *type*, or NULL. */
 const IkePayload *ike_payloads_find(const IkePayloads *payloads, uint8_t type, size_t i);
@@ -100,6 +100,9 @@ int ike_id_decode(const IkePayload *p, uint8_t *ret_type, Reader *ret_data);
 /* CERT, CERTREQ, AUTH: one byte, then data. AUTH has three reserved bytes between them. */
 int ike_cert_decode(const IkePayload *p, uint8_t *ret_encoding, Reader *ret_data);
 int ike_auth_decode(const IkePayload *p, uint8_t *ret_method, Reader *ret_data);
+/* SKF (RFC 7383 2.5): the fragment's number from 1 on, never more than the total; *ret_sealed* starts with
+ * the IV. */
+int ike_skf_decode(const IkePayload *p, uint16_t *ret_number, uint16_t *ret_total, Reader *ret_sealed);
 /* Selectors whose range is no prefix, or of an unknown type, are left out. */
 int ike_ts_decode(const IkePayload *p, TrafficSelector ret[static TS_MAX], size_t *ret_n);
 /* Takes a CFG_REPLY; unknown attributes are ignored (3.15.1). */
@@ -114,13 +117,16 @@ typedef struct IkeWriter {
 
 /* Writes the header; the length is patched by ike_writer_finish(). */
 void ike_writer_start(IkeWriter *m, void *buffer, size_t size, const IkeHeader *header);
-/* A bare chain without a header, for what will be sealed: *next_offset* then is in the caller's hands. */
+/* One payload. A bare chain, for what will be sealed, starts with *next_offset* at a byte that takes the
+ * first one's type. */
 void ike_writer_begin(IkeWriter *m, uint8_t type);
 void ike_writer_end(IkeWriter *m);
 /* Patches the message length. 0 or -ENOBUFS. */
 int ike_writer_finish(IkeWriter *m);
 
 void ike_notify_write(IkeWriter *m, uint8_t protocol, uint16_t type, const void *data, size_t size);
+/* One that is about an SA: 4 bytes of SPI. */
+void ike_notify_spi_write(IkeWriter *m, uint8_t protocol, uint32_t spi, uint16_t type);
 void ike_sa_payload_write(IkeWriter *m, const IkeProposal *proposals, size_t n);
 void ike_ke_write(IkeWriter *m, uint16_t group, const uint8_t *public_value, size_t size);
 /* A payload that is nothing but its data (nonce), and one that starts with a byte and *reserved* zero bytes

@@ -23,7 +23,7 @@ int usim_nai(const Usim *usim, const char *realm, char ret[static NAI_MAX_BYTES]
         return r;
     if (!imsi_is_valid(imsi) || (mnc_size != 2 && mnc_size != 3))
         return -EINVAL;
-    if (*realm)
+    if (realm && *realm)
         snprintf(ret, NAI_MAX_BYTES, "0%s@%s", imsi, realm);
     else
         snprintf(ret, NAI_MAX_BYTES, "0%s@wlan.mnc%s%.*s.mcc%.3s.3gppnetwork.org", imsi,

@@ -41,6 +41,6 @@ void usim_answer_wipe(UsimAnswer *answer);
 /* IMSI_MIN to IMSI_MAX digits. */
 bool imsi_is_valid(const char *imsi);
 /* The permanent identity as a NAI: "0IMSI@wlan.mncMNC.mccMCC.3gppnetwork.org", the MNC always with three
- * digits (RFC 4187 4.1.1.6, TS 23.003 14.2, 14.3); with *realm* that one behind the @ instead. 0, -EINVAL
- * (the IMSI or MNC size is none), or what the driver says. */
+ * digits (RFC 4187 4.1.1.6, TS 23.003 14.2, 14.3); with *realm* (not NULL, not "") that one behind the @
+ * instead. 0, -EINVAL (the IMSI or MNC size is none), or what the driver says. */
 int usim_nai(const Usim *usim, const char *realm, char ret[static NAI_MAX_BYTES]);

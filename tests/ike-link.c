@@ -5,13 +5,6 @@
 #include <check.h>
 #include <stdio.h>
 
-static uint64_t fnv(const uint8_t *data, size_t size) {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++)
-        h = (h ^ data[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 Link *link_new(const Switches *switches, const LinkFiles *files, uint64_t seed) {
     static const LinkFiles usual = {"ca.pem", "device-ecdsa.pem", "device-ecdsa.key.pem", "gateway.pem",
                                     "gateway.key.pem"};
@@ -28,6 +21,8 @@ Link *link_new(const Switches *switches, const LinkFiles *files, uint64_t seed) 
     l->config = (IkeConfig){.identity = "segw.operator.example",
                             .trust = l->trust,
                             .credential = l->device,
+                            .allocate_spi = kernel_allocate,
+                            .userdata = &l->kernel,
                             .rng = seeded_rng(&l->random[0], seed)};
     ck_assert_int_eq(address_parse("198.51.100.7", &l->config.local), 0);
     ck_assert_int_eq(address_parse("203.0.113.1", &l->config.remote), 0);
@@ -48,20 +43,21 @@ void link_free(Link *l) {
     trust_store_free(l->trust);
     credential_free(l->device);
     credential_free(l->gateway);
+    responder_free(&l->responder);
     free(l);
 }
 
-static uint32_t allocate_spi(void *userdata) {
-    Link *l = userdata;
-    return l->refuse_spi ? 0 : 0xc0ffee01 + l->n_spis++;
+static Flight *flight_add(Link *l, const Flight *flight) {
+    ck_assert_uint_lt(l->n_flights, LINK_FLIGHTS_MAX);
+    l->flights[l->n_flights] = *flight;
+    return &l->flights[l->n_flights++];
 }
 
 static void fly(Link *l, bool to_gateway, const Endpoint *from, const Endpoint *to, const void *data,
                 size_t size, usec_t delay) {
-    ck_assert_uint_lt(l->n_flights, LINK_FLIGHTS_MAX);
-    Flight *f = &l->flights[l->n_flights++];
-    *f =
-        (Flight){.at = l->now.mono + delay, .to_gateway = to_gateway, .from = *from, .to = *to, .size = size};
+    Flight *f = flight_add(
+        l, &(Flight){
+               .at = l->now.mono + delay, .to_gateway = to_gateway, .from = *from, .to = *to, .size = size});
     f->data = malloc(size ?: 1); /* of exactly this size, so that a sanitizer sees what runs past it */
     memcpy(f->data, data, size);
 }
@@ -77,14 +73,14 @@ static void transmit(Link *l, bool by_gateway, const Endpoint *from, const Endpo
     uint8_t bytes[RESPONDER_MESSAGE_MAX];
     size_t n = size;
 
-    ck_assert_uint_lt(l->n_sent, LINK_SENT_MAX);
-    Sent *s = &l->sent[l->n_sent++];
+    Sent last, *s = l->unrecorded ? &last : &l->sent[l->n_sent++];
+    ck_assert_uint_le(l->n_sent, LINK_SENT_MAX);
     *s = (Sent){.at = l->now.mono,
                 .by_gateway = by_gateway,
                 .from = *from,
                 .to = *to,
                 .size = size,
-                .hash = fnv(data, size)};
+                .hash = bytes_hash(data, size)};
     ck_assert_int_eq(ike_header_decode(&r, &s->header) == 0 || by_gateway, 1);
     if (l->fate)
         l->fate(l, s, &fate);
@@ -101,46 +97,81 @@ void link_send_message(Link *l, const Message *m) {
         transmit(l, true, &l->responder.local, &l->responder.peer, m->bytes, m->size);
 }
 
+static void child_up(Link *l, const IkeAction *a) {
+    l->ups++;
+    l->child = *a->up.child;
+    l->configuration = *a->up.configuration;
+    l->undated = a->up.undated;
+}
+
+static void answer_traffic(Link *l, const IkeAction *a) {
+    const KernelPair *p = kernel_inbound(&l->kernel, a->child.child->spi_in);
+    l->queries++;
+    if (p)
+        ike_sa_traffic(l->sa, l->now, p->sa.spi_in, p->packets_in, p->packets_out);
+}
+
+static void perform(Link *l, const IkeAction *a) {
+    uint32_t spi;
+
+    switch (a->type) {
+    case IKE_SEND:
+        transmit(l, false, &a->send.local, &a->send.remote, a->send.data, a->send.size);
+        break;
+    case IKE_KEEPALIVE:
+        l->keepalives++;
+        break;
+    case IKE_CHILD_UP:
+        child_up(l, a);
+        if (!kernel_perform(&l->kernel, a))
+            ike_sa_close(l->sa, l->now);
+        break;
+    case IKE_CHILD_INSTALL:
+        spi = a->child.child->spi_in;
+        if (!kernel_perform(&l->kernel, a))
+            ike_sa_child_failed(l->sa, l->now, spi);
+        break;
+    case IKE_CHILD_REMOVE:
+    case IKE_CHILD_MOVED:
+        kernel_perform(&l->kernel, a);
+        break;
+    case IKE_CHILD_DOWN:
+        ck_assert_uint_eq(l->ups, l->downs + 1);
+        l->downs++;
+        l->down_at = l->now.mono;
+        snprintf(l->text, sizeof l->text, "%s", a->ended.text);
+        break;
+    case IKE_QUERY_TRAFFIC:
+        answer_traffic(l, a);
+        break;
+    case IKE_REVOCATION:
+        l->revocations++;
+        ike_sa_revocation(l->sa, l->now, !l->revoked, l->revoked);
+        break;
+    case IKE_REAUTHENTICATE:
+        l->reauthentications++;
+        l->redirected = a->reauthenticate.redirected;
+        snprintf(l->text, sizeof l->text, "%s", a->reauthenticate.text);
+        break;
+    case IKE_ENDED:
+        l->ends++;
+        l->end = a->ended.end;
+        l->ended_at = l->now.mono;
+        snprintf(l->text, sizeof l->text, "%s", a->ended.text);
+        kernel_assert_empty(&l->kernel);
+        break;
+    }
+}
+
 void link_drain(Link *l) {
     IkeAction a;
 
     while (ike_sa_next(l->sa, &a))
-        switch (a.type) {
-        case IKE_SEND:
-            transmit(l, false, &a.send.local, &a.send.remote, a.send.data, a.send.size);
-            break;
-        case IKE_CHILD_UP:
-            l->ups++;
-            l->child = *a.up.child;
-            l->configuration = *a.up.configuration;
-            l->undated = a.up.undated;
-            break;
-        case IKE_CHILD_INSTALL:
-        case IKE_CHILD_REMOVE:
-        case IKE_CHILD_MOVED:
-        case IKE_KEEPALIVE:
-        case IKE_QUERY_TRAFFIC:
-        case IKE_REVOCATION:
-        case IKE_REAUTHENTICATE:
-            break;
-        case IKE_CHILD_DOWN:
-            ck_assert_uint_eq(l->ups, l->downs + 1);
-            l->downs++;
-            l->down_at = l->now.mono;
-            snprintf(l->text, sizeof l->text, "%s", a.ended.text);
-            break;
-        case IKE_ENDED:
-            l->ends++;
-            l->end = a.ended.end;
-            l->ended_at = l->now.mono;
-            snprintf(l->text, sizeof l->text, "%s", a.ended.text);
-            break;
-        }
+        perform(l, &a);
+    kernel_assert_settled(&l->kernel);
 }
 
 void link_start(Link *l) {
-    l->config.allocate_spi = allocate_spi;
-    l->config.userdata = l;
     ck_assert_int_eq(ike_sa_new(&l->sa, &l->config, l->now), 0);
     link_drain(l);
 }
@@ -150,16 +181,73 @@ void link_close(Link *l) {
     link_drain(l);
 }
 
+void link_gateway(Link *l) {
+    ResponderDatagram d;
+
+    while (responder_next(&l->responder, &d))
+        transmit(l, true, &d.local, &d.remote, d.data, d.size);
+}
+
+/* One ESP packet each way, if there is something to send it with. */
+static void packets_send(Link *l) {
+    KernelPair *out = kernel_outbound(&l->kernel);
+    ResponderChild *child = l->responder.in_use ? responder_child(&l->responder, 0) : NULL;
+
+    if (out) {
+        flight_add(l, &(Flight){.at = l->now.mono + LINK_DELAY + rng_below(&l->rng, l->packet_jitter + 1),
+                                .to_gateway = true,
+                                .spi = out->sa.spi_out,
+                                .keys = out->sa.keys_out});
+        out->packets_out++;
+    }
+    if (child)
+        flight_add(l, &(Flight){.at = l->now.mono + LINK_DELAY + rng_below(&l->rng, l->packet_jitter + 1),
+                                .spi = child->sa.spi_out,
+                                .keys = child->sa.keys_out});
+    l->packets_unsent[0] += !out;
+    l->packets_unsent[1] += !child;
+    l->packets_sent[0] += out != NULL;
+    l->packets_sent[1] += child != NULL;
+}
+
+static bool keys_equal(const EspKeys *a, const EspKeys *b) {
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+static bool packet_arrives(Link *l, const Flight *f) {
+    if (f->to_gateway) {
+        ResponderChild *child = responder_child(&l->responder, f->spi);
+        return f->spi && child && keys_equal(&child->sa.keys_in, &f->keys);
+    }
+    KernelPair *p = kernel_inbound(&l->kernel, f->spi);
+    bool good = p && keys_equal(&p->sa.keys_in, &f->keys);
+    if (good)
+        p->packets_in++;
+    return good;
+}
+
+bool link_echo(Link *l) {
+    KernelPair *out = kernel_outbound(&l->kernel);
+    ResponderChild *child = l->responder.in_use ? responder_child(&l->responder, 0) : NULL;
+
+    return out && child &&
+           packet_arrives(l,
+                          &(Flight){.to_gateway = true, .spi = out->sa.spi_out, .keys = out->sa.keys_out}) &&
+           packet_arrives(l, &(Flight){.spi = child->sa.spi_out, .keys = child->sa.keys_out});
+}
+
 static void deliver(Link *l, size_t i) {
     Flight f = l->flights[i];
     memmove(&l->flights[i], &l->flights[i + 1], (--l->n_flights - i) * sizeof f);
-    if (f.to_gateway) {
-        Message *answer = malloc(sizeof *answer);
-        l->responder.local.port = f.to.port;
-        responder_input(&l->responder, f.data, f.size, &f.from, answer);
-        link_send_message(l, answer);
-        free(answer);
-    } else {
+    if (!f.data)
+        l->packets_lost[!f.to_gateway] += !packet_arrives(l, &f);
+    else if (f.to_gateway) {
+        l->responder.local = f.to;
+        l->responder.now = l->now.mono;
+        if (!l->gateway_silent)
+            responder_input(&l->responder, f.data, f.size, &f.from, NULL);
+        link_gateway(l);
+    } else if (l->sa) {
         ike_sa_input(l->sa, l->now, f.data, f.size, &f.from);
         link_drain(l);
     }
@@ -189,27 +277,71 @@ static usec_t sa_deadline(const Link *l) {
     return deadline;
 }
 
+/* Whose turn is next. */
+typedef enum Turn {
+    TURN_NONE,
+    TURN_ENGINE,
+    TURN_GATEWAY,
+    TURN_PACKETS,
+    TURN_FLIGHT,
+} Turn;
+
+static Turn turn_next(const Link *l, usec_t *ret_at, size_t *ret_flight) {
+    usec_t next = !l->sa || l->ends ? USEC_NEVER : sa_deadline(l),
+           gateway = responder_deadline(&l->responder);
+    Turn turn = next == USEC_NEVER ? TURN_NONE : TURN_ENGINE;
+
+    if (gateway < next && !l->gateway_silent) {
+        next = gateway;
+        turn = TURN_GATEWAY;
+    }
+    if (l->packet_interval && l->packet_at < next) {
+        next = l->packet_at;
+        turn = TURN_PACKETS;
+    }
+    for (size_t i = 0; i < l->n_flights; i++)
+        if (l->flights[i].at < next || (l->flights[i].at == next && turn != TURN_FLIGHT)) {
+            next = l->flights[i].at;
+            turn = TURN_FLIGHT;
+            *ret_flight = i;
+        }
+    *ret_at = next;
+    return turn;
+}
+
 /* The next thing that happens. False: nothing before *until*. */
 static bool step(Link *l, usec_t until) {
-    usec_t next = l->ends ? USEC_NEVER : sa_deadline(l);
-    size_t flight = SIZE_MAX;
+    size_t flight = 0;
+    usec_t next;
+    Turn turn = turn_next(l, &next, &flight);
+    /* What a gateway does with itself is no reason to run on for ever. */
+    bool idle = until == USEC_NEVER && l->ends && l->n_flights == 0;
 
-    for (size_t i = 0; i < l->n_flights; i++)
-        if (l->flights[i].at < next || (l->flights[i].at == next && flight == SIZE_MAX)) {
-            next = l->flights[i].at;
-            flight = i;
-        }
-    if (next > until || next == USEC_NEVER) {
+    if (turn == TURN_NONE || next > until || idle) {
         if (until != USEC_NEVER)
             advance(l, until);
         return false;
     }
     advance(l, next);
-    if (flight != SIZE_MAX)
+    l->responder.now = l->now.mono;
+    switch (turn) {
+    case TURN_NONE:
+        break;
+    case TURN_FLIGHT:
         deliver(l, flight);
-    else {
+        break;
+    case TURN_GATEWAY:
+        responder_tick(&l->responder);
+        link_gateway(l);
+        break;
+    case TURN_PACKETS:
+        l->packet_at += l->packet_interval;
+        packets_send(l);
+        break;
+    case TURN_ENGINE:
         ike_sa_tick(l->sa, l->now);
         link_drain(l);
+        break;
     }
     return true;
 }
@@ -217,6 +349,10 @@ static bool step(Link *l, usec_t until) {
 void link_run(Link *l, usec_t until) {
     while (step(l, until))
         ;
+}
+
+void link_run_for(Link *l, usec_t time) {
+    link_run(l, l->now.mono + time);
 }
 
 bool link_establish(Link *l) {
@@ -261,4 +397,29 @@ void link_assert_ended(Link *l, IkeEnd end, const char *text) {
 void link_assert_up(Link *l) {
     ck_assert_msg(link_establish(l), "ended %d: %s", l->end, l->text);
     link_assert_agreed(l);
+}
+
+bool link_is_one_pair(Link *l, char ret_why[static LINK_WHY_MAX]) {
+    const ChildSa *child = l->sa ? ike_sa_child_in_use(l->sa) : NULL;
+    KernelPair *out = kernel_outbound(&l->kernel);
+    unsigned parts, pairs = 0, ikes = responder_count_ikes(&l->responder),
+                    children = responder_count_children(&l->responder);
+
+    for (size_t i = 0; l->sa && ike_sa_child(l->sa, i, &parts); i++)
+        pairs++;
+    snprintf(ret_why, LINK_WHY_MAX,
+             "%u pairs of the engine, %zu in the kernel, %u at the gateway, %u IKE SAs%s%s", pairs,
+             l->kernel.n, children, ikes, l->ends ? ", ended: " : "", l->ends ? l->text : "");
+    if (!child || pairs != 1 || l->kernel.n != 1 || children != 1 || ikes != 1)
+        return false;
+    snprintf(ret_why, LINK_WHY_MAX, "the pairs differ: engine %08x/%08x, kernel %08x/%08x, gateway %08x/%08x",
+             child->spi_in, child->spi_out, out ? out->sa.spi_in : 0, out ? out->sa.spi_out : 0,
+             l->responder.child.spi_out, l->responder.child.spi_in);
+    return out && out->parts == (CHILD_IN | CHILD_OUT) && out->sa.spi_in == child->spi_in &&
+           out->sa.spi_out == child->spi_out && link_echo(l);
+}
+
+void link_assert_one_pair(Link *l) {
+    char why[LINK_WHY_MAX];
+    ck_assert_msg(link_is_one_pair(l, why), "%s", why);
 }

@@ -4,11 +4,12 @@
 #pragma once
 
 #include "ike-responder.h"
+#include "kernel-model.h"
 #include "seeded.h"
 #include "ike/ike-sa.h"
 
-#define LINK_FLIGHTS_MAX 64
-#define LINK_SENT_MAX    512
+#define LINK_FLIGHTS_MAX 512
+#define LINK_SENT_MAX    2048
 #define LINK_START       (1780272000 * USEC_PER_SEC) /* 2026-06-01 00:00 UTC */
 #define LINK_DELAY       (10 * USEC_PER_MSEC)
 
@@ -22,7 +23,9 @@ typedef struct Flight {
     bool to_gateway;
     Endpoint from, to;
     size_t size;
-    uint8_t *data;
+    uint8_t *data; /* NULL: an ESP packet of this SPI, sealed with these keys */
+    uint32_t spi;
+    EspKeys keys;
 } Flight;
 
 /* One datagram as it was sent. */
@@ -49,14 +52,24 @@ struct Link {
     /* Called with each datagram before it flies; may change bytes and size. */
     void (*mangle)(Link *link, bool by_gateway, uint8_t *data, size_t *size);
     void *userdata;
-    bool refuse_spi; /* the kernel has none */
-    uint32_t n_spis; /* it gave */
+    KernelModel kernel;
+    bool gateway_silent; /* the gateway is off */
+    bool unrecorded;     /* *sent* is not kept: a long run */
+    /* ESP packets each way, one in so many microseconds; 0: none. The network delays them by up to *jitter*,
+     * and loses none: what is lost is the doing of the two ends. */
+    usec_t packet_interval, packet_jitter, packet_at;
+    unsigned packets_sent[2], packets_lost[2]; /* by us, by the gateway */
+    unsigned packets_unsent[2];                /* without an SA to send with */
+    /* The answer to IKE_REVOCATION, text NULL: good. */
+    const char *revoked;
 
     size_t n_flights, n_sent;
     Flight flights[LINK_FLIGHTS_MAX];
     Sent sent[LINK_SENT_MAX];
-    unsigned ups, downs, ends;
-    bool undated; /* the last up */
+    unsigned ups, downs, ends, keepalives, queries, revocations;
+    unsigned reauthentications;
+    bool redirected; /* the last one */
+    bool undated;    /* the last up */
     usec_t down_at;
     ChildSa child;
     IkeConfiguration configuration;
@@ -84,9 +97,19 @@ void link_inject(Link *link, const Endpoint *from, const void *data, size_t size
 /* Sends what a side wants to send now. */
 void link_send_message(Link *link, const Message *m);
 void link_drain(Link *link);
+void link_gateway(Link *link);
 /* Somebody sets the clock. */
 void link_set_clock(Link *link, usec_t real);
 void link_close(Link *link);
+/* Runs for so long. */
+void link_run_for(Link *link, usec_t time);
+/* Exactly one pair, the same in the engine, in the kernel and at the gateway, and one IKE SA at the gateway.
+ */
+void link_assert_one_pair(Link *link);
+#define LINK_WHY_MAX 1200
+bool link_is_one_pair(Link *link, char ret_why[static LINK_WHY_MAX]);
+/* Whether a packet that each side sent now would be taken by the other. */
+bool link_echo(Link *link);
 /* Both ends hold the same pair, seen from opposite sides; or the SA ended so. */
 void link_assert_agreed(const Link *link);
 void link_assert_up(Link *link);

@@ -388,8 +388,7 @@ START_TEST(random_bytes_sealed) {
         if (link_establish(l))
             madness.mad = true;
         for (unsigned i = 0; i < 20 && !l->ends && l->ups; i++) {
-            l->responder.sent_request.size = 0;
-            l->responder.next_id = i;
+            responder_forget_request(&l->responder, i);
             gateway_asks(l, i % 3 ? IKE_EXCHANGE_INFORMATIONAL : IKE_EXCHANGE_CREATE_CHILD_SA,
                          payloads[rng_below(&madness.rng, ARRAY_SIZE(payloads))]);
         }

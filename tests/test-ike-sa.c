@@ -725,7 +725,7 @@ END_TEST
 
 START_TEST(no_spi_from_the_kernel) {
     _cleanup_(link_freep) Link *l = link_new(&(Switches){}, NULL, 1);
-    l->refuse_spi = true;
+    l->kernel.refuse_spis = 1;
     link_assert_ended(l, IKE_END_FAILED, "SPI");
 }
 END_TEST
@@ -833,5 +833,5 @@ SUITE("ike-sa", plain_handshake, every_suite, every_key, without_rfc7427, nat_ov
       each_message_lost, dead_gateway, a_silent_address_in_bytes, dead_after_init, everything_threefold,
       copy_of_invalid_ke, forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers,
       a_wide_tsi_is_narrowed, untrusted_gateways, identities, no_spi_from_the_kernel,
-      close_before_init_is_answered, close_while_auth_is_under_way,
-      close_established, close_with_a_silent_gateway, close_during_liveness, liveness)
+      close_before_init_is_answered, close_while_auth_is_under_way, close_established,
+      close_with_a_silent_gateway, close_during_liveness, liveness)

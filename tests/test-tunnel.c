@@ -307,6 +307,8 @@ static Fixture fixture_new(const Switches *switches, usec_t clock_floor) {
 
 static void fixture_free(Fixture *f) {
     tunnel_free(world.tunnel);
+    for (unsigned i = 0; i < GATEWAYS; i++)
+        responder_free(&world.gateways[i]);
     assert_kernel(0);
     for (size_t i = 0; i < world.n_arriving; i++)
         free(world.arriving[i].message);

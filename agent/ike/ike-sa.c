@@ -37,6 +37,14 @@ static Child *child_of(IkeSa *sa, const ChildSa *child) {
     return NULL;
 }
 
+/* Whether an action about *c* still waits to be taken. */
+static bool child_is_queued(const IkeSa *sa, const Child *c) {
+    for (size_t i = 0; i < sa->n_actions; i++)
+        if (sa->actions[i].action.type == IKE_CHILD_REMOVE && sa->actions[i].action.child.child == &c->sa)
+            return true;
+    return false;
+}
+
 /* What was taken last has been done: the kernel has the keys, or nothing of the pair any more. */
 static void taken_done(IkeSa *sa) {
     const IkeAction *a = &sa->taken.action;
@@ -50,7 +58,7 @@ static void taken_done(IkeSa *sa) {
         explicit_bzero(&c->sa.keys_in, sizeof c->sa.keys_in);
     if (c && (parts & CHILD_OUT))
         explicit_bzero(&c->sa.keys_out, sizeof c->sa.keys_out);
-    if (c && c->state == CHILD_GONE && a->type == IKE_CHILD_REMOVE)
+    if (c && c->state == CHILD_GONE && a->type == IKE_CHILD_REMOVE && !child_is_queued(sa, c))
         explicit_bzero(c, sizeof *c);
     else if (c && c->switching && install)
         child_switched(sa, c);

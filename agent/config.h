@@ -26,6 +26,18 @@ typedef struct ConfigPair {
                                            unset */
 } ConfigPair;
 
+/* Where the hosting party's USIM is (TS 33.320 5.3). */
+typedef enum UsimKind {
+    USIM_NONE,     /* there is none: no second authentication */
+    USIM_MILENAGE, /* a credential file */
+    USIM_PCSC,     /* a card in a reader */
+} UsimKind;
+
+typedef struct ConfigUsim {
+    UsimKind kind;
+    char argument[PATH_MAX]; /* the file; what the reader's name begins with, "" any */
+} ConfigUsim;
+
 /* Whether certificates are judged while the clock cannot be believed (TS 33.320 has boxes without a battery).
  */
 typedef enum ClockPolicy {
@@ -65,6 +77,8 @@ typedef struct Config {
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;
     int log_level;
+    ConfigUsim usim;
+    char realm[HOST_MAX_BYTES];                      /* of the hosting party's identity; "": of its IMSI */
     char origins[CONFIG_KEYS_MAX][ORIGIN_MAX_BYTES]; /* for config_origin() */
 } Config;
 

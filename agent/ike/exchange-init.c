@@ -265,6 +265,7 @@ static bool init_notifies(IkeSa *sa, Moment now, const IkePayloads *payloads) {
         }
         if (n.type == IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS)
             sa->peer_hashes = auth_hashes_decode(n.data, n.size);
+        sa->multiple_auth |= n.type == IKE_NOTIFY_MULTIPLE_AUTH_SUPPORTED;
         sa->fragmentation |= n.type == IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED;
     }
     return false;
@@ -334,6 +335,11 @@ void init_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads 
         sa->local.port = sa->remote.port = IKE_NAT_PORT;
     else
         sa->nat_local = sa->nat_remote = false;
+    if (sa->config.usim && !sa->multiple_auth) {
+        ike_sa_end(sa, IKE_END_UNACCEPTABLE,
+                   "the gateway knows no second authentication for the hosting party (RFC 4739)");
+        return;
+    }
     r = auth_start(sa, now);
     if (r == -ENOTSUP)
         ike_sa_end(sa, IKE_END_UNACCEPTABLE,

@@ -376,6 +376,7 @@ void ike_sa_free(IkeSa *sa) {
         blob_free(&sa->ocsp[i]);
     blob_free(&sa->init_request);
     blob_free(&sa->init_response);
+    hosting_forget(sa);
     explicit_bzero(sa, sizeof *sa);
     free(sa);
 }

@@ -40,7 +40,8 @@ struct Tunnel {
     usec_t uplink_given_up; /* when the lack of a way to the gateway is no moment any more */
     AddressList inside;     /* inner addresses that the box has, with or without a tunnel */
     Association *associations[ASSOCIATIONS_];
-    bool running; /* tunnel_run() is on the stack */
+    bool running;         /* tunnel_run() is on the stack */
+    Association *judged;  /* whose revocation is being asked about */
 
     usec_t redirects_from; /* the period that is counted */
     unsigned redirects;
@@ -92,12 +93,20 @@ static void counters_log(const Association *a) {
                  c->retransmitted);
 }
 
+static void judged_forget(Tunnel *t, const Association *a) {
+    if (!a || t->judged != a)
+        return;
+    revocation_io_cancel(t->config.revocation);
+    t->judged = NULL;
+}
+
 /* Without a DELETE; nothing of it stays in the kernel. */
 static void association_drop(Tunnel *t, unsigned place) {
     Association *a = TAKE_PTR(t->associations[place]);
     const ChildSa *child;
     unsigned parts;
 
+    judged_forget(t, a);
     if (!a)
         return;
     if (a->sa) {
@@ -113,6 +122,7 @@ static void association_drop(Tunnel *t, unsigned place) {
 static void association_leave(Tunnel *t, unsigned place) {
     Association *a = t->associations[place];
 
+    judged_forget(t, a);
     if (!a)
         return;
     if (t->associations[LEAVING]) { /* of three in a row the oldest had its chance */
@@ -393,6 +403,45 @@ static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action)
         ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, in, out);
 }
 
+static void on_judged(void *userdata, bool good, RevocationVerdict verdict, const char *text) {
+    Tunnel *t = userdata;
+    Association *a = TAKE_PTR(t->judged);
+
+    if (text[0])
+        log_notice("SeGW %s: %s", ADDRESS_STR(&a->remote), text);
+    ike_sa_revocation(a->sa, clock_now(), good, text);
+    tunnel_run(t);
+}
+
+static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action) {
+    _cleanup_(revocation_job_freep) RevocationJob *job = NULL;
+    bool dated = clock_now().real >= t->config.ike.clock_floor;
+    char verdict[ERROR_MAX_BYTES];
+    CertificatePath path;
+
+    int r = peer_chain_path(action->revocation.chain, t->config.ike.trust, a->identity,
+                            dated ? clock_now().real : CERTIFICATE_UNDATED, &path, verdict);
+    if (r != 0)
+        return r < 0 ? r : -EKEYREJECTED;
+    r = revocation_job_new(&job, t->config.revocation_cache, t->config.revocation_policy, &path,
+                           action->revocation.ocsp, action->revocation.n_ocsp, &t->config.ike.rng);
+    if (r == 0)
+        r = revocation_io_start(t->config.revocation, job, dated, on_judged, t);
+    if (r == 0)
+        TAKE_PTR(job);
+    return r;
+}
+
+static void on_revocation(Tunnel *t, Association *a, const IkeAction *action) {
+    revocation_io_cancel(t->config.revocation); /* of an attempt that was given up */
+    t->judged = NULL;
+    int r = revocation_ask(t, a, action);
+    if (r == 0)
+        t->judged = a;
+    else
+        ike_sa_revocation(a->sa, clock_now(), false, strerror(-r));
+}
+
 /* Performs one action. */
 static void perform(Tunnel *t, unsigned place, const IkeAction *action) {
     Association *a = t->associations[place];
@@ -426,6 +475,7 @@ static void perform(Tunnel *t, unsigned place, const IkeAction *action) {
         on_query_traffic(t, a, action);
         return;
     case IKE_REVOCATION:
+        on_revocation(t, a, action);
         return;
     case IKE_REAUTHENTICATE:
         on_reauthenticate(t, a, action);

@@ -8,6 +8,7 @@
 #include "ike/ike-io.h"
 #include "ike/ike-sa.h"
 #include "netlink/netlink-io.h"
+#include "revocation-io.h"
 
 typedef struct Tunnel Tunnel;
 
@@ -37,6 +38,10 @@ typedef struct TunnelConfig {
     sd_event *event;
     IkeIo *io;
     NetlinkIo *netlink;
+    /* For ike.check_revocation; may be NULL without. */
+    RevocationIo *revocation;
+    RevocationCache *revocation_cache;
+    Revocation revocation_policy;
     IkeConfig ike; /* what of it does not depend on the gateway; trust and credential are borrowed */
     /* Asks for the addresses of a gateway we are redirected to; tunnel_named() answers. NULL: names are not
      * followed. */

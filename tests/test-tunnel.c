@@ -159,6 +159,12 @@ int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const 
 
 void ike_io_keepalive(IkeIo *io, const Endpoint *local, const Endpoint *remote) {}
 
+void revocation_io_cancel(RevocationIo *io) {}
+
+int revocation_io_start(RevocationIo *io, RevocationJob *job, bool dated, RevocationIoHandler handler, void *userdata) {
+    ck_abort_msg("revocation is not asked about");
+}
+
 /* -- the kernel -- */
 
 static void called(const char *what) {

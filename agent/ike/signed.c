@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/macro.h"
+#include "ike/private-key.h"
 
 int hash_algorithm_read(Reader algorithm, HashAlgorithm *ret) {
     static const struct {
@@ -54,7 +55,7 @@ static int method_read(Reader algorithm, Method *ret) {
         {8, {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 2}, {0, SIGNATURE_ECDSA_DER, HASH_SHA2_256}},
         {8, {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 3}, {0, SIGNATURE_ECDSA_DER, HASH_SHA2_384}},
         {8, {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 4}, {0, SIGNATURE_ECDSA_DER, HASH_SHA2_512}},
-        {3, {0x2b, 0x65, 112}, {.edwards = true}},
+        {3, {0x2b, 0x65, 112}, {false, SIGNATURE_ED25519, HASH_IDENTITY}},
         {3, {0x2b, 0x65, 113}, {.edwards = true}},
     };
     static const uint8_t pss[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a};

@@ -54,7 +54,8 @@ def strongswan(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(place
             }}
         }}
     """)
-    lab.boxes.swanctl("client", "--initiate", "--child", "all", "--timeout", "30")
+    with lab.boxes.control("client") as charon:
+        charon.listed("initiate", "control-log", {"child": "all", "timeout": "30000", "loglevel": "-1"})
 
 
 @scenario("lab-selftest", "the lab alone: tunnel, DNS, SCTP, and a judge and a prober that find leaks", agent=False, hems=None)

@@ -133,6 +133,13 @@ class Forked:
             null = os.open(os.devnull, os.O_RDONLY)
             for there, here in ((null, 0), (log.fileno(), 1), (log.fileno(), 2)):
                 os.dup2(there, here)
+            # What other threads have open just now, ends of pipes to their children for one, is none of its business, and
+            # would never end. The numbers stay taken: objects that were copied close them some day.
+            for number in map(int, os.listdir("/proc/self/fd")):
+                if number > 2 and number != null:
+                    with contextlib.suppress(OSError):
+                        os.fstat(number)
+                        os.dup2(null, number)
             sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)
             sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)
             sys.argv = argv

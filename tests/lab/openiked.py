@@ -28,7 +28,7 @@ class OpenIked:
     def iked(self, gateway, side=places.SERVING):
         """In its gateway's namespace; its files are where its own ones are, for this namespace only."""
         folder = Path("/etc/netns") / side.box / "iked"
-        for part in ("ca", "certs", "private", "pubkeys"):
+        for part in ("ca", "certs", "crls", "private", "pubkeys"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         Path("/etc/iked").mkdir(exist_ok=True)
         shutil.copy(CERTIFICATES / "ca.pem", folder / "ca" / "ca.crt")

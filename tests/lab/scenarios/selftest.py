@@ -178,8 +178,9 @@ def lab_selftest_variants(lab):
     expect("N(COOKIE)" in log(), "the SeGW asked for no cookie")
     expect(re.search(r"splitting IKE message .* into \d+ fragments", log()), "the SeGW sent no fragments")
     up_flow, down_flow = carried(lab, lambda: wait_for("two rekeyings", lambda: lab.boxes.rekeyings()[0] >= 2, 60))
-    expect(up_flow.sent > 200 and down_flow.sent > 200 and up_flow.lost < 20 and down_flow.lost < 20,
-           f"up: {up_flow}; down: {down_flow}")
+    # strongSwan does lose some in a rekeying.
+    expect(up_flow.sent > 200 and down_flow.sent > 200 and up_flow.lost < up_flow.sent / 10 and
+           down_flow.lost < down_flow.sent / 10, f"up: {up_flow}; down: {down_flow}")
     wait_for("a question of the SeGW", lambda: "sending DPD request" in log(), 30)
     # What is lost has to be seen as lost, and on its own side only.
     lab.boxes.silence("segw", "meta l4proto udp iifname wan udp dport 4500")
@@ -208,7 +209,7 @@ def lab_selftest_openiked(lab):
     spis = set(re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state")))
     up_flow, down_flow = carried(lab, lambda: wait_for("other SAs", lambda: not spis & set(
         re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state"))), 60, 0.5))
-    expect(up_flow.lost < 20 and down_flow.lost < 20, f"up: {up_flow}; down: {down_flow}")
+    expect(up_flow.lost < up_flow.sent / 2 and down_flow.lost < down_flow.sent / 2, f"up: {up_flow}; down: {down_flow}")
     lab.boxes.end("client")
 
 

@@ -176,7 +176,7 @@ def segw_deletes(lab):
     begin = lab.agent.mark()
     lab.boxes.terminate()
     moment = lab.agent.failed("deleted")
-    expect(not moment["InnerAddresses"], f"at the loss of the tunnel: {moment}")
+    expect(not moment.get("InnerAddresses"), f"at the loss of the tunnel: {moment}")
     lab.agent.wait("InnerAddresses", [], since=begin)
     silent(lab, "without a tunnel")
     lab.agent.registered()

@@ -658,31 +658,6 @@ static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
                   (int)REVOCATION_STRICT == (int)TLS_REVOCATION_STRICT,
               "the words of Revocation=");
 
-/* What agent.conf says of IKE and ESP, whatever the gateway. */
-static IkeConfig ike_config(const Manager *m) {
-    const Config *c = m->config;
-
-    return (IkeConfig){.trust = security_trust(m->security),
-                       .credential = security_credential(m->security),
-                       .rng = m->rng,
-                       .ike_proposals = &c->ike_proposals,
-                       .esp_proposals = &c->esp_proposals,
-                       .pfs = c->pfs,
-                       .esn = c->esn,
-                       .clock_floor = m->clock_floor,
-                       .clock_lenient = c->clock_policy == CLOCK_LENIENT,
-                       .check_revocation = c->revocation != REVOCATION_OFF,
-                       .usim = security_usim(m->security),
-                       .realm = c->realm,
-                       .ike_lifetime = c->ike_lifetime * USEC_PER_SEC,
-                       .child_lifetime = c->child_lifetime * USEC_PER_SEC,
-                       .child_bytes = c->child_bytes,
-                       .child_packets = c->child_packets,
-                       .replay_window = c->replay_window,
-                       .datagram_max = c->fragment_size,
-                       .nat_keepalive = c->nat_keepalive * USEC_PER_SEC};
-}
-
 static int tunnel_make(Manager *m) {
     RevocationIoConfig revocation = {.resolver = public_resolver(m)};
     int r = revocation_io_new(&m->revocation, m->event, &revocation);
@@ -693,7 +668,8 @@ static int tunnel_make(Manager *m) {
         .event = m->event,
         .io = m->ike,
         .netlink = m->netlink,
-        .ike = ike_config(m),
+        .ike = security_ike(m->security),
+        .resolver = revocation.resolver,
         .revocation = m->revocation,
         .revocation_cache = security_revocation(m->security),
         .revocation_policy = m->config->revocation,
@@ -701,6 +677,8 @@ static int tunnel_make(Manager *m) {
         .idle = on_tunnel_idle,
         .userdata = m,
     };
+    config.ike.rng = m->rng;
+    config.ike.clock_floor = m->clock_floor;
     return tunnel_new(&m->tunnel, &config);
 }
 

@@ -198,6 +198,24 @@ RevocationCache *security_revocation(Security *s) {
     return s->revocation;
 }
 
-const Usim *security_usim(const Security *s) {
-    return s->config->usim.kind == USIM_NONE ? NULL : &s->usim;
+IkeConfig security_ike(const Security *s) {
+    const Config *c = s->config;
+
+    return (IkeConfig){.trust = s->reading->trust,
+                       .credential = s->reading->credential,
+                       .ike_proposals = &c->ike_proposals,
+                       .esp_proposals = &c->esp_proposals,
+                       .pfs = c->pfs,
+                       .esn = c->esn,
+                       .clock_lenient = c->clock_policy == CLOCK_LENIENT,
+                       .check_revocation = c->revocation != REVOCATION_OFF,
+                       .usim = c->usim.kind == USIM_NONE ? NULL : &s->usim,
+                       .realm = c->realm,
+                       .ike_lifetime = c->ike_lifetime * USEC_PER_SEC,
+                       .child_lifetime = c->child_lifetime * USEC_PER_SEC,
+                       .child_bytes = c->child_bytes,
+                       .child_packets = c->child_packets,
+                       .replay_window = c->replay_window,
+                       .datagram_max = c->fragment_size,
+                       .nat_keepalive = c->nat_keepalive * USEC_PER_SEC};
 }

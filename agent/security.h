@@ -4,9 +4,8 @@
 #pragma once
 
 #include "config.h"
-#include "ike/certificate.h"
+#include "ike/ike-sa.h"
 #include "ike/revocation-cache.h"
-#include "ike/usim.h"
 
 typedef struct Security Security;
 
@@ -23,5 +22,6 @@ int security_reload(Security *security);
 const TrustStore *security_trust(const Security *security);
 const Credential *security_credential(const Security *security);
 RevocationCache *security_revocation(Security *security);
-/* NULL: no hosting party. */
-const Usim *security_usim(const Security *security);
+/* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential; without
+ * rng and clock_floor. */
+IkeConfig security_ike(const Security *security);

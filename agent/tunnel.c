@@ -46,7 +46,7 @@ struct Tunnel {
     usec_t redirects_from; /* the period that is counted */
     unsigned redirects;
     struct {
-        bool wanted; /* tunnel_named() is waited for, then: */
+        Resolver *resolver; /* the address of its name is asked for; NULL: not. Then: */
         unsigned place;
         char identity[HOST_MAX_BYTES];
         Address from;
@@ -149,6 +149,7 @@ void tunnel_free(Tunnel *t) {
     for (unsigned i = 0; i < ASSOCIATIONS_; i++)
         association_drop(t, i);
     prepared_drop(t);
+    resolver_free(t->redirect.resolver);
     sd_event_source_disable_unref(t->timer);
     sd_event_source_disable_unref(t->clock_timer);
     explicit_bzero(t, sizeof *t);
@@ -309,6 +310,18 @@ static bool redirect_start(Tunnel *t, const AddressList *addresses) {
     return false;
 }
 
+static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
+    Tunnel *t = userdata;
+    bool started = !answer->error && redirect_start(t, &answer->addresses);
+
+    if (!started && t->redirect.place == CURRENT)
+        report_down(t, answer->error ? answer->text : "the gateway we were redirected to cannot be reached");
+    else if (!started)
+        log_warning("%s; the SeGW in use stays", strempty(answer->text));
+    resolver_free(TAKE_PTR(t->redirect.resolver));
+    tunnel_run(t);
+}
+
 /* Follows what a gateway said. The one that is set up is given up, one that is up stays until the next one
  * is. False: it is not followed. */
 static bool redirect_follow(Tunnel *t, unsigned place) {
@@ -320,8 +333,6 @@ static bool redirect_follow(Tunnel *t, unsigned place) {
                     TUNNEL_REDIRECTS_MAX, (unsigned)(TUNNEL_REDIRECT_PERIOD / USEC_PER_SEC / 60));
         return false;
     }
-    if (to.address.family == AF_UNSPEC && !t->config.resolve)
-        return false;
     t->redirect.place = a->up ? SUCCESSOR : place;
     t->redirect.from = a->remote;
     memcpy(t->redirect.identity, a->identity, sizeof a->identity);
@@ -329,18 +340,9 @@ static bool redirect_follow(Tunnel *t, unsigned place) {
         association_drop(t, place);
     if (to.address.family != AF_UNSPEC)
         return redirect_start(t, &(AddressList){.n = 1, .items = {to.address}});
-    t->redirect.wanted = true;
-    t->config.resolve(t->config.userdata, to.name);
-    return true;
-}
-
-void tunnel_named(Tunnel *t, const AddressList *addresses) {
-    if (!t->redirect.wanted)
-        return;
-    t->redirect.wanted = false;
-    if (!redirect_start(t, addresses) && t->redirect.place == CURRENT)
-        report_down(t, "the gateway we were redirected to has no address that can be reached");
-    tunnel_run(t);
+    resolver_free(TAKE_PTR(t->redirect.resolver));
+    int r = resolver_new(&t->redirect.resolver, t->config.event, &t->config.resolver);
+    return r == 0 && resolver_resolve(t->redirect.resolver, to.name, on_redirect_answer, t) == 0;
 }
 
 static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
@@ -560,7 +562,7 @@ int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
 
 void tunnel_close(Tunnel *t) {
     t->uplink_given_up = USEC_NEVER;
-    t->redirect.wanted = false;
+    resolver_free(TAKE_PTR(t->redirect.resolver));
     association_leave(t, SUCCESSOR);
     association_leave(t, CURRENT);
     tunnel_run(t);

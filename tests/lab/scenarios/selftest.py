@@ -163,9 +163,9 @@ def lab_selftest_sides(lab):
     expect(verdict.seen.get("ESP", 0) >= 5, f"the capture shows {verdict.seen}")
 
 
-def carried(lab, act, rate=100):
+def carried(lab, act, rate=100, inner=places.INNER):
     """Traffic of the lab's own while act() is done: (up, down)."""
-    lab.boxes.traffic(places.INNER, rate)
+    lab.boxes.traffic(inner, rate)
     act()
     return lab.boxes.traffic_end()
 
@@ -185,7 +185,7 @@ def lab_selftest_variants(lab):
     # What is lost has to be seen as lost, and on its own side only.
     lab.boxes.silence("segw", "meta l4proto udp iifname wan udp dport 4500")
     up_flow, down_flow = carried(lab, lambda: time.sleep(1))
-    expect(up_flow.lost == up_flow.sent and down_flow.lost < 5, f"silenced upwards: up: {up_flow}; down: {down_flow}")
+    expect(up_flow.lost == up_flow.sent and down_flow.lost < down_flow.sent / 4, f"silenced upwards: up: {up_flow}; down: {down_flow}")
     lab.boxes.hear("segw")
     lab.boxes.impair(100)
     up_flow, down_flow = carried(lab, lambda: time.sleep(2))
@@ -205,10 +205,13 @@ def lab_selftest_variants(lab):
 def lab_selftest_openiked(lab):
     lab.boxes.iked(Iked(ike_seconds=14, child_seconds=6, fragments=True))
     strongswan(lab, networks=("0.0.0.0/0",), ike="aes256-sha256-ecp256", esp="aes256-sha384")
-    run("ping", "-c", "2", "-i", "0.2", "-W", "5", "-I", places.INNER, places.HEMS)
+    # Which one of its pool it gives is for it to choose.
+    inner = re.search(r"inet (10\.1\.0\.\d+)/32", run("ip", "addr"))
+    expect(inner, f"no inner address: {lab.boxes.log('client-charon')[-500:]}")
+    run("ping", "-c", "2", "-i", "0.2", "-W", "5", "-I", inner[1], places.HEMS)
     spis = set(re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state")))
     up_flow, down_flow = carried(lab, lambda: wait_for("other SAs", lambda: not spis & set(
-        re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state"))), 60, 0.5))
+        re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state"))), 60, 0.5), inner=inner[1])
     expect(up_flow.lost < up_flow.sent / 2 and down_flow.lost < down_flow.sent / 2, f"up: {up_flow}; down: {down_flow}")
     lab.boxes.end("client")
 

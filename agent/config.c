@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,10 +19,14 @@
 #include "base/url.h"
 #include "base/utf8.h"
 
-#define INTERFACE_ID_MAX 32765 /* see parse_interface_id() */
-#define BYTE_ORDER_MARK  "\xef\xbb\xbf"
-#define HTTP_URL         "http://"
-#define HTTPS_URL        "https://"
+#define NUMBER_MAX        9999999
+#define COUNT_MAX         UINT64_C(999999999999999999) /* bytes or packets */
+#define LIFETIME_MIN      10                           /* seconds: for labs; a successor is made before */
+#define REPLAY_WINDOW_MAX 4096                         /* packets: what the kernel takes */
+#define INTERFACE_ID_MAX  32765                        /* see parse_interface_id() */
+#define BYTE_ORDER_MARK   "\xef\xbb\xbf"
+#define HTTP_URL          "http://"
+#define HTTPS_URL         "https://"
 
 typedef struct ConfigKey ConfigKey;
 
@@ -34,6 +39,8 @@ struct ConfigKey {
     size_t offset, size;
     bool required;
     const char *fallback; /* what a key that is absent or empty means; NULL: an empty field */
+    uint64_t min, max;    /* of parse_number(); max 0: NUMBER_MAX */
+    const char *why;      /* no less and no more; NULL: goes without saying */
     bool adds; /* may be there several times: each value adds to those before, an empty one resets */
 };
 
@@ -155,13 +162,51 @@ static const char *parse_parameters(Config *config, const ConfigKey *key, const 
     return NULL;
 }
 
-/* A whole number of seconds or rounds. */
+/* Whole numbers, of seconds, rounds, bytes. A key with a minimum above 0 and a default of 0 takes 0 as well.
+ */
 static const char *parse_number(Config *config, const ConfigKey *key, const char *value) {
+    static char wrong[160];
     size_t len = strlen(value);
+    bool digits = len > 0 && len < 19 && strspn(value, "0123456789") == len;
+    uint64_t n = digits ? strtoull(value, NULL, 10) : 0, max = key->max ?: NUMBER_MAX;
+    bool zero_too = key->min > 0 && streq(key->fallback, "0");
 
-    if (len == 0 || len > 7 || strspn(value, "0123456789") != len)
-        return "not a number from 0 to 9999999";
-    *(uint32_t *)key_field(config, key) = (uint32_t)strtoul(value, NULL, 10);
+    if (!digits || n > max || (n < key->min && !(zero_too && n == 0))) {
+        snprintf(wrong, sizeof wrong, "not %sa number from %" PRIu64 " to %" PRIu64 "%s%s",
+                 zero_too ? "0 or " : "", key->min, max, key->why ? ": " : "", strempty(key->why));
+        return wrong;
+    }
+    if (key->size == sizeof n)
+        *(uint64_t *)key_field(config, key) = n;
+    else
+        *(uint32_t *)key_field(config, key) = (uint32_t)n;
+    return NULL;
+}
+
+static const char *parse_proposals(ProposalSet *ret, uint8_t protocol, const char *value) {
+    static char wrong[ERROR_MAX_BYTES];
+    return proposals_parse(ret, protocol, value, wrong) < 0 ? wrong : NULL;
+}
+
+static const char *parse_ike_proposals(Config *config, const ConfigKey *key, const char *value) {
+    return parse_proposals(&config->ike_proposals, IKE_PROTOCOL_IKE, value);
+}
+
+static const char *parse_esp_proposals(Config *config, const ConfigKey *key, const char *value) {
+    return parse_proposals(&config->esp_proposals, IKE_PROTOCOL_ESP, value);
+}
+
+static const char *parse_pfs(Config *config, const ConfigKey *key, const char *value) {
+    if (!streq(value, "prefer") && !streq(value, "yes") && !streq(value, "no"))
+        return "not one of prefer, yes, no";
+    config->pfs = streq(value, "prefer") ? PFS_PREFER : streq(value, "yes") ? PFS_YES : PFS_NO;
+    return NULL;
+}
+
+static const char *parse_esn(Config *config, const ConfigKey *key, const char *value) {
+    if (!streq(value, "prefer") && !streq(value, "yes") && !streq(value, "no"))
+        return "not one of prefer, yes, no";
+    config->esn = streq(value, "prefer") ? ESN_PREFER : streq(value, "yes") ? ESN_YES : ESN_NO;
     return NULL;
 }
 
@@ -226,6 +271,36 @@ static const char *parse_log_level(Config *config, const ConfigKey *key, const c
     return "not one of error, warning, notice, info, debug";
 }
 
+/* milenage:FILE, pcsc, pcsc:READER */
+static const char *parse_usim(Config *config, const ConfigKey *key, const char *value) {
+    static const char milenage[] = "milenage:", pcsc[] = "pcsc";
+    ConfigUsim usim = {};
+
+    if (strncmp(value, milenage, strlen(milenage)) == 0) {
+        usim.kind = USIM_MILENAGE;
+        value += strlen(milenage);
+        if (*value != '/')
+            return "not an absolute path behind \"milenage:\"";
+    } else if (strncmp(value, pcsc, strlen(pcsc)) == 0 && strchr(":", value[strlen(pcsc)])) {
+        usim.kind = USIM_PCSC;
+        value += strlen(pcsc);
+        value += *value == ':';
+    } else {
+        return "not one of milenage:FILE, pcsc, pcsc:READER";
+    }
+    if (strlen(value) >= sizeof usim.argument)
+        return "too long";
+    strcpy(usim.argument, value);
+    config->usim = usim;
+    return NULL;
+}
+
+static const char *parse_realm(Config *config, const ConfigKey *key, const char *value) {
+    if (!host_is_valid(value) || address_is_literal(value))
+        return "not a domain name";
+    return text_store(config, key, value);
+}
+
 #define FIELD(f) offsetof(Config, f), sizeof(((Config *)NULL)->f)
 
 /* Every key there is. Which of [Initial] and [Serving] must be there is not a matter of one key:
@@ -254,11 +329,26 @@ static const ConfigKey keys[] = {
     {"Network", "PrivateDNS", parse_private_dns, FIELD(n_private_dns), false, NULL},
     {"Network", "TunnelInterface", parse_interface, FIELD(tunnel_interface), false, "henb0"},
     {"Network", "InterfaceId", parse_interface_id, FIELD(interface_id), false, "32593"},
+    {"IPsec", "IKEProposals", parse_ike_proposals, FIELD(ike_proposals), false, IKE_PROPOSALS_DEFAULT},
+    {"IPsec", "ESPProposals", parse_esp_proposals, FIELD(esp_proposals), false, ESP_PROPOSALS_DEFAULT},
+    {"IPsec", "PFS", parse_pfs, FIELD(pfs), false, "prefer"},
+    {"IPsec", "ESN", parse_esn, FIELD(esn), false, "prefer"},
+    {"IPsec", "ReplayWindow", parse_number, FIELD(replay_window), false, "128", 128, REPLAY_WINDOW_MAX,
+     "a smaller window drops what a line reorders"},
+    {"IPsec", "ChildLifetime", parse_number, FIELD(child_lifetime), false, "14400", LIFETIME_MIN},
+    {"IPsec", "IKELifetime", parse_number, FIELD(ike_lifetime), false, "86400", LIFETIME_MIN},
+    {"IPsec", "ChildBytes", parse_number, FIELD(child_bytes), false, "0", 100000, COUNT_MAX},
+    {"IPsec", "ChildPackets", parse_number, FIELD(child_packets), false, "0", 100, COUNT_MAX},
+    {"IPsec", "NATKeepalive", parse_number, FIELD(nat_keepalive), false, "20", 0, 3600},
+    {"IPsec", "FragmentSize", parse_number, FIELD(fragment_size), false, "1280", 576, 1500},
     {"Registration", "WaitForLocation", parse_number, FIELD(wait_for_location), false, "0"},
-    {"Registration", "InformParameters", parse_parameters, FIELD(inform_parameters), false, NULL, true},
+    {"Registration", "InformParameters", parse_parameters, FIELD(inform_parameters), false, NULL,
+     .adds = true},
     {"Registration", "FallbackRounds", parse_number, FIELD(fallback_rounds), false, "3"},
     {"Registration", "FallbackTime", parse_number, FIELD(fallback_time), false, "3600"},
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
+    {"HostingParty", "USIM", parse_usim, FIELD(usim), false, NULL},
+    {"HostingParty", "Realm", parse_realm, FIELD(realm), false, NULL},
 };
 static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "origins of all keys");
 static_assert(INTERFACE_ID_DEFAULT == 32593, "the default in the table above");
@@ -552,6 +642,8 @@ static int ways_check(Loader *l) {
 
     if (r == 0)
         r = pair_complete(l, "Initial", &c->initial);
+    if (r == 0 && *c->realm && c->usim.kind == USIM_NONE)
+        r = key_fail(l, -EINVAL, "HostingParty", "Realm", "there is no USIM= it would be of");
     return r < 0 ? r : operator_check(l);
 }
 
@@ -568,12 +660,19 @@ static int file_check(const char *path) {
     return r;
 }
 
+/* The file that a key names, or "". */
+static const char *key_path(Config *config, const ConfigKey *key) {
+    if (key->parse == parse_usim)
+        return config->usim.kind == USIM_MILENAGE ? config->usim.argument : "";
+    return key->parse == parse_path ? key_field(config, key) : "";
+}
+
 static int files_check(Loader *l) {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        const char *path = key_field(l->config, &keys[i]);
+        const char *path = key_path(l->config, &keys[i]);
         const Origin *origin = &l->origins[i];
         int r;
-        if (keys[i].parse != parse_path || !*path)
+        if (!*path)
             continue;
         r = file_check(path);
         if (r < 0)
@@ -585,9 +684,14 @@ static int files_check(Loader *l) {
 
 /* What can be used, but is hardly meant. */
 static void config_warn(const Config *c) {
+    uint16_t groups[PROPOSAL_GROUPS_MAX];
+
     if (*c->crl && c->revocation == REVOCATION_OFF)
         log_warning("%s%s: not looked at, because of Revocation=off", config_origin(c, "Trust", "CRL"),
                     c->crl);
+    if (c->pfs == PFS_NO && proposals_groups_of(&c->esp_proposals, groups) > 0)
+        log_warning("%s: the groups are of no use, because of PFS=no",
+                    config_origin(c, "IPsec", "ESPProposals"));
 }
 
 /* The files' names are gone after the loader. A name as long as that is cut, the rest never. */
@@ -623,6 +727,7 @@ int config_load(Config *ret, const char *path, char *error) {
         r = n = dropins_list(&l, &dropins);
     for (int i = 0; i < n && r >= 0; i++)
         r = loader_read_file(&l, dropins[i]);
+    proposals_complete(&ret->esp_proposals, ret->esn);
     if (r >= 0)
         r = missing_check(&l);
     if (r == 0)

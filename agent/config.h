@@ -6,13 +6,15 @@
 #include <net/if.h>
 
 #include "base/address.h"
+#include "ike/proposal.h"
+#include "base/revocation-policy.h"
 #include "status.h"
 
 #define CONFIG_FILE_DEFAULT   "/etc/henb-agent/agent.conf"
 #define INTERFACE_ID_DEFAULT  32593
 #define HEMS_PORT_INSIDE      7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
 #define IDENTITY_MAX_BYTES    65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
-#define CONFIG_KEYS_MAX       32
+#define CONFIG_KEYS_MAX       48
 #define INFORM_PARAMETERS_MAX 1024 /* bytes of InformParameters=, with its NUL */
 #define ORIGIN_MAX_BYTES      256  /* "FILE:LINE: [SECTION] KEY=", with its NUL */
 
@@ -24,19 +26,24 @@ typedef struct ConfigPair {
                                            unset */
 } ConfigPair;
 
+/* Where the hosting party's USIM is (TS 33.320 5.3). */
+typedef enum UsimKind {
+    USIM_NONE,     /* there is none: no second authentication */
+    USIM_MILENAGE, /* a credential file */
+    USIM_PCSC,     /* a card in a reader */
+} UsimKind;
+
+typedef struct ConfigUsim {
+    UsimKind kind;
+    char argument[PATH_MAX]; /* the file; what the reader's name begins with, "" any */
+} ConfigUsim;
+
 /* Whether certificates are judged while the clock cannot be believed (TS 33.320 has boxes without a battery).
  */
 typedef enum ClockPolicy {
     CLOCK_WAIT,    /* nothing starts before the clock is plausible */
     CLOCK_LENIENT, /* validity dates are passed over, and judged as soon as the time is known */
 } ClockPolicy;
-
-/* What is asked of a certificate's revocation. */
-typedef enum Revocation {
-    REVOCATION_OFF,
-    REVOCATION_IF_AVAILABLE, /* a CRL or a stapled OCSP answer that is there counts */
-    REVOCATION_STRICT,       /* and one has to be there */
-} Revocation;
 
 typedef struct Config {
     char manufacturer[IDENTITY_MAX_BYTES];
@@ -54,14 +61,24 @@ typedef struct Config {
     size_t n_public_dns;
     Address public_dns[DNS_SERVERS_MAX];
     size_t n_private_dns;
-    Address private_dns[DNS_SERVERS_MAX]; /* inside the tunnel, where the SeGW names none */
-    uint32_t wait_for_location;           /* seconds */
-    uint32_t fallback_rounds;             /* failed rounds of a site (0: never the next one), and */
-    uint32_t fallback_time;               /* seconds without success, before the next site is tried */
+    Address private_dns[DNS_SERVERS_MAX];     /* inside the tunnel, where the SeGW names none */
+    ProposalSet ike_proposals, esp_proposals; /* ESP's are complete: each says something about ESN */
+    Pfs pfs;
+    Esn esn;
+    uint32_t replay_window;                /* packets */
+    uint32_t child_lifetime, ike_lifetime; /* seconds, before there is a successor */
+    uint64_t child_bytes, child_packets;   /* of one Child SA and direction; 0: no limit of its own */
+    uint32_t nat_keepalive;                /* seconds, 0: none */
+    uint32_t fragment_size;                /* bytes of an IP datagram with IKE in it */
+    uint32_t wait_for_location;            /* seconds */
+    uint32_t fallback_rounds;              /* failed rounds of a site (0: never the next one), and */
+    uint32_t fallback_time;                /* seconds without success, before the next site is tried */
     char inform_parameters[INFORM_PARAMETERS_MAX]; /* names and partial paths, separated by spaces */
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;
     int log_level;
+    ConfigUsim usim;
+    char realm[HOST_MAX_BYTES];                      /* of the hosting party's identity; "": of its IMSI */
     char origins[CONFIG_KEYS_MAX][ORIGIN_MAX_BYTES]; /* for config_origin() */
 } Config;
 

@@ -233,12 +233,24 @@ static void inside_forget(Manager *m) {
     m->inside = (IkeConfiguration){};
 }
 
+/* Nobody inside needs to hear of a successor that gives them the same. */
+static bool inside_is_same(const Manager *m, const IkeConfiguration *c) {
+    return address_list_equal(&m->inside.addresses, &c->addresses) && address_list_equal(&m->inside.dns, &c->dns);
+}
+
 static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
+    if (report->again && inside_is_same(m, report->configuration)) {
+        outer_report(m);
+        return;
+    }
     inside_forget(m);
     outer_report(m);
-    if (report->configuration) {
+    if (report->again) {
+        tell(m, &(ProcedureEvent){
+                    .type = EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
+    } else if (report->configuration) {
         m->inside = *report->configuration;
         if (clock_is_trusted(m))
             m->clock_good = clock_now();
@@ -512,6 +524,18 @@ static void on_network(void *userdata) {
         tunnel_uplink_changed(m->tunnel);
 }
 
+static void on_expired(void *userdata, uint32_t spi, bool hard) {
+    Manager *m = userdata;
+    if (m->tunnel)
+        tunnel_expired(m->tunnel, spi, hard);
+}
+
+static void on_mapping(void *userdata, uint32_t spi_in, const Endpoint *from) {
+    Manager *m = userdata;
+    if (m->tunnel)
+        tunnel_mapping(m->tunnel, spi_in, from);
+}
+
 /* Life ------------------------------------------------------------------------------------------------ */
 
 static void rng_fill(void *userdata, void *ret, size_t size) {
@@ -630,13 +654,15 @@ static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
 static int tunnel_make(Manager *m, const TrustStore *trust, const Credential *credential) {
     TunnelConfig config = {
         .event = m->event,
-        .ike = m->ike,
+        .io = m->ike,
         .netlink = m->netlink,
-        .trust = trust,
-        .credential = credential,
-        .rng = m->rng,
-        .clock_floor = m->clock_floor,
-        .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
+        .ike = {.trust = trust,
+                .credential = credential,
+                .rng = m->rng,
+                .clock_floor = m->clock_floor,
+                .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
+                .esn = ESN_NO,
+                .nat_keepalive = 20 * USEC_PER_SEC},
         .report = on_tunnel,
         .idle = on_tunnel_idle,
         .userdata = m,
@@ -678,6 +704,8 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
     NetlinkConfig netlink = {.interface = config->tunnel_interface,
                              .id = config->interface_id,
                              .changed = on_network,
+                             .expired = on_expired,
+                             .mapping = on_mapping,
                              .userdata = m};
     /* The ports first: of two agents the second one stops here, before it takes the first one's SAs for
      * leftovers. */

@@ -10,15 +10,26 @@
 #include "clock.h"
 #include "ike/gateways.h"
 
-/* An IKE SA and what belongs to it in the kernel. */
+/* An IKE SA with its gateway. Which pairs the kernel has of it, the SA knows. */
 typedef struct Association {
+    Tunnel *tunnel;
     IkeSa *sa;
+    char identity[HOST_MAX_BYTES];
     Address local, remote;
-    uint16_t group; /* of the first KE */
-    uint32_t spi;   /* reserved or in use, 0: none */
-    ChildSa child;  /* programmed when installed */
-    bool installed;
+    uint16_t group;  /* of the first KE */
+    bool up;         /* has carried traffic */
+    bool redirected; /* another gateway sent us to this one */
 } Association;
+
+/* Places for them: what carries traffic or will, what is to take its place, and what is closed and waits for
+ * the answer to its DELETE. */
+enum {
+    CURRENT,
+    SUCCESSOR,
+    LEAVING,
+    LEAVING_LAST = LEAVING + 1,
+    ASSOCIATIONS_,
+};
 
 struct Tunnel {
     TunnelConfig config;
@@ -28,12 +39,21 @@ struct Tunnel {
     usec_t prepared_until;
     usec_t uplink_given_up; /* when the lack of a way to the gateway is no moment any more */
     AddressList inside;     /* inner addresses that the box has, with or without a tunnel */
-    Association current;
-    Association leaving; /* closed, its DELETE not answered yet */
-    bool running;        /* tunnel_run() is on the stack */
+    Association *associations[ASSOCIATIONS_];
+    bool running; /* tunnel_run() is on the stack */
+
+    usec_t redirects_from; /* the period that is counted */
+    unsigned redirects;
+    struct {
+        bool wanted; /* tunnel_named() is waited for, then: */
+        unsigned place;
+        char identity[HOST_MAX_BYTES];
+        Address from;
+    } redirect;
 };
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+static void tunnel_run(Tunnel *t);
 
 int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
     _cleanup_(tunnel_freep) Tunnel *t = calloc(1, sizeof *t);
@@ -53,15 +73,13 @@ int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
     return 0;
 }
 
-/* Traffic stops: policies and SAs go, the interface and what guards the inner addresses stay. */
-static void association_uninstall(Tunnel *t, Association *a) {
-    if (a->installed)
-        netlink_io_remove(t->config.netlink, &a->child, CHILD_IN | CHILD_OUT);
-    else if (a->spi)
-        netlink_io_remove_sa(t->config.netlink, &a->local, a->spi);
-    child_sa_wipe(&a->child);
-    a->installed = false;
-    a->spi = 0;
+/* Associations -------------------------------------------------------------------------------------------- */
+
+static void child_remove(Tunnel *t, const ChildSa *child, unsigned parts) {
+    if (parts)
+        netlink_io_remove(t->config.netlink, child, parts);
+    else
+        netlink_io_remove_sa(t->config.netlink, &child->local.address, child->spi_in);
 }
 
 /* What a gateway, or somebody in its name, sent that was not fit to be looked at. */
@@ -74,11 +92,36 @@ static void counters_log(const Association *a) {
                  c->retransmitted);
 }
 
-static void association_drop(Tunnel *t, Association *a) {
-    if (a->sa)
+/* Without a DELETE; nothing of it stays in the kernel. */
+static void association_drop(Tunnel *t, unsigned place) {
+    Association *a = TAKE_PTR(t->associations[place]);
+    const ChildSa *child;
+    unsigned parts;
+
+    if (!a)
+        return;
+    if (a->sa) {
         counters_log(a);
-    association_uninstall(t, a);
-    ike_sa_free(TAKE_PTR(a->sa));
+        for (size_t i = 0; (child = ike_sa_child(a->sa, i, &parts)); i++)
+            child_remove(t, child, parts);
+        ike_sa_free(a->sa);
+    }
+    free(a);
+}
+
+/* Closes it; its DELETE is brought home in the background. */
+static void association_leave(Tunnel *t, unsigned place) {
+    Association *a = t->associations[place];
+
+    if (!a)
+        return;
+    if (t->associations[LEAVING]) { /* of three in a row the oldest had its chance */
+        association_drop(t, LEAVING_LAST);
+        t->associations[LEAVING_LAST] = t->associations[LEAVING];
+    }
+    t->associations[place] = NULL;
+    t->associations[LEAVING] = a;
+    ike_sa_close(a->sa, clock_now());
 }
 
 /* What was made ahead was not used: the key is not left lying about. */
@@ -93,8 +136,8 @@ static void prepared_drop(Tunnel *t) {
 void tunnel_free(Tunnel *t) {
     if (!t)
         return;
-    association_drop(t, &t->current);
-    association_drop(t, &t->leaving);
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++)
+        association_drop(t, i);
     prepared_drop(t);
     sd_event_source_disable_unref(t->timer);
     sd_event_source_disable_unref(t->clock_timer);
@@ -102,166 +145,11 @@ void tunnel_free(Tunnel *t) {
     free(t);
 }
 
-/* Inner address and guard first, then the SAs: at no time is there a policy without its guard. 0 or negative
- * errno. */
-static int child_install(Tunnel *t, Association *a, const ChildSa *child,
-                         const IkeConfiguration *configuration) {
-    int r = netlink_io_set_inner(t->config.netlink, &configuration->addresses);
-    if (r < 0)
-        return r;
-    t->inside = configuration->addresses;
-    r = netlink_io_install(t->config.netlink, child, CHILD_IN | CHILD_OUT);
-    if (r < 0) {
-        a->spi = 0; /* taken back with the batch */
-        return r;
-    }
-    a->child = *child; /* which SAs and policies to remove; the keys are the kernel's only */
-    child_sa_wipe_keys(&a->child);
-    a->installed = true;
-    return 0;
-}
+static uint32_t allocate_spi(void *userdata) {
+    const Association *a = userdata;
+    uint32_t spi;
 
-static void report_down(Tunnel *t, const char *text) {
-    t->config.report(t->config.userdata, &(TunnelReport){.text = text});
-}
-
-static void on_child_up(Tunnel *t, Association *a, const IkeAction *action) {
-    const ChildSa *child = action->up.child;
-    const Suite *suite = ike_sa_suite(a->sa);
-
-    int r = child_install(t, a, child, action->up.configuration);
-    if (r < 0) {
-        char text[128];
-        snprintf(text, sizeof text, "the kernel refused the tunnel to %s: %s", ADDRESS_STR(&a->remote),
-                 strerror(-r));
-        tunnel_close(t);
-        report_down(t, text);
-        return;
-    }
-    uint16_t group = ike_sa_group(a->sa);
-    gateways_remember(&t->gateways, &a->remote, group == proposals_groups()[0] ? 0 : group);
-    log_info("tunnel to %s is up: IKE %s, ESP %s%s%s, SPIs %08x in, %08x out%s", ADDRESS_STR(&a->remote),
-             suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "",
-             child->algorithms.aead ?: child->algorithms.encryption, child->algorithms.aead ? "" : " with ",
-             child->algorithms.aead ? "" : child->algorithms.integrity, child->spi_in, child->spi_out,
-             child->encapsulate ? ", in UDP (NAT on the way)" : "");
-    if (action->up.undated)
-        log_notice(
-            "SeGW %s: the time is not known yet, so the validity dates of its certificates are passed over "
-            "for now",
-            ADDRESS_STR(&a->remote));
-    t->config.report(t->config.userdata, &(TunnelReport){.configuration = action->up.configuration});
-}
-
-/* The SA has its DELETE to bring home, the tunnel is gone now. */
-static void on_child_down(Tunnel *t, const IkeAction *action) {
-    char text[ERROR_MAX_BYTES];
-
-    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->current.remote), action->ended.text);
-    tunnel_close(t);
-    report_down(t, text);
-}
-
-static void on_ended(Tunnel *t, Association *a, const IkeAction *action) {
-    char text[ERROR_MAX_BYTES];
-    bool current = a == &t->current;
-
-    if (current)
-        snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&a->remote), action->ended.text);
-    /* Never up: the group we remembered may be what the gateway has refused. */
-    if (current && !a->installed && (action->ended.end == IKE_END_REFUSED || ike_sa_group(a->sa) != a->group))
-        gateways_remember(&t->gateways, &a->remote, 0);
-    association_drop(t, a);
-    if (!current) {
-        if (tunnel_is_idle(t))
-            t->config.idle(t->config.userdata);
-        return;
-    }
-    t->uplink_given_up = USEC_NEVER; /* nothing is left to be given up */
-    report_down(t, text);
-}
-
-/* Performs one action. */
-static void perform(Tunnel *t, Association *a, const IkeAction *action) {
-    switch (action->type) {
-    case IKE_SEND:
-        ike_io_send(t->config.ike, &action->send.local, &action->send.remote, action->send.data,
-                    action->send.size);
-        return;
-    case IKE_ALLOCATE_SPI:
-        if (netlink_io_allocate_spi(t->config.netlink, &a->remote, &a->local, &a->spi) < 0)
-            a->spi = 0;
-        ike_sa_spi(a->sa, clock_now(), a->spi);
-        return;
-    case IKE_CHILD_UP:
-        if (a == &t->current)
-            on_child_up(t, a, action);
-        return;
-    case IKE_CHILD_DOWN:
-        if (a == &t->current)
-            on_child_down(t, action);
-        return;
-    case IKE_ENDED:
-        on_ended(t, a, action);
-        return;
-    }
-}
-
-/* Drains both SAs; what a report starts is picked up by the same loop. */
-static void tunnel_run(Tunnel *t) {
-    Association *each[] = {&t->leaving, &t->current};
-    IkeAction action;
-
-    if (t->running)
-        return;
-    t->running = true;
-    for (bool more = true; more;) {
-        more = false;
-        for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-            if (each[i]->sa && ike_sa_next(each[i]->sa, &action)) {
-                perform(t, each[i], &action);
-                more = true;
-            }
-    }
-    t->running = false;
-
-    usec_t deadline = MIN(t->prepared_until, t->uplink_given_up), real = USEC_NEVER;
-    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-        if (each[i]->sa) {
-            deadline = MIN(deadline, ike_sa_deadline(each[i]->sa));
-            real = MIN(real, ike_sa_real_deadline(each[i]->sa));
-        }
-    timer_set(t->timer, deadline);
-    timer_set(t->clock_timer, real);
-}
-
-/* No DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up. */
-static void uplink_lost(Tunnel *t, const char *text) {
-    association_drop(t, &t->current);
-    t->uplink_given_up = USEC_NEVER;
-    t->config.report(t->config.userdata, &(TunnelReport){.text = text, .moved = true});
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-    Tunnel *t = userdata;
-    Association *each[] = {&t->leaving, &t->current};
-
-    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-        if (each[i]->sa)
-            ike_sa_tick(each[i]->sa, clock_now());
-    if (clock_now().mono >= t->prepared_until)
-        prepared_drop(t);
-    if (clock_now().mono >= t->uplink_given_up)
-        uplink_lost(t, "the uplink has had no way to the SeGW for a while");
-    tunnel_run(t);
-    return 0;
-}
-
-void tunnel_prepare(Tunnel *t) {
-    if (t->prepared || ike_prepared_new(&t->prepared, proposals_groups()[0], &t->config.rng) < 0)
-        return; /* then it is made when it is needed */
-    t->prepared_until = clock_now().mono + TUNNEL_PREPARED_MAX;
-    tunnel_run(t);
+    return netlink_io_allocate_spi(a->tunnel->config.netlink, &a->remote, &a->local, &spi) < 0 ? 0 : spi;
 }
 
 /* An inner address is none to send IKE from: with nothing better the kernel offers it for a link that has a
@@ -278,90 +166,433 @@ static int outer_source(const Tunnel *t, const Address *remote, Address *ret) {
     return r;
 }
 
-int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
-    IkeConfig config = {.remote = *remote,
-                        .trust = t->config.trust,
-                        .credential = t->config.credential,
-                        .rng = t->config.rng,
-                        .group = gateways_group(&t->gateways, remote),
-                        .prepared = &t->prepared,
-                        .clock_floor = t->config.clock_floor,
-                        .clock_lenient = t->config.clock_lenient};
+/* Starts IKE in an empty place. *from*: the gateway that sent us here, or NULL. 0 or negative errno. */
+static int association_start(Tunnel *t, unsigned place, const char *identity, const Address *remote,
+                             const Address *from) {
+    _cleanup_free_ Association *a = calloc(1, sizeof *a);
+    IkeConfig config = t->config.ike;
 
-    tunnel_close(t);
-    int r = outer_source(t, remote, &config.local);
+    if (!a)
+        return -ENOMEM;
+    *a = (Association){.tunnel = t, .remote = *remote, .redirected = from != NULL};
+    snprintf(a->identity, sizeof a->identity, "%s", identity);
+    int r = outer_source(t, remote, &a->local);
     if (r < 0)
         return r;
+    config.local = a->local;
+    config.remote = a->remote;
     snprintf(config.identity, sizeof config.identity, "%s", identity);
-    r = ike_sa_new(&t->current.sa, &config, clock_now());
+    config.allocate_spi = allocate_spi;
+    config.userdata = a;
+    config.group = gateways_group(&t->gateways, remote);
+    config.prepared = &t->prepared;
+    config.successor = place == SUCCESSOR;
+    if (config.successor)
+        config.inner = t->inside;
+    if (from)
+        config.redirected_from = *from;
+    r = ike_sa_new(&a->sa, &config, clock_now());
     if (!t->prepared)
         t->prepared_until = USEC_NEVER;
     if (r < 0)
         return r;
-    t->current.group = ike_sa_group(t->current.sa);
-    t->current.local = config.local;
-    t->current.remote = *remote;
-    log_info("IKE_SA_INIT from %s to %s, whose certificate must carry %s", ADDRESS_STR(&config.local),
-             ADDRESS_STR(remote), identity);
+    if (netlink_io_has(t->config.netlink, NETLINK_NAT_KEEPALIVE))
+        ike_sa_kernel_keepalive(a->sa);
+    a->group = ike_sa_group(a->sa);
+    log_info("IKE_SA_INIT from %s to %s%s, whose certificate must carry %s", ADDRESS_STR(&a->local),
+             ADDRESS_STR(remote), config.successor ? ", beside the one in use" : "", identity);
+    t->associations[place] = TAKE_PTR(a);
+    return 0;
+}
+
+/* Up, on, down -------------------------------------------------------------------------------------------- */
+
+static void report_down(Tunnel *t, const char *text) {
+    t->uplink_given_up = USEC_NEVER; /* nothing is left to be given up */
+    t->config.report(t->config.userdata, &(TunnelReport){.text = text});
+}
+
+/* Inner address and guard first, then the SAs: at no time is there a policy without its guard. 0 or negative
+ * errno. */
+static int child_up(Tunnel *t, const ChildSa *child, const IkeConfiguration *configuration) {
+    int r = netlink_io_set_inner(t->config.netlink, &configuration->addresses);
+    if (r < 0)
+        return r;
+    t->inside = configuration->addresses;
+    return netlink_io_install(t->config.netlink, child, CHILD_IN | CHILD_OUT);
+}
+
+static void up_log(const Association *a, const IkeAction *action) {
+    const ChildSa *child = action->up.child;
+    const Suite *suite = ike_sa_suite(a->sa);
+
+    log_info("tunnel to %s is up: IKE %s, ESP %s%s%s, SPIs %08x in, %08x out%s", ADDRESS_STR(&a->remote),
+             suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "",
+             child->algorithms.aead ?: child->algorithms.encryption, child->algorithms.aead ? "" : " with ",
+             child->algorithms.aead ? "" : child->algorithms.integrity, child->spi_in, child->spi_out,
+             child->encapsulate ? ", in UDP (NAT on the way)" : "");
+    if (action->up.undated)
+        log_notice(
+            "SeGW %s: the time is not known yet, so the validity dates of its certificates are passed over "
+            "for now",
+            ADDRESS_STR(&a->remote));
+}
+
+static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
+    Association *a = t->associations[place];
+    uint16_t group = ike_sa_group(a->sa);
+
+    int r = child_up(t, action->up.child, action->up.configuration);
+    if (r < 0) {
+        char text[128];
+        snprintf(text, sizeof text, "the kernel refused the tunnel to %s: %s", ADDRESS_STR(&a->remote),
+                 strerror(-r));
+        association_leave(t, place);
+        if (place == CURRENT)
+            report_down(t, text);
+        else
+            log_warning("%s; the one in use stays", text);
+        return;
+    }
+    gateways_remember(&t->gateways, &a->remote, group == proposals_groups()[0] ? 0 : group);
+    up_log(a, action);
+    a->up = true;
+    TunnelReport report = {.configuration = action->up.configuration};
+    if (place == SUCCESSOR) { /* its pair is the newer one: traffic has gone over to it already */
+        report.again = true;
+        t->associations[SUCCESSOR] = NULL;
+        association_leave(t, CURRENT);
+        t->associations[CURRENT] = a;
+    }
+    t->config.report(t->config.userdata, &report);
+}
+
+/* The SA has its DELETE to bring home, the tunnel is gone now. */
+static void on_child_down(Tunnel *t, unsigned place, const IkeAction *action) {
+    char text[ERROR_MAX_BYTES];
+
+    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->associations[place]->remote), action->ended.text);
+    tunnel_close(t);
+    report_down(t, text);
+}
+
+/* Redirection (RFC 5685) ---------------------------------------------------------------------------------- */
+
+static bool redirect_is_allowed(Tunnel *t) {
+    usec_t now = clock_now().mono;
+
+    if (t->redirects == 0 || now >= t->redirects_from + TUNNEL_REDIRECT_PERIOD) {
+        t->redirects_from = now;
+        t->redirects = 0;
+    }
+    return t->redirects++ < TUNNEL_REDIRECTS_MAX;
+}
+
+/* To one of these, with the identity that was wanted of the gateway before. False: none can be tried. */
+static bool redirect_start(Tunnel *t, const AddressList *addresses) {
+    for (size_t i = 0; i < addresses->n; i++) {
+        const Address *to = &addresses->items[i];
+        log_info("SeGW %s redirects to %s", ADDRESS_STR(&t->redirect.from), ADDRESS_STR(to));
+        if (association_start(t, t->redirect.place, t->redirect.identity, to, &t->redirect.from) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Follows what a gateway said. The one that is set up is given up, one that is up stays until the next one
+ * is. False: it is not followed. */
+static bool redirect_follow(Tunnel *t, unsigned place) {
+    Association *a = t->associations[place];
+    IkeRedirect to = *ike_sa_redirect(a->sa);
+
+    if (!redirect_is_allowed(t)) {
+        log_warning("SeGW %s redirects once more: %u times in %u minutes are enough", ADDRESS_STR(&a->remote),
+                    TUNNEL_REDIRECTS_MAX, (unsigned)(TUNNEL_REDIRECT_PERIOD / USEC_PER_SEC / 60));
+        return false;
+    }
+    if (to.address.family == AF_UNSPEC && !t->config.resolve)
+        return false;
+    t->redirect.place = a->up ? SUCCESSOR : place;
+    t->redirect.from = a->remote;
+    memcpy(t->redirect.identity, a->identity, sizeof a->identity);
+    if (!a->up)
+        association_drop(t, place);
+    if (to.address.family != AF_UNSPEC)
+        return redirect_start(t, &(AddressList){.n = 1, .items = {to.address}});
+    t->redirect.wanted = true;
+    t->config.resolve(t->config.userdata, to.name);
+    return true;
+}
+
+void tunnel_named(Tunnel *t, const AddressList *addresses) {
+    if (!t->redirect.wanted)
+        return;
+    t->redirect.wanted = false;
+    if (!redirect_start(t, addresses) && t->redirect.place == CURRENT)
+        report_down(t, "the gateway we were redirected to has no address that can be reached");
+    tunnel_run(t);
+}
+
+static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
+    Association *a = t->associations[place];
+    IkeEnd end = action->ended.end;
+    char text[ERROR_MAX_BYTES];
+
+    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&a->remote), action->ended.text);
+    /* Never up: the group we remembered may be what the gateway has refused. */
+    if (place <= SUCCESSOR && !a->up && (end == IKE_END_REFUSED || ike_sa_group(a->sa) != a->group))
+        gateways_remember(&t->gateways, &a->remote, 0);
+    if (place <= SUCCESSOR && end == IKE_END_REDIRECTED && redirect_follow(t, place))
+        return;
+    association_drop(t, place);
+    if (place == CURRENT) {
+        tunnel_close(t); /* a successor has nothing to succeed */
+        report_down(t, text);
+    } else if (place == SUCCESSOR)
+        log_warning("%s; the one in use stays", text);
+    else if (tunnel_is_idle(t))
+        t->config.idle(t->config.userdata);
+}
+
+static void on_reauthenticate(Tunnel *t, Association *a, const IkeAction *action) {
+    if (a != t->associations[CURRENT] || t->associations[SUCCESSOR])
+        return;
+    log_info("SeGW %s: %s; another IKE SA is made beside this one", ADDRESS_STR(&a->remote),
+             action->reauthenticate.text);
+    if (action->reauthenticate.redirected)
+        (void)redirect_follow(t, CURRENT);
+    else
+        (void)association_start(t, SUCCESSOR, a->identity, &a->remote, NULL);
+}
+
+/* Actions ------------------------------------------------------------------------------------------------- */
+
+static void on_child_install(Tunnel *t, Association *a, const IkeAction *action) {
+    const ChildSa *child = action->child.child;
+
+    if (netlink_io_install(t->config.netlink, child, action->child.parts) < 0)
+        ike_sa_child_failed(a->sa, clock_now(), child->spi_in);
+    else
+        log_info("Child SA with %s: SPIs %08x in, %08x out (%s)", ADDRESS_STR(&a->remote), child->spi_in,
+                 child->spi_out, action->child.parts == CHILD_IN ? "in" : action->child.parts == CHILD_OUT ? "out" : "both");
+}
+
+static void on_child_moved(Tunnel *t, Association *a, const IkeAction *action) {
+    const ChildSa *child = action->child.child;
+
+    a->local = child->local.address;
+    a->remote = child->remote.address;
+    if (netlink_io_move(t->config.netlink, child, &action->child.old_local, &action->child.old_remote) < 0)
+        ike_sa_expire(a->sa, clock_now(), child->spi_in, true);
+}
+
+static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action) {
+    uint64_t in, out;
+
+    if (netlink_io_traffic(t->config.netlink, action->child.child, &in, &out) == 0)
+        ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, in, out);
+}
+
+/* Performs one action. */
+static void perform(Tunnel *t, unsigned place, const IkeAction *action) {
+    Association *a = t->associations[place];
+
+    switch (action->type) {
+    case IKE_SEND:
+        ike_io_send(t->config.io, &action->send.local, &action->send.remote, action->send.data,
+                    action->send.size);
+        return;
+    case IKE_KEEPALIVE:
+        ike_io_keepalive(t->config.io, &action->send.local, &action->send.remote);
+        return;
+    case IKE_CHILD_UP:
+        if (place <= SUCCESSOR)
+            on_child_up(t, place, action);
+        return;
+    case IKE_CHILD_INSTALL:
+        on_child_install(t, a, action);
+        return;
+    case IKE_CHILD_REMOVE:
+        child_remove(t, action->child.child, action->child.parts);
+        return;
+    case IKE_CHILD_MOVED:
+        on_child_moved(t, a, action);
+        return;
+    case IKE_CHILD_DOWN:
+        if (place == CURRENT)
+            on_child_down(t, place, action);
+        return;
+    case IKE_QUERY_TRAFFIC:
+        on_query_traffic(t, a, action);
+        return;
+    case IKE_REVOCATION:
+        return;
+    case IKE_REAUTHENTICATE:
+        on_reauthenticate(t, a, action);
+        return;
+    case IKE_ENDED:
+        on_ended(t, place, action);
+        return;
+    }
+}
+
+static void timers_set(Tunnel *t) {
+    usec_t deadline = MIN(t->prepared_until, t->uplink_given_up), real = USEC_NEVER;
+
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++)
+        if (t->associations[i]) {
+            usec_t mine = ike_sa_deadline(t->associations[i]->sa);
+            usec_t mine_real = ike_sa_real_deadline(t->associations[i]->sa);
+            deadline = MIN(deadline, mine);
+            real = MIN(real, mine_real);
+        }
+    timer_set(t->timer, deadline);
+    timer_set(t->clock_timer, real);
+}
+
+/* Drains all SAs; what a report starts is picked up by the same loop. */
+static void tunnel_run(Tunnel *t) {
+    IkeAction action;
+
+    if (t->running)
+        return;
+    t->running = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (unsigned i = ASSOCIATIONS_; i-- > 0;)
+            if (t->associations[i] && ike_sa_next(t->associations[i]->sa, &action)) {
+                perform(t, i, &action);
+                more = true;
+            }
+    }
+    t->running = false;
+    timers_set(t);
+}
+
+/* No DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up. */
+static void uplink_lost(Tunnel *t, const char *text) {
+    association_drop(t, SUCCESSOR);
+    association_drop(t, CURRENT);
+    t->uplink_given_up = USEC_NEVER;
+    t->config.report(t->config.userdata, &(TunnelReport){.text = text, .moved = true});
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    Tunnel *t = userdata;
+
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++)
+        if (t->associations[i])
+            ike_sa_tick(t->associations[i]->sa, clock_now());
+    if (clock_now().mono >= t->prepared_until)
+        prepared_drop(t);
+    if (clock_now().mono >= t->uplink_given_up)
+        uplink_lost(t, "the uplink has had no way to the SeGW for a while");
     tunnel_run(t);
     return 0;
 }
 
+/* From outside -------------------------------------------------------------------------------------------- */
+
+void tunnel_prepare(Tunnel *t) {
+    if (t->prepared || ike_prepared_new(&t->prepared, proposals_groups()[0], &t->config.ike.rng) < 0)
+        return; /* then it is made when it is needed */
+    t->prepared_until = clock_now().mono + TUNNEL_PREPARED_MAX;
+    tunnel_run(t);
+}
+
+int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
+    tunnel_close(t);
+    int r = association_start(t, CURRENT, identity, remote, NULL);
+    if (r == 0)
+        tunnel_run(t);
+    return r;
+}
+
 void tunnel_close(Tunnel *t) {
     t->uplink_given_up = USEC_NEVER;
-    if (!t->current.sa)
-        return;
-    association_uninstall(t, &t->current);
-    /* One DELETE at a time is waited for; of two in a row the older had its chance. */
-    association_drop(t, &t->leaving);
-    t->leaving = t->current;
-    t->current = (Association){};
-    ike_sa_close(t->leaving.sa, clock_now());
+    t->redirect.wanted = false;
+    association_leave(t, SUCCESSOR);
+    association_leave(t, CURRENT);
     tunnel_run(t);
 }
 
 bool tunnel_is_idle(const Tunnel *t) {
-    return !t->current.sa && !t->leaving.sa;
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++)
+        if (t->associations[i])
+            return false;
+    return true;
 }
 
 void tunnel_input(Tunnel *t, uint8_t *datagram, size_t size, const Endpoint *from) {
-    Association *each[] = {&t->leaving, &t->current};
-    Reader r = reader_new(datagram, size);
-    uint64_t spi_i = reader_u64(&r);
-    Association *to = t->current.sa ? &t->current : &t->leaving; /* what is nobody's is counted there */
+    Association *to = NULL, *any = NULL; /* what is nobody's is counted by the first one */
 
-    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-        if (each[i]->sa && ike_sa_spi_i(each[i]->sa) == spi_i)
-            to = each[i];
-    if (to->sa)
-        ike_sa_input(to->sa, clock_now(), datagram, size, from);
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++) {
+        Association *a = t->associations[i];
+        any = any ?: a;
+        if (a && !to && ike_sa_owns(a->sa, datagram, size))
+            to = a;
+    }
+    if (to || any)
+        ike_sa_input((to ?: any)->sa, clock_now(), datagram, size, from);
     tunnel_run(t);
 }
 
 void tunnel_uplink_changed(Tunnel *t) {
+    Association *a = t->associations[CURRENT];
     char text[128];
     Address now;
 
-    if (!t->current.sa)
+    if (!a)
         return;
-    if (outer_source(t, &t->current.remote, &now) < 0) { /* which may be over in a moment */
+    if (outer_source(t, &a->remote, &now) < 0) { /* which may be over in a moment */
         if (t->uplink_given_up == USEC_NEVER)
             t->uplink_given_up = clock_now().mono + TUNNEL_UPLINK_GRACE;
         tunnel_run(t);
         return;
     }
     t->uplink_given_up = USEC_NEVER;
-    if (address_equal(&now, &t->current.local))
+    if (address_equal(&now, &a->local))
         return;
     snprintf(text, sizeof text, "the uplink's address is %s now, no longer %s", ADDRESS_STR(&now),
-             ADDRESS_STR(&t->current.local));
-    uplink_lost(t, text); /* the gateway drops what comes from another one (RFC 4555 is another stage's) */
+             ADDRESS_STR(&a->local));
+    association_drop(t, SUCCESSOR); /* it has the old address, and nobody waits for it */
+    if (ike_sa_moved(a->sa, clock_now(), &now)) {
+        a->local = now;
+        log_info("%s: the SeGW is told", text);
+        tunnel_run(t);
+    } else
+        uplink_lost(t, text);
+}
+
+void tunnel_reauthenticate(Tunnel *t, const TrustStore *trust, const Credential *credential) {
+    Association *a = t->associations[CURRENT];
+
+    t->config.ike.trust = trust;
+    t->config.ike.credential = credential;
+    association_leave(t, SUCCESSOR); /* made with the old ones */
+    if (a && ike_sa_is_established(a->sa))
+        (void)association_start(t, SUCCESSOR, a->identity, &a->remote, NULL);
+    tunnel_run(t);
+}
+
+void tunnel_expired(Tunnel *t, uint32_t spi, bool hard) {
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++)
+        if (t->associations[i])
+            ike_sa_expire(t->associations[i]->sa, clock_now(), spi, hard);
+    tunnel_run(t);
+}
+
+void tunnel_mapping(Tunnel *t, uint32_t spi_in, const Endpoint *from) {
+    for (unsigned i = 0; i < ASSOCIATIONS_; i++)
+        if (t->associations[i])
+            ike_sa_mapping(t->associations[i]->sa, clock_now(), spi_in, from);
+    tunnel_run(t);
 }
 
 void tunnel_outer(const Tunnel *t, TunnelOuter *ret) {
-    const Association *a = &t->current;
+    const Association *a = t->associations[CURRENT];
 
     *ret = (TunnelOuter){};
-    if (a->installed)
+    if (a && a->up)
         *ret = (TunnelOuter){a->local, a->remote, ike_sa_nat_local(a->sa), ike_sa_nat_remote(a->sa)};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One tunnel to a SeGW: performs what its IKE SA asks for, with IKE's sockets and the kernel. */
+/* One tunnel to a SeGW: performs what its IKE SA asks for, with IKE's sockets and the kernel, and builds a
+ * successor beside it when that is wanted (make before break, RFC 7296 2.8.3). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -14,12 +15,16 @@ typedef struct Tunnel Tunnel;
 #define TUNNEL_PREPARED_MAX (60 * USEC_PER_SEC)
 /* A link that comes back within this time costs nothing. */
 #define TUNNEL_UPLINK_GRACE (10 * USEC_PER_SEC)
+/* Redirections followed within TUNNEL_REDIRECT_PERIOD (RFC 5685 11.1). */
+#define TUNNEL_REDIRECTS_MAX   5
+#define TUNNEL_REDIRECT_PERIOD (300 * USEC_PER_SEC)
 
 typedef struct TunnelReport {
     const IkeConfiguration *configuration; /* the tunnel carries traffic; NULL: an attempt failed or an
                                               established tunnel is gone, and *text* says why in one line */
     const char *text;
     bool moved; /* the uplink's address has changed: nobody failed */
+    bool again; /* it carried traffic before and goes on, perhaps with another *configuration* */
 } TunnelReport;
 
 /* The outside of the tunnel as NAT detection saw it; AF_UNSPEC without a tunnel that is up. */
@@ -30,13 +35,12 @@ typedef struct TunnelOuter {
 
 typedef struct TunnelConfig {
     sd_event *event;
-    IkeIo *ike;
+    IkeIo *io;
     NetlinkIo *netlink;
-    const TrustStore *trust;
-    const Credential *credential;
-    Rng rng;
-    usec_t clock_floor; /* real time before this is not believed; see IkeConfig */
-    bool clock_lenient;
+    IkeConfig ike; /* what of it does not depend on the gateway; trust and credential are borrowed */
+    /* Asks for the addresses of a gateway we are redirected to; tunnel_named() answers. NULL: names are not
+     * followed. */
+    void (*resolve)(void *userdata, const char *name);
     /* Not called by tunnel_close(). */
     void (*report)(void *userdata, const TunnelReport *report);
     /* The DELETE of a closed tunnel was answered or given up. */
@@ -62,7 +66,14 @@ void tunnel_close(Tunnel *tunnel);
 bool tunnel_is_idle(const Tunnel *tunnel);
 /* A datagram of IKE's sockets. */
 void tunnel_input(Tunnel *tunnel, uint8_t *datagram, size_t size, const Endpoint *from);
-/* Addresses or routes may have changed: a tunnel whose outer address is another now is reported down, and one
- * whose gateway has had no way to it for TUNNEL_UPLINK_GRACE. */
+/* Addresses or routes may have changed: a tunnel whose outer address is another now moves along (RFC 4555) or
+ * is reported down, and one whose gateway has had no way to it for TUNNEL_UPLINK_GRACE is. */
 void tunnel_uplink_changed(Tunnel *tunnel);
+/* What config.resolve() asked for; none: there is no such name. */
+void tunnel_named(Tunnel *tunnel, const AddressList *addresses);
+/* Another certificate or other trust, for what is built from now on; a tunnel that is up gets a successor. */
+void tunnel_reauthenticate(Tunnel *tunnel, const TrustStore *trust, const Credential *credential);
+/* The kernel's events (NetlinkConfig). */
+void tunnel_expired(Tunnel *tunnel, uint32_t spi, bool hard);
+void tunnel_mapping(Tunnel *tunnel, uint32_t spi_in, const Endpoint *from);
 void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);

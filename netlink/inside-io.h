@@ -28,8 +28,9 @@ int inside_set(Inside *inside, const AddressList *inner);
 /* The guards of the inner addresses, should somebody have removed them. 0 or negative errno, logged. */
 int inside_guard(Inside *inside);
 /* Gives the interface the MTU, and the route the MSS, that the way to the gateway of *child* has room for: no
- * more than INNER_MTU_MAX, and no less than the 1280 bytes that IPv6 needs, where the kernel then fragments
- * the outer packets; TCP, told the truth by the MSS, needs none of that. 0 or negative errno, logged. */
+ * more than INNER_MTU_MAX, and no less than the 1280 bytes that IPv6 needs. Where those have no room the
+ * kernel fragments outer packets, or tells an IPv4 sender that forbids it; TCP, told the truth by the MSS,
+ * sends nothing of the kind. 0 or negative errno, logged. */
 int inside_fit(Inside *inside, const ChildSa *child);
 /* Links or addresses have changed: rules of former inner addresses that another link has now are removed. */
 void inside_yield(Inside *inside);

@@ -25,9 +25,9 @@
 #define SEQUENCE_SOFT UINT32_C(0xf0000000)
 #define SEQUENCE_HARD UINT32_C(0xffffffff)
 /* Sequence numbers an outbound SA leaves out when it is moved: what it sent between being read and being
- * removed. Less than half of the smallest window in use, so that nothing under way falls out of the peer's.
- */
-#define SEQUENCE_SKIP 32
+ * removed, which is one system call. Half of the smallest window peers have (32), so that what is under way
+ * does not fall out of it. */
+#define SEQUENCE_SKIP 16
 /* Seconds between two of the kernel's words about one and the same changed mapping. */
 #define MAPPING_SECONDS 1
 

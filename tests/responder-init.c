@@ -194,7 +194,7 @@ static void supported_write(Responder *r, const IkePayloads *payloads, Responder
 
 static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *payloads, const Endpoint *from,
                         const uint8_t *datagram, size_t size) {
-    static const uint8_t hashes[] = {0, 2, 0, 3, 0, 4}, sha1[] = {0, 1}, zeros[512];
+    static const uint8_t hashes[] = {0, 2, 0, 3, 0, 4, 0, 5}, sha1[] = {0, 1}, zeros[512];
     const IkePayload *ke = ike_payloads_find(payloads, IKE_PAYLOAD_KE, 0),
                      *nonce = ike_payloads_find(payloads, IKE_PAYLOAD_NONCE, 0);
     _cleanup_(key_exchange_freep) KeyExchange *key = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Signatures, the keys that make them, and the AUTH payload: against openssl's and RFC 8032's, and against what must
- * be refused. */
+/* Signatures, the keys that make them, and the AUTH payload: against openssl's and RFC 8032's, and against
+ * what must be refused. */
 #include <check.h>
 
 #include "seeded.h"
@@ -35,12 +35,9 @@ static const struct {
     KeyKind kind;
     size_t raw; /* 0: RSA */
 } keys[] = {
-    {"device-ecdsa", KEY_ECDSA_P256, 64},
-    {"device-p384", KEY_ECDSA_P384, 96},
-    {"device-p521", KEY_ECDSA_P521, 132},
-    {"device-rsa", KEY_RSA, 0},
-    {"device-rsa-4096", KEY_RSA, 0},
-    {"device-ed25519", KEY_ED25519, 0},
+    {"device-ecdsa", KEY_ECDSA_P256, 64}, {"device-p384", KEY_ECDSA_P384, 96},
+    {"device-p521", KEY_ECDSA_P521, 132}, {"device-rsa", KEY_RSA, 0},
+    {"device-rsa-4096", KEY_RSA, 0},      {"device-ed25519", KEY_ED25519, 0},
 };
 
 /* Good as it is; bad with another hash, form or key, a bit changed, less, more, or nothing. */
@@ -180,8 +177,8 @@ END_TEST
 /* RFC 8032 7.1: what is signed, and that it verifies. Then s + the order of the group, which verifies as well
  * where nobody looks (5.1.7). */
 START_TEST(ed25519_of_the_rfc) {
-    static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
-                                      0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
+    static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,       0xd6,
+                                      0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
     for (unsigned i = 1; i <= 3; i++) {
         Blob pem = vector("ed25519-%u-pem", i), spki = vector("ed25519-%u-spki", i),
              message = vector("ed25519-%u-message", i), expected = vector("ed25519-%u-signature", i);
@@ -192,7 +189,8 @@ START_TEST(ed25519_of_the_rfc) {
 
         ck_assert_int_eq(private_key_load(&key, pem.data, pem.size), 0);
         ck_assert(private_key_matches(key, spki.data, spki.size));
-        ck_assert_int_eq(private_key_sign(key, SIGNATURE_ED25519, HASH_IDENTITY, &whole, 1, NULL, s, &size), 0);
+        ck_assert_int_eq(private_key_sign(key, SIGNATURE_ED25519, HASH_IDENTITY, &whole, 1, NULL, s, &size),
+                         0);
         ck_assert_uint_eq(size, expected.size);
         ck_assert_mem_eq(s, expected.data, size);
         ck_assert_int_eq(
@@ -221,7 +219,8 @@ START_TEST(ed25519_of_too_much) {
     ck_assert_int_eq(
         private_key_sign(p.credential->key, SIGNATURE_ED25519, HASH_IDENTITY, parts, 1, NULL, s, &size), 0);
     ck_assert_int_eq(
-        private_key_sign(p.credential->key, SIGNATURE_ED25519, HASH_IDENTITY, parts, 2, NULL, s, &size), -EIO);
+        private_key_sign(p.credential->key, SIGNATURE_ED25519, HASH_IDENTITY, parts, 2, NULL, s, &size),
+        -EIO);
     ck_assert_int_ne(crypto_verify(p.certificate.spki, p.certificate.spki_size, SIGNATURE_ED25519,
                                    HASH_IDENTITY, parts, 2, s, size),
                      0);
@@ -352,8 +351,8 @@ START_TEST(identifiers) {
 
     ck_assert_uint_eq(sizeof auth_hashes, sizeof announced);
     ck_assert_mem_eq(auth_hashes, announced, sizeof announced);
-    ck_assert_int_eq(auth_sign(p.credential->key, auth_hashes_decode(auth_hashes, sizeof auth_hashes), octets, 2,
-                               NULL, &method, data, &size),
+    ck_assert_int_eq(auth_sign(p.credential->key, auth_hashes_decode(auth_hashes, sizeof auth_hashes), octets,
+                               2, NULL, &method, data, &size),
                      0);
     ck_assert_uint_eq(size, sizeof ed25519 + 64);
     ck_assert_mem_eq(data, ed25519, sizeof ed25519);
@@ -367,6 +366,38 @@ START_TEST(identifiers) {
 }
 END_TEST
 
+/* RFC 4754 3: methods 9, 10 and 11 are of one curve and one hash each; good signatures under another number.
+ */
+START_TEST(methods_are_of_one_curve) {
+    static const struct {
+        const char *name;
+        uint8_t method;
+        HashAlgorithm hash;
+    } cases[] = {
+        {"device-ecdsa", IKE_AUTH_ECDSA_256, HASH_SHA2_256},
+        {"device-p384", IKE_AUTH_ECDSA_384, HASH_SHA2_384},
+        {"device-p521", IKE_AUTH_ECDSA_521, HASH_SHA2_512},
+    };
+    uint64_t random;
+    Rng rng = seeded_rng(&random, 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(cases); k++) {
+            Pair p = pair(cases[i].name);
+            uint8_t s[SIGNATURE_SIZE_MAX];
+            char verdict[ERROR_MAX_BYTES] = "";
+            size_t size;
+            ck_assert_int_eq(private_key_sign(p.credential->key, SIGNATURE_ECDSA_RAW, cases[k].hash, octets,
+                                              2, &rng, s, &size),
+                             0);
+            int r = auth_verify(&p.certificate, cases[k].method, reader_new(s, size), octets, 2, verdict);
+            ck_assert_int_eq(r, i == k ? 0 : IKE_NOTIFY_AUTHENTICATION_FAILED);
+            ck_assert(i == k || strstr(verdict, "another curve"));
+            credential_free(p.credential);
+        }
+}
+END_TEST
+
 SUITE("auth", sign_and_verify_in_every_form, raw_ecdsa_is_padded, signatures_of_openssl,
-      foreign_signatures_that_are_refused, ed25519_of_the_rfc, ed25519_of_too_much, keys_that_are_not_used, weak_rsa,
-      degenerate_signatures, auth_payloads, identifiers)
+      foreign_signatures_that_are_refused, ed25519_of_the_rfc, ed25519_of_too_much, keys_that_are_not_used,
+      weak_rsa, degenerate_signatures, auth_payloads, identifiers, methods_are_of_one_curve)

@@ -60,7 +60,13 @@ static void check_error(const char *rest) {
     ck_assert_str_eq(error, expected);
 }
 
+static void check_proposals(const ProposalSet *set, const char *expected) {
+    char text[PROPOSALS_STR_MAX];
+    ck_assert_str_eq(proposals_format(set, text), expected);
+}
+
 START_TEST(serving_pair_is_read) {
+    char text[PROPOSALS_STR_MAX];
     ck_assert_msg(load(GOOD) == 0, "%s", error);
     ck_assert_str_eq(config.manufacturer, "Example");
     ck_assert_str_eq(config.oui, "00A0BC");
@@ -87,6 +93,22 @@ START_TEST(serving_pair_is_read) {
     ck_assert_str_eq(config.inform_parameters, "");
     ck_assert_uint_eq(config.fallback_rounds, 3);
     ck_assert_uint_eq(config.fallback_time, 3600);
+    ck_assert_int_eq(config.pfs, PFS_PREFER);
+    ck_assert_int_eq(config.esn, ESN_PREFER);
+    ck_assert_uint_eq(config.replay_window, 128);
+    ck_assert_uint_eq(config.child_lifetime, 14400);
+    ck_assert_uint_eq(config.ike_lifetime, 86400);
+    ck_assert_uint_eq(config.child_bytes, 0);
+    ck_assert_uint_eq(config.child_packets, 0);
+    ck_assert_uint_eq(config.nat_keepalive, 20);
+    ck_assert_uint_eq(config.fragment_size, 1280);
+    ProposalSet ike, esp;
+    proposals_default(&ike, IKE_PROTOCOL_IKE, ESN_PREFER);
+    proposals_default(&esp, IKE_PROTOCOL_ESP, ESN_PREFER);
+    check_proposals(&config.ike_proposals, proposals_format(&ike, text));
+    check_proposals(&config.esp_proposals, proposals_format(&esp, text));
+    ck_assert_int_eq(config.usim.kind, USIM_NONE);
+    ck_assert_str_eq(config.realm, "");
     directory_remove();
 }
 END_TEST
@@ -148,6 +170,46 @@ START_TEST(initial_pair_is_read) {
         ck_assert_str_eq(config.initial.segw_identity, cases[i].identity);
         ck_assert_str_eq(config.initial.hems, cases[i].hems);
     }
+    directory_remove();
+}
+END_TEST
+
+START_TEST(ipsec_is_read) {
+    ck_assert_msg(
+        load(GOOD "[IPsec]\nIKEProposals=aes256-sha384-ecp521, chacha20poly1305-prfsha512-modp4096\n"
+                  "ESPProposals=aes256gcm16-ecp384 aes128-sha256-noesn\nESN=yes\nPFS=yes\n"
+                  "ReplayWindow=4096\nChildLifetime=10\nIKELifetime=9999999\n"
+                  "ChildBytes=999999999999999999\nChildPackets=100\nNATKeepalive=0\nFragmentSize=576\n") == 0,
+        "%s", error);
+    check_proposals(&config.ike_proposals,
+                    "aes256-sha384-prfsha384-ecp521 chacha20poly1305-prfsha512-modp4096");
+    check_proposals(&config.esp_proposals, "aes256gcm16-ecp384-esn aes128-sha256-noesn");
+    ck_assert_int_eq(config.pfs, PFS_YES);
+    ck_assert_int_eq(config.esn, ESN_YES);
+    ck_assert_uint_eq(config.replay_window, 4096);
+    ck_assert_uint_eq(config.child_lifetime, 10);
+    ck_assert_uint_eq(config.ike_lifetime, 9999999);
+    ck_assert_uint_eq(config.child_bytes, UINT64_C(999999999999999999));
+    ck_assert_uint_eq(config.child_packets, 100);
+    ck_assert_uint_eq(config.nat_keepalive, 0);
+    ck_assert_uint_eq(config.fragment_size, 576);
+    /* ESN= counts for proposals in other files and above it, too; a later value replaces, an empty one
+     * resets. */
+    dropin_write("10-a.conf", "[IPsec]\nESN=no\nIKEProposals=\nPFS=no\n");
+    ck_assert_msg(
+        load(GOOD "[IPsec]\nESPProposals=aes128gcm16\nESN=yes\nIKEProposals=aes256-sha256-ecp256\n") == 0,
+        "%s", error);
+    check_proposals(&config.esp_proposals, "aes128gcm16-noesn");
+    ck_assert_uint_eq(config.ike_proposals.n, 2);
+    ck_assert_int_eq(config.pfs, PFS_NO);
+    directory_remove();
+}
+END_TEST
+
+START_TEST(groups_without_pfs) {
+    LOG_OF(load(GOOD "[IPsec]\nESPProposals=aes256gcm16-ecp384\nPFS=no\n"),
+           ":14: [IPsec] ESPProposals=: the groups are of no use, because of PFS=no");
+    ck_assert_str_eq(error, "");
     directory_remove();
 }
 END_TEST
@@ -334,6 +396,42 @@ START_TEST(mistakes_are_told) {
         {"[Registration]\nInformParameters=InternetGatewayDevice.\n",
          ":2: [Registration] InformParameters=: not a list of parameters (Device.A.B or Device.A.) with "
          "spaces between them: \"InternetGatewayDevice.\""},
+        {"[IPsec]\nIKEProposals=aes256-sha1-modp1024\n",
+         ":2: [IPsec] IKEProposals=: sha1 is too weak (RFC 8247): \"aes256-sha1-modp1024\""},
+        {"[IPsec]\nIKEProposals=aes256-sha256\n",
+         ":2: [IPsec] IKEProposals=: aes256-sha256 names no group, as ecp256: \"aes256-sha256\""},
+        {"[IPsec]\nESPProposals=aes256gcm16-prfsha256\n",
+         ":2: [IPsec] ESPProposals=: prfsha256 is of IKE, not of ESP: \"aes256gcm16-prfsha256\""},
+        {"[IPsec]\nESPProposals=3des-sha256\n",
+         ":2: [IPsec] ESPProposals=: 3des is too weak (RFC 8247): \"3des-sha256\""},
+        {"[IPsec]\nPFS=maybe\n", ":2: [IPsec] PFS=: not one of prefer, yes, no: \"maybe\""},
+        {"[IPsec]\nESN=1\n", ":2: [IPsec] ESN=: not one of prefer, yes, no: \"1\""},
+        {"[IPsec]\nReplayWindow=64\n",
+         ":2: [IPsec] ReplayWindow=: not a number from 128 to 4096: a smaller window drops what a line "
+         "reorders: "
+         "\"64\""},
+        {"[IPsec]\nReplayWindow=0\n",
+         ":2: [IPsec] ReplayWindow=: not a number from 128 to 4096: a smaller window drops what a line "
+         "reorders: "
+         "\"0\""},
+        {"[IPsec]\nReplayWindow=4097\n",
+         ":2: [IPsec] ReplayWindow=: not a number from 128 to 4096: a smaller window drops what a line "
+         "reorders: "
+         "\"4097\""},
+        {"[IPsec]\nChildLifetime=9\n", ":2: [IPsec] ChildLifetime=: not a number from 10 to 9999999: \"9\""},
+        {"[IPsec]\nIKELifetime=0\n", ":2: [IPsec] IKELifetime=: not a number from 10 to 9999999: \"0\""},
+        {"[IPsec]\nIKELifetime=1d\n", ":2: [IPsec] IKELifetime=: not a number from 10 to 9999999: \"1d\""},
+        {"[IPsec]\nChildBytes=1\n",
+         ":2: [IPsec] ChildBytes=: not 0 or a number from 100000 to 999999999999999999: \"1\""},
+        {"[IPsec]\nChildBytes=18446744073709651616\n",
+         ":2: [IPsec] ChildBytes=: not 0 or a number from 100000 to 999999999999999999: "
+         "\"18446744073709651616\""},
+        {"[IPsec]\nChildPackets=99\n",
+         ":2: [IPsec] ChildPackets=: not 0 or a number from 100 to 999999999999999999: \"99\""},
+        {"[IPsec]\nNATKeepalive=3601\n", ":2: [IPsec] NATKeepalive=: not a number from 0 to 3600: \"3601\""},
+        {"[IPsec]\nFragmentSize=575\n", ":2: [IPsec] FragmentSize=: not a number from 576 to 1500: \"575\""},
+        {"[IPsec]\nFragmentSize=1501\n",
+         ":2: [IPsec] FragmentSize=: not a number from 576 to 1500: \"1501\""},
         /* What is missing. */
         {"",
          ": missing: [Identity] Manufacturer=, [Identity] OUI=, [Identity] ProductClass=, "
@@ -469,6 +567,43 @@ START_TEST(origins_of_keys_are_kept) {
 }
 END_TEST
 
+START_TEST(hosting_party) {
+    static const struct {
+        const char *text, *error; /* NULL: good */
+        UsimKind kind;
+        const char *argument;
+    } cases[] = {
+        {"USIM=milenage:/proc/self/status\n", NULL, USIM_MILENAGE, "/proc/self/status"},
+        {"USIM=pcsc\n", NULL, USIM_PCSC, ""},
+        {"USIM=pcsc:ACS ACR38\nRealm=nai.epc.mnc001.mcc001.3gppnetwork.org\n", NULL, USIM_PCSC, "ACS ACR38"},
+        {"USIM=pcsc\nUSIM=\n", "set twice in this file"},
+        {"USIM=milenage\n",
+         ":14: [HostingParty] USIM=: not one of milenage:FILE, pcsc, pcsc:READER: \"milenage\""},
+        {"USIM=pcscd\n", ":14: [HostingParty] USIM=: not one of milenage:FILE, pcsc, pcsc:READER: \"pcscd\""},
+        {"USIM=milenage:usim.conf\n",
+         ":14: [HostingParty] USIM=: not an absolute path behind \"milenage:\": \"milenage:usim.conf\""},
+        {"USIM=milenage:/nowhere/usim\n",
+         ":14: [HostingParty] USIM=: cannot read \"/nowhere/usim\": No such file or directory"},
+        {"Realm=a.example\n", ":14: [HostingParty] Realm=: there is no USIM= it would be of"},
+        {"USIM=pcsc\nRealm=192.0.2.1\n", ":15: [HostingParty] Realm=: not a domain name: \"192.0.2.1\""},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s[HostingParty]\n%s", GOOD, cases[i].text);
+        int r = load(text);
+        ck_assert_msg((r == 0) == !cases[i].error, "%s: %s", cases[i].text, error);
+        if (cases[i].error) {
+            ck_assert_msg(strstr(error, cases[i].error), "%s", error);
+            continue;
+        }
+        ck_assert_int_eq(config.usim.kind, cases[i].kind);
+        ck_assert_str_eq(config.usim.argument, cases[i].argument);
+    }
+    directory_remove();
+}
+END_TEST
+
 /* The example that is installed must be one: the defaults it shows in comments are those of the program. */
 START_TEST(example_is_right) {
     _cleanup_free_ char *text = file_read(getenv("EXAMPLE_CONF"), NULL);
@@ -515,8 +650,8 @@ START_TEST(every_state_has_its_word) {
 }
 END_TEST
 
-SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read, inform_parameters_add_up,
-      crl_that_is_not_looked_at, hems_becomes_a_url, comments_blanks_and_indentation, mistakes_are_told,
-      long_line_is_an_error, nul_byte_is_an_error, files_that_cannot_be_read, dropins_in_order_of_their_names,
-      mistakes_in_dropins_name_them, origins_of_keys_are_kept, example_is_right, utf8,
-      every_state_has_its_word)
+SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read, ipsec_is_read,
+      groups_without_pfs, inform_parameters_add_up, crl_that_is_not_looked_at, hems_becomes_a_url,
+      comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
+      files_that_cannot_be_read, dropins_in_order_of_their_names, mistakes_in_dropins_name_them,
+      origins_of_keys_are_kept, hosting_party, example_is_right, utf8, every_state_has_its_word)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The cryptography against known answers (tests/data/ike/vectors.hex: RFC 4231, 5903, 7634, 7748; prf+, primes and SK
- * payloads computed by another implementation when this was written), and against what must be refused. */
+/* The cryptography against known answers (tests/data/ike/vectors.hex: RFC 4231, 5903, 7634, 7748; prf+,
+ * primes and SK payloads computed by another implementation when this was written), and against what must be
+ * refused. */
 #include <check.h>
 
 #include "ike-responder.h"
@@ -126,10 +127,8 @@ START_TEST(agreements_of_the_rfcs) {
         const char *name;
         bool public_value;
     } cases[] = {
-        {IKE_DH_ECP_256, "ecp256", true},
-        {IKE_DH_ECP_384, "ecp384", true},
-        {IKE_DH_ECP_521, "ecp521", true},
-        {IKE_DH_CURVE25519, "x25519", true},
+        {IKE_DH_ECP_256, "ecp256", true},        {IKE_DH_ECP_384, "ecp384", true},
+        {IKE_DH_ECP_521, "ecp521", true},        {IKE_DH_CURVE25519, "x25519", true},
         {IKE_DH_CURVE25519, "x25519top", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

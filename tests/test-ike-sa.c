@@ -77,6 +77,9 @@ START_TEST(every_key) {
         {.device = "device-rsa.pem", .device_key = "device-rsa.key.pem"},
         {.device = "device-p384.pem", .device_key = "device-p384.key.pem"},
         {.device = "device-p521.pem", .device_key = "device-p521.key.pem"},
+        {.device = "device-rsa-4096.pem", .device_key = "device-rsa-4096.key.pem"},
+        {.device = "device-ed25519.pem", .device_key = "device-ed25519.key.pem"},
+        {.gateway = "gateway-ed25519.pem", .gateway_key = "gateway-ed25519.key.pem"},
         {.gateway = "gateway-rsa.pem", .gateway_key = "gateway-rsa.key.pem"},
         {.gateway = "gateway-p384.pem", .gateway_key = "gateway-p384.key.pem"},
     };

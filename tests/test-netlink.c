@@ -259,9 +259,10 @@ START_TEST(inside_is_laid_out) {
     ck_assert_str_eq(netns_output("ip -6 rule show priority 32593"),
                      "32593:\tfrom all oif henb0 lookup 32593\n32593:\tfrom 2001:db8:1::1 lookup 32593\n");
     ck_assert_str_eq(netns_output("ip route show table 32593"),
-                     "default dev henb0 proto static scope link src 10.1.0.1 \n"
+                     "default dev henb0 proto static scope link src 10.1.0.1 advmss 1360 \n"
                      "unreachable default proto static metric 4000 \n");
     SAYS("ip -6 route show table 32593", "default dev henb0 proto static src 2001:db8:1::1 metric 1024");
+    SAYS("ip -6 route show table 32593", "advmss 1360");
     SAYS("ip -6 route show table 32593", "unreachable default dev lo proto static metric 4000");
 
     /* Inner goes inside, the rest keeps its way, and with the interface down inner goes nowhere. */

@@ -618,7 +618,7 @@ START_TEST(configurations) {
 END_TEST
 
 static void write_cp(IkeWriter *m) {
-    ike_cp_request_write(m);
+    ike_cp_request_write(m, &(AddressList){});
 }
 
 START_TEST(configuration_request) {

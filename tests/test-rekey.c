@@ -293,7 +293,9 @@ static void cross(const Switches *switches, bool engine_ike, RequestType gateway
     l->userdata = &c;
     l->fate = crossing_fate;
     if (engine_ike) {
+        l->packet_interval = 0;
         link_run_for(l, 795 * SECOND);
+        l->packet_interval = 10 * USEC_PER_MSEC;
         l->packet_at = l->now.mono;
         c.armed = true;
         while (!c.engine_started)
@@ -308,6 +310,7 @@ static void cross(const Switches *switches, bool engine_ike, RequestType gateway
     link_run_for(l, 8 * SECOND);
     ck_assert_msg(l->ends == 0 && l->downs == 0, "ended: %s", l->text);
     ck_assert(link_echo(l)); /* long before everything is tidied up */
+    l->packet_interval = 50 * USEC_PER_MSEC;
     settle(l, 120 * SECOND);
     if (gateway == REQUEST_REKEY_CHILD || gateway == REQUEST_REKEY_IKE) {
         unsigned rekeyed = l->responder.rekeys_child + l->responder.own_rekeys_child +

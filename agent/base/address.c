@@ -103,3 +103,10 @@ int endpoint_from_sockaddr(const struct sockaddr *sa, Endpoint *ret) {
     }
     return -EAFNOSUPPORT;
 }
+
+bool address_list_equal(const AddressList *a, const AddressList *b) {
+    bool equal = a->n == b->n;
+    for (size_t i = 0; equal && i < a->n; i++)
+        equal = address_equal(&a->items[i], &b->items[i]);
+    return equal;
+}

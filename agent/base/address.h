@@ -34,6 +34,8 @@ typedef struct AddressList {
 
 /* The first one of *family*; NULL without one. */
 const Address *address_list_find(const AddressList *list, int family);
+/* The same addresses in the same order. */
+bool address_list_equal(const AddressList *a, const AddressList *b);
 
 /* Most servers one resolver asks. */
 #define DNS_SERVERS_MAX 8

@@ -2,7 +2,6 @@
 /* See cwmp-io.h. */
 #include "cwmp/cwmp-io.h"
 
-#include <curl/curl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -11,13 +10,13 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "base/url.h"
+#include "curl-io.h"
 
 struct CwmpIo {
     sd_event *event;
-    sd_event_source *timer; /* libcurl's */
     const TlsConfig *tls_config;
     Tls *tls;     /* of an https session */
-    CURLM *multi; /* one a session, so that no connection outlives it */
+    CurlIo *curl; /* one a session, so that no connection outlives it */
     CURL *easy;
     struct curl_slist *headers, *headers_empty, *connect_to;
     char interface[IFNAMSIZ];
@@ -177,95 +176,23 @@ static void finish_post(CwmpIo *io, CURLcode code) {
         .size = io->size,
         .retry_after = (usec_t)MAX(retry_after, (curl_off_t)0) * USEC_PER_SEC,
     };
-    curl_multi_remove_handle(io->multi, io->easy);
     io->handler = NULL;
     forget_answer(io);
     handler(io->userdata, &response);
     free_body(body, response.size);
 }
 
-static void check_finished(CwmpIo *io) {
-    int left;
-    CURLMsg *message = curl_multi_info_read(io->multi, &left);
-    if (message && message->msg == CURLMSG_DONE)
-        finish_post(io, message->data.result);
-}
-
-static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    CwmpIo *io = userdata;
-    int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-                        (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                        (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-    if (curl_multi_socket_action(io->multi, fd, mask, &running) != CURLM_OK)
-        log_error("CWMP: libcurl cannot go on");
-    check_finished(io);
-    return 0;
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-    CwmpIo *io = userdata;
-    int running;
-    if (curl_multi_socket_action(io->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK)
-        log_error("CWMP: libcurl cannot go on");
-    check_finished(io);
-    return 0;
-}
-
-/* libcurl: watch *fd* for *what*. The event source is what it keeps for us about the socket. */
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
-    static const uint32_t masks[] = {
-        [CURL_POLL_NONE] = 0,
-        [CURL_POLL_IN] = EPOLLIN,
-        [CURL_POLL_OUT] = EPOLLOUT,
-        [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
-    };
-    CwmpIo *io = userdata;
-    sd_event_source *source = socket_data;
-
-    if (what == CURL_POLL_REMOVE) {
-        sd_event_source_disable_unref(source);
-        curl_multi_assign(io->multi, fd, NULL);
-        return 0;
-    }
-    if (source)
-        return sd_event_source_set_io_events(source, masks[what]) < 0 ? -1 : 0;
-    if (sd_event_add_io(io->event, &source, fd, masks[what], on_socket, io) < 0)
-        return -1;
-    (void)sd_event_source_set_description(source, "cwmp-socket");
-    curl_multi_assign(io->multi, fd, source);
-    return 0;
-}
-
-static int set_timer(CURLM *multi, long msec, void *userdata) {
-    CwmpIo *io = userdata;
-    if (msec < 0)
-        return sd_event_source_set_enabled(io->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-    return sd_event_source_set_time_relative(io->timer, (uint64_t)msec * USEC_PER_MSEC) < 0 ||
-                   sd_event_source_set_enabled(io->timer, SD_EVENT_ONESHOT) < 0
-               ? -1
-               : 0;
+static void on_done(void *userdata, CURL *easy, CURLcode code) {
+    finish_post(userdata, code);
 }
 
 int cwmp_io_new(CwmpIo **ret, sd_event *event, const TlsConfig *tls) {
-    static bool initialised;
-    CwmpIo *io;
-    int r;
+    CwmpIo *io = calloc(1, sizeof *io);
 
-    if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return -ENOMEM;
-    initialised = true;
-    io = calloc(1, sizeof *io);
     if (!io)
         return -ENOMEM;
     io->event = sd_event_ref(event);
     io->tls_config = tls;
-    r = sd_event_add_time_relative(event, &io->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, io);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(io->timer, SD_EVENT_OFF);
-    if (r < 0) {
-        cwmp_io_free(io);
-        return r;
-    }
     *ret = io;
     return 0;
 }
@@ -274,22 +201,20 @@ void cwmp_io_free(CwmpIo *io) {
     if (!io)
         return;
     cwmp_io_close(io);
-    sd_event_source_disable_unref(io->timer);
     sd_event_unref(io->event);
     free(io);
 }
 
 void cwmp_io_close(CwmpIo *io) {
     if (io->easy && io->handler)
-        curl_multi_remove_handle(io->multi, io->easy);
+        curl_io_remove(io->curl, io->easy);
     io->handler = NULL;
-    curl_easy_cleanup(TAKE_PTR(io->easy));   /* cookies go with it */
-    curl_multi_cleanup(TAKE_PTR(io->multi)); /* and its connection, which knows *tls* */
+    curl_easy_cleanup(TAKE_PTR(io->easy)); /* cookies go with it */
+    curl_io_free(TAKE_PTR(io->curl));      /* and its connection, which knows *tls* */
     tls_free(TAKE_PTR(io->tls));
     curl_slist_free_all(TAKE_PTR(io->headers));
     curl_slist_free_all(TAKE_PTR(io->headers_empty));
     curl_slist_free_all(TAKE_PTR(io->connect_to));
-    (void)sd_event_source_set_enabled(io->timer, SD_EVENT_OFF);
     forget_answer(io);
 }
 
@@ -335,15 +260,6 @@ static int make_lists(CwmpIo *io, const Address *address) {
     snprintf(to, sizeof to, address->family == AF_INET6 ? "::[%s]:" : "::%s:", ADDRESS_STR(address));
     io->connect_to = curl_slist_append(NULL, to);
     return io->connect_to ? 0 : -ENOMEM;
-}
-
-static int set_multi_options(CwmpIo *io) {
-    return curl_multi_setopt(io->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == CURLM_OK &&
-                   curl_multi_setopt(io->multi, CURLMOPT_SOCKETDATA, io) == CURLM_OK &&
-                   curl_multi_setopt(io->multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
-                   curl_multi_setopt(io->multi, CURLMOPT_TIMERDATA, io) == CURLM_OK
-               ? 0
-               : -EINVAL;
 }
 
 #define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
@@ -415,11 +331,10 @@ int cwmp_io_open(CwmpIo *io, const CwmpIoTarget *target) {
         return r;
     snprintf(io->interface, sizeof io->interface, "%s", strempty(target->interface));
     io->source = target->source;
-    io->multi = curl_multi_init();
-    io->easy = curl_easy_init();
-    r = io->multi && io->easy ? make_lists(io, &target->address) : -ENOMEM;
+    r = curl_io_new(&io->curl, io->event, on_done, io);
+    io->easy = r == 0 ? curl_easy_init() : NULL;
     if (r == 0)
-        r = set_multi_options(io);
+        r = io->easy ? make_lists(io, &target->address) : -ENOMEM;
     if (r == 0)
         r = set_easy_options(io, target->url);
     if (r == 0 && io->tls)
@@ -443,7 +358,7 @@ int cwmp_io_post(CwmpIo *io, const void *body, size_t size, CwmpIoHandler handle
         curl_easy_setopt(io->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
         curl_easy_setopt(io->easy, CURLOPT_HTTPHEADER, size > 0 ? io->headers : io->headers_empty) !=
             CURLE_OK ||
-        curl_multi_add_handle(io->multi, io->easy) != CURLM_OK)
+        curl_io_add(io->curl, io->easy) < 0)
         return -ENOMEM;
     io->handler = handler;
     io->userdata = userdata;

@@ -8,7 +8,7 @@
 /* Signatures ---------------------------------------------------------------------------------------------- */
 
 /* 2.15: message | nonce of the other side | prf(SK_p, ID payload without its generic header). */
-static int signed_octets(const IkeSa *sa, bool ours, const uint8_t *id, size_t id_size,
+int auth_signed_octets(const IkeSa *sa, bool ours, const uint8_t *id, size_t id_size,
                          uint8_t mac[static PRF_SIZE_MAX], struct iovec ret[static 3]) {
     const Transform *prf = sa->current->suite.by_type[IKE_TRANSFORM_PRF];
     const Blob *message = ours ? &sa->init_request : &sa->init_response;
@@ -29,7 +29,7 @@ static int auth_write(IkeSa *sa, IkeWriter *m) {
     struct iovec octets[3];
 
     memcpy(id + 4, c->identity, id_size - 4);
-    int r = signed_octets(sa, true, id, id_size, mac, octets);
+    int r = auth_signed_octets(sa, true, id, id_size, mac, octets);
     if (r == 0)
         r = auth_sign(c->key, sa->peer_hashes, octets, 3, &sa->config.rng, &method, data, &size);
     explicit_bzero(mac, sizeof mac);
@@ -67,7 +67,7 @@ static int auth_request_write(IkeSa *sa, const Child *child, IkeWriter *m) {
     int r = auth_write(sa, m);
     if (r < 0)
         return r;
-    ike_cp_request_write(m);
+    ike_cp_request_write(m, &sa->config.inner);
     sa->n_esp_offered = proposals_child(&sa->esp_proposals, PFS_NO, 0, child->sa.spi_in, sa->esp_offered);
     ike_sa_payload_write(m, sa->esp_offered, sa->n_esp_offered);
     size_t n = selectors_any(any);
@@ -75,6 +75,10 @@ static int auth_request_write(IkeSa *sa, const Child *child, IkeWriter *m) {
     ike_ts_write(m, IKE_PAYLOAD_TSR, any, n);
     if (sa->local.port == IKE_NAT_PORT)
         ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
+    if (sa->config.usim) { /* RFC 4739 3.1 */
+        ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_MULTIPLE_AUTH_SUPPORTED, NULL, 0);
+        ike_notify_write(m, IKE_PROTOCOL_NONE, IKE_NOTIFY_ANOTHER_AUTH_FOLLOWS, NULL, 0);
+    }
     return 0;
 }
 
@@ -187,7 +191,7 @@ static int auth_check_peer(IkeSa *sa, Moment now, const IkePayloads *payloads, c
         r = IKE_NOTIFY_AUTHENTICATION_FAILED;
     }
     if (r == 0)
-        r = signed_octets(sa, false, idr->data, idr->size, mac, octets);
+        r = auth_signed_octets(sa, false, idr->data, idr->size, mac, octets);
     if (r == 0)
         r = auth_verify(&certificate, method, data, octets, 3, verdict);
     explicit_bzero(mac, sizeof mac);
@@ -296,8 +300,7 @@ void ike_sa_revocation(IkeSa *sa, Moment now, bool good, const char *text) {
     ike_sa_proceed(sa, now);
 }
 
-/* The gateway has proved who it is. */
-static void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
+void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     unsigned error = notify_error(payloads);
     IkeNotify n;
 
@@ -309,6 +312,10 @@ static void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     if (error && !(error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE &&
                    ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0))) {
         ike_sa_refuse(sa, IKE_END_REFUSED, "the gateway refused the Child SA with %s", NOTIFY_TEXT(error));
+        return;
+    }
+    if (sa->config.usim && sa->hosting == HOSTING_NONE) {
+        hosting_begin(sa, now, payloads);
         return;
     }
     notifies_take(sa, now, payloads);
@@ -330,7 +337,9 @@ void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
                      *auth = ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0);
     unsigned error = notify_error(payloads);
 
-    if (idr && auth) {
+    if (sa->hosting != HOSTING_NONE) {
+        hosting_response(sa, now, payloads);
+    } else if (idr && auth) {
         if (auth_check_peer(sa, now, payloads, idr, auth) == 0)
             auth_proved(sa, now, payloads);
     } else if (error) /* the gateway has no SA that could be deleted (2.21.2) */

@@ -91,6 +91,8 @@ void child_fill(const IkeSa *sa, Child *c, const Suite *esp) {
     child->esn = esp->by_type[IKE_TRANSFORM_ESN] && esp->by_type[IKE_TRANSFORM_ESN]->id == IKE_ESN_YES;
     child->byte_limit = sa->config.child_bytes;
     child->packet_limit = sa->config.child_packets;
+    if (sa->kernel_keepalive && sa->nat_local)
+        child->nat_keepalive = (uint32_t)(sa->config.nat_keepalive / USEC_PER_SEC);
     child->algorithms = suite_esp_algorithms(esp);
 }
 

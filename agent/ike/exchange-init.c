@@ -117,6 +117,7 @@ static int key_exchange_replace(IkeSa *sa, uint16_t group) {
         return r;
     key_exchange_free(sa->key_exchange);
     sa->key_exchange = k;
+    sa->group = group;
     return 0;
 }
 
@@ -146,6 +147,7 @@ int init_prepare(IkeSa *sa, IkePrepared **ahead) {
     memcpy(sa->nonces.i, p->nonce, sizeof p->nonce);
     sa->nonces.i_size = sizeof p->nonce;
     sa->key_exchange = TAKE_PTR(p->key_exchange);
+    sa->group = group;
     return 0;
 }
 
@@ -263,6 +265,7 @@ static bool init_notifies(IkeSa *sa, Moment now, const IkePayloads *payloads) {
         }
         if (n.type == IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS)
             sa->peer_hashes = auth_hashes_decode(n.data, n.size);
+        sa->multiple_auth |= n.type == IKE_NOTIFY_MULTIPLE_AUTH_SUPPORTED;
         sa->fragmentation |= n.type == IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED;
     }
     return false;
@@ -332,6 +335,11 @@ void init_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads 
         sa->local.port = sa->remote.port = IKE_NAT_PORT;
     else
         sa->nat_local = sa->nat_remote = false;
+    if (sa->config.usim && !sa->multiple_auth) {
+        ike_sa_end(sa, IKE_END_UNACCEPTABLE,
+                   "the gateway knows no second authentication for the hosting party (RFC 4739)");
+        return;
+    }
     r = auth_start(sa, now);
     if (r == -ENOTSUP)
         ike_sa_end(sa, IKE_END_UNACCEPTABLE,

@@ -170,10 +170,10 @@ static void source_set(struct msghdr *msg, const Address *local) {
     }
 }
 
-int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const uint8_t *data, size_t size) {
+static int datagram_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, bool marked,
+                         const uint8_t *data, size_t size) {
     static const uint8_t marker[IKE_NON_ESP_MARKER];
     const Socket *s = socket_find(io, local);
-    bool marked = local->port == IKE_NAT_PORT;
     struct iovec parts[] = {{(void *)marker, marked ? sizeof marker : 0}, {(void *)data, size}};
     union {
         struct cmsghdr align;
@@ -195,6 +195,14 @@ int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const 
         return r;
     }
     return 0;
+}
+
+int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const uint8_t *data, size_t size) {
+    return datagram_send(io, local, remote, local->port == IKE_NAT_PORT, data, size);
+}
+
+void ike_io_keepalive(IkeIo *io, const Endpoint *local, const Endpoint *remote) {
+    (void)datagram_send(io, local, remote, false, &(uint8_t){0xff}, 1);
 }
 
 int ike_io_source(const Address *remote, Address *ret) {

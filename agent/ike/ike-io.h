@@ -27,6 +27,9 @@ DEFINE_CLEANUP(IkeIo, ike_io_free)
  * out of port 4500. 0 or negative errno, logged: for IKE that is a lost datagram. */
 int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const uint8_t *data, size_t size);
 
+/* The one byte that keeps a NAT's mapping (RFC 3948 2.3), without a marker. */
+void ike_io_keepalive(IkeIo *io, const Endpoint *local, const Endpoint *remote);
+
 /* The address the kernel would send from towards *remote*: one route decision, no packet. 0, or -ENETUNREACH
  * and the like. */
 int ike_io_source(const Address *remote, Address *ret);

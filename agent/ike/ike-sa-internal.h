@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "ike/auth.h"
+#include "ike/eap-aka.h"
 #include "ike/ike-sa.h"
 #include "ike/keys.h"
 #include "ike/sealer.h"
@@ -28,6 +29,13 @@ typedef enum State {
     STATE_CLOSING, /* DELETE is wanted or under way */
     STATE_ENDED,
 } State;
+
+/* Where the second authentication is, behind that of the certificates (RFC 4739). */
+typedef enum HostingStage {
+    HOSTING_NONE, /* not begun */
+    HOSTING_EAP,  /* IDi or an EAP response was sent */
+    HOSTING_AUTH, /* AUTH of the MSK was sent */
+} HostingStage;
 
 /* What a request of ours is about. The order is the priority in which they are sent, since the window is one
  * request (RFC 7296 2.3). */
@@ -138,6 +146,7 @@ struct IkeSa {
 
     /* While it is set up. */
     KeyExchange *key_exchange;
+    uint16_t group; /* of that, also afterwards */
     Nonces nonces;
     uint8_t cookie[IKE_COOKIE_MAX];
     size_t cookie_size;
@@ -151,6 +160,11 @@ struct IkeSa {
     size_t n_esp_offered;
     Blob ocsp[OCSP_MAX]; /* the gateway sent along */
     size_t n_ocsp;
+
+    bool multiple_auth; /* the gateway knows RFC 4739 */
+    HostingStage hosting;
+    EapAka *eap;
+    Blob idr; /* the gateway's, which its last AUTH is about as well */
 
     PeerChain chain; /* of the gateway */
     bool undated;    /* whose dates are to be judged when the time is known */
@@ -260,8 +274,20 @@ bool redirect_read(IkeSa *sa, const IkeNotify *n, const uint8_t *nonce, size_t n
 
 int auth_start(IkeSa *sa, Moment now);
 void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads);
+/* 2.15: the octets that an AUTH is about, in parts, of which *mac* holds the last. *id*: the ID payload's body. */
+int auth_signed_octets(const IkeSa *sa, bool ours, const uint8_t *id, size_t id_size,
+                       uint8_t mac[static PRF_SIZE_MAX], struct iovec ret[static 3]);
+/* The gateway has proved who it is: the hosting party's turn, or what comes along is taken. */
+void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads);
 /* The time has become known: dates that were passed over are judged. */
 void auth_judge_dates(IkeSa *sa, Moment now);
+
+/* exchange-eap.c ------------------------------------------------------------------------------------------ */
+
+/* After the gateway's answer to the box's certificate. */
+void hosting_begin(IkeSa *sa, Moment now, const IkePayloads *payloads);
+void hosting_response(IkeSa *sa, Moment now, const IkePayloads *payloads);
+void hosting_forget(IkeSa *sa);
 
 /* exchange-child.c ---------------------------------------------------------------------------------------- */
 

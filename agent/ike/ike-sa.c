@@ -376,6 +376,7 @@ void ike_sa_free(IkeSa *sa) {
         blob_free(&sa->ocsp[i]);
     blob_free(&sa->init_request);
     blob_free(&sa->init_response);
+    hosting_forget(sa);
     explicit_bzero(sa, sizeof *sa);
     free(sa);
 }
@@ -928,9 +929,7 @@ uint64_t ike_sa_spi_i(const IkeSa *sa) {
 }
 
 uint16_t ike_sa_group(const IkeSa *sa) {
-    if (sa->key_exchange)
-        return key_exchange_group(sa->key_exchange);
-    return sa->current ? sa->current->suite.by_type[IKE_TRANSFORM_DH]->id : 0;
+    return sa->group;
 }
 
 bool ike_sa_nat_local(const IkeSa *sa) {

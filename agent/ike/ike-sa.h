@@ -8,6 +8,7 @@
 #include "ike/child-sa.h"
 #include "ike/prepared.h"
 #include "ike/proposal.h"
+#include "ike/usim.h"
 
 typedef struct IkeSa IkeSa;
 
@@ -72,8 +73,13 @@ typedef struct IkeConfig {
     usec_t clock_floor;
     bool clock_lenient;
     bool check_revocation; /* ask by IKE_REVOCATION */
+    /* The hosting party's, for a second authentication (RFC 4739); NULL: none. Must outlive the SA, as *realm* must
+     * (usim_nai(); NULL: its own). It is asked in ike_sa_input(), for as long as a card takes. */
+    const Usim *usim;
+    const char *realm;
     /* This one takes the place of an SA that lives: no INITIAL_CONTACT, which would end that one (2.8.3). */
     bool successor;
+    AddressList inner;       /* that are asked for; n 0: any */
     Address redirected_from; /* AF_UNSPEC: nobody has sent us here (RFC 5685 3) */
     /* 0: the defaults. An SA is rekeyed when between 80 and 90 % of its time are over. */
     usec_t ike_lifetime, child_lifetime;

@@ -102,6 +102,7 @@ enum { /* 3.6 */
 
 enum { /* 3.8; RFC 4754; RFC 7427 */
        IKE_AUTH_RSA = 1,
+       IKE_AUTH_SHARED_KEY = 2, /* also of an EAP method's MSK */
        IKE_AUTH_ECDSA_256 = 9,
        IKE_AUTH_ECDSA_384 = 10,
        IKE_AUTH_ECDSA_521 = 11,

@@ -554,12 +554,19 @@ void ike_ts_write(IkeWriter *m, uint8_t type, const TrafficSelector *ts, size_t 
     ike_writer_end(m);
 }
 
-void ike_cp_request_write(IkeWriter *m) {
+void ike_cp_request_write(IkeWriter *m, const AddressList *inner) {
     ike_writer_begin(m, IKE_PAYLOAD_CP);
     writer_u32(&m->w, (uint32_t)IKE_CFG_REQUEST << 24);
     for (size_t i = 0; i < ARRAY_SIZE(cp_attributes); i++) {
+        int family = cp_attributes[i].family;
+        bool address = cp_attributes[i].list == offsetof(IkeConfiguration, addresses);
+        const Address *a = address ? address_list_find(inner, family) : NULL;
         writer_u16(&m->w, cp_attributes[i].type);
-        writer_u16(&m->w, 0);
+        writer_u16(&m->w, (uint16_t)(a ? address_size(family) + (family == AF_INET6) : 0));
+        if (a)
+            writer_bytes(&m->w, a->bytes, address_size(family));
+        if (a && family == AF_INET6)
+            writer_u8(&m->w, 128); /* 3.15.1: the prefix length */
     }
     ike_writer_end(m);
 }

@@ -137,5 +137,5 @@ void ike_typed_blob_write(IkeWriter *m, uint8_t type, uint8_t kind, size_t reser
 void ike_delete_write(IkeWriter *m, uint8_t protocol, const uint32_t *spis, size_t n);
 /* TSi or TSr. */
 void ike_ts_write(IkeWriter *m, uint8_t type, const TrafficSelector *ts, size_t n);
-/* CFG_REQUEST for an address and DNS servers of both families. */
-void ike_cp_request_write(IkeWriter *m);
+/* CFG_REQUEST for an address and DNS servers of both families; for those of *inner* where it has one. */
+void ike_cp_request_write(IkeWriter *m, const AddressList *inner);

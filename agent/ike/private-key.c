@@ -14,7 +14,7 @@
 #define RSA_BITS_MIN        2048 /* TS 33.310 6.1 */
 #define RSA_BITS_MAX        4096 /* what Debian's wolfSSL can compute */
 #define SPKI_MAX            640
-#define ECDSA_SIGNATURE_MAX (3 + 2 * (2 + 67)) /* DER of P-521: a sequence of two integers */
+#define ECDSA_SIGNATURE_MAX (3 + 2 * (2 + 66)) /* DER of P-521: a sequence of two integers */
 
 struct PrivateKey {
     KeyKind kind;
@@ -302,6 +302,18 @@ static int ecdsa_verify(const uint8_t *spki, size_t spki_size, SignatureForm for
     return result == 1 ? 0 : IKE_NOTIFY_AUTHENTICATION_FAILED;
 }
 
+/* RFC 8032 5.1.7: the number s of the second half is below the group's order. The library does not look. */
+static bool ed25519_is_reduced(const uint8_t signature[static ED25519_SIG_SIZE]) {
+    static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,       0xd6,
+                                      0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
+    const uint8_t *s = signature + 32;
+
+    for (size_t i = 32; i-- > 0;)
+        if (s[i] != order[i])
+            return s[i] < order[i];
+    return false;
+}
+
 static int ed25519_verify(const uint8_t *spki, size_t spki_size, const struct iovec *parts, size_t n,
                           const uint8_t *signature, size_t signature_size) {
     size_t size;
@@ -312,7 +324,7 @@ static int ed25519_verify(const uint8_t *spki, size_t spki_size, const struct io
 
     if (!octets || wc_ed25519_init(&key) != 0)
         return -ENOMEM;
-    if (signature_size == ED25519_SIG_SIZE &&
+    if (signature_size == ED25519_SIG_SIZE && ed25519_is_reduced(signature) &&
         wc_Ed25519PublicKeyDecode(spki, &index, &key, (word32)spki_size) == 0 &&
         wc_ed25519_verify_msg(signature, ED25519_SIG_SIZE, octets, (word32)size, &result, &key) != 0)
         result = 0;

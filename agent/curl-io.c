@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See curl-io.h. */
+#include "curl-io.h"
+
+#include "base/log.h"
+#include "base/moment.h"
+
+struct CurlIo {
+    sd_event *event;
+    sd_event_source *timer; /* libcurl's */
+    CURLM *multi;
+    CurlIoHandler handler;
+    void *userdata;
+    bool *freed; /* to be told, while handlers are called */
+};
+
+/* Handlers may free *io*: then nothing of it is used any more. */
+static void check_finished(CurlIo *io) {
+    bool freed = false;
+    CURLMsg *message;
+    int left;
+
+    io->freed = &freed;
+    while (!freed && (message = curl_multi_info_read(io->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURL *easy = message->easy_handle;
+        CURLcode code = message->data.result;
+        curl_multi_remove_handle(io->multi, easy);
+        io->handler(io->userdata, easy, code);
+    }
+    if (!freed)
+        io->freed = NULL;
+}
+
+static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    CurlIo *io = userdata;
+    int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                        (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                        (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    if (curl_multi_socket_action(io->multi, fd, mask, &running) != CURLM_OK)
+        log_error("libcurl cannot go on");
+    check_finished(io);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    CurlIo *io = userdata;
+    int running;
+    if (curl_multi_socket_action(io->multi, CURL_SOCKET_TIMEOUT, 0, &running) != CURLM_OK)
+        log_error("libcurl cannot go on");
+    check_finished(io);
+    return 0;
+}
+
+/* libcurl: watch *fd* for *what*. The event source is what it keeps for us about the socket. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
+    static const uint32_t masks[] = {
+        [CURL_POLL_NONE] = 0,
+        [CURL_POLL_IN] = EPOLLIN,
+        [CURL_POLL_OUT] = EPOLLOUT,
+        [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
+    };
+    CurlIo *io = userdata;
+    sd_event_source *source = socket_data;
+
+    if (what == CURL_POLL_REMOVE) {
+        sd_event_source_disable_unref(source);
+        curl_multi_assign(io->multi, fd, NULL);
+        return 0;
+    }
+    if (source)
+        return sd_event_source_set_io_events(source, masks[what]) < 0 ? -1 : 0;
+    if (sd_event_add_io(io->event, &source, fd, masks[what], on_socket, io) < 0)
+        return -1;
+    (void)sd_event_source_set_description(source, "curl-socket");
+    curl_multi_assign(io->multi, fd, source);
+    return 0;
+}
+
+static int set_timer(CURLM *multi, long msec, void *userdata) {
+    CurlIo *io = userdata;
+    if (msec < 0)
+        return sd_event_source_set_enabled(io->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+    return sd_event_source_set_time_relative(io->timer, (uint64_t)msec * USEC_PER_MSEC) < 0 ||
+                   sd_event_source_set_enabled(io->timer, SD_EVENT_ONESHOT) < 0
+               ? -1
+               : 0;
+}
+
+static int set_options(CurlIo *io) {
+    return curl_multi_setopt(io->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == CURLM_OK &&
+                   curl_multi_setopt(io->multi, CURLMOPT_SOCKETDATA, io) == CURLM_OK &&
+                   curl_multi_setopt(io->multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
+                   curl_multi_setopt(io->multi, CURLMOPT_TIMERDATA, io) == CURLM_OK
+               ? 0
+               : -EINVAL;
+}
+
+int curl_io_new(CurlIo **ret, sd_event *event, CurlIoHandler handler, void *userdata) {
+    static bool initialised;
+
+    if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    initialised = true;
+    _cleanup_(curl_io_freep) CurlIo *io = calloc(1, sizeof *io);
+    if (!io)
+        return -ENOMEM;
+    io->event = sd_event_ref(event);
+    io->handler = handler;
+    io->userdata = userdata;
+    io->multi = curl_multi_init();
+    if (!io->multi)
+        return -ENOMEM;
+    int r = sd_event_add_time_relative(event, &io->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer, io);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(io->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = set_options(io);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(io);
+    return 0;
+}
+
+void curl_io_free(CurlIo *io) {
+    if (!io)
+        return;
+    if (io->freed)
+        *io->freed = true;
+    curl_multi_cleanup(io->multi);
+    sd_event_source_disable_unref(io->timer);
+    sd_event_unref(io->event);
+    free(io);
+}
+
+int curl_io_add(CurlIo *io, CURL *easy) {
+    return curl_multi_add_handle(io->multi, easy) == CURLM_OK ? 0 : -ENOMEM;
+}
+
+void curl_io_remove(CurlIo *io, CURL *easy) {
+    curl_multi_remove_handle(io->multi, easy);
+}

@@ -29,8 +29,8 @@ int inside_set(Inside *inside, const AddressList *inner);
 int inside_guard(Inside *inside);
 /* Gives the interface the MTU, and the route the MSS, that the way to the gateway of *child* has room for: no
  * more than INNER_MTU_MAX, and no less than the 1280 bytes that IPv6 needs. Where those have no room the
- * kernel fragments outer packets, or tells an IPv4 sender that forbids it; TCP, told the truth by the MSS,
- * sends nothing of the kind. 0 or negative errno, logged. */
+ * kernel fragments what IPv4 lets it, and holds other senders of this box to what fits, IPv6 too; TCP, told
+ * the truth by the MSS, sends nothing too large. 0 or negative errno, logged. */
 int inside_fit(Inside *inside, const ChildSa *child);
 /* Links or addresses have changed: rules of former inner addresses that another link has now are removed. */
 void inside_yield(Inside *inside);

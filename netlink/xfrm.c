@@ -238,11 +238,12 @@ static void sequence_skip(struct nlattr *attr, bool esn) {
 
 int xfrm_encode_moved_sa(XfrmMessage buf, const struct nlmsghdr *told, const ChildSa *child, unsigned part,
                          unsigned features, struct nlmsghdr **ret) {
-    const struct xfrm_usersa_info *before = mnl_nlmsg_get_payload(told);
+    struct xfrm_usersa_info info_told, *before = &info_told;
     const size_t path_size = 128; /* room for what is said of the path and of lifetimes */
     const struct nlattr *attr;
     if (told->nlmsg_type != XFRM_MSG_NEWSA || mnl_nlmsg_get_payload_len(told) < sizeof *before)
         return -EBADMSG;
+    memcpy(before, mnl_nlmsg_get_payload(told), sizeof *before);
 
     bool in = part == CHILD_IN;
     const Address *source = in ? &child->remote.address : &child->local.address;
@@ -526,13 +527,16 @@ static int attributes_take(const struct nlattr *attr, void *userdata) {
     return MNL_CB_OK;
 }
 
-/* The fixed part of *message*, *size* bytes long, with the attributes behind it; NULL when it is short. */
-static const void *message_open(const struct nlmsghdr *message, uint16_t type, size_t size, Attributes *ret) {
-    *ret = (Attributes){0};
+/* The fixed part of *message*, *size* bytes long, with the attributes behind it. It is copied: in a datagram
+ * with several messages it lies at a multiple of 4. 0, or -EBADMSG when it is short. */
+static int message_open(const struct nlmsghdr *message, uint16_t type, void *ret, size_t size,
+                        Attributes *ret_attributes) {
+    *ret_attributes = (Attributes){0};
     if (message->nlmsg_type != type || mnl_nlmsg_get_payload_len(message) < size)
-        return NULL;
-    mnl_attr_parse(message, (unsigned)size, attributes_take, ret);
-    return mnl_nlmsg_get_payload(message);
+        return -EBADMSG;
+    memcpy(ret, mnl_nlmsg_get_payload(message), size);
+    mnl_attr_parse(message, (unsigned)size, attributes_take, ret_attributes);
+    return 0;
 }
 
 static uint32_t attribute_u32(const struct nlattr *attr) {
@@ -556,37 +560,38 @@ static XfrmSa sa_read(const struct xfrm_usersa_info *info, const Attributes *att
 
 int xfrm_decode_sa(const struct nlmsghdr *message, XfrmSa *ret) {
     Attributes attributes;
-    const struct xfrm_usersa_info *info = message_open(message, XFRM_MSG_NEWSA, sizeof *info, &attributes);
-    if (!info)
-        return -EBADMSG;
-    *ret = sa_read(info, &attributes);
+    struct xfrm_usersa_info info;
+    int r = message_open(message, XFRM_MSG_NEWSA, &info, sizeof info, &attributes);
+    if (r < 0)
+        return r;
+    *ret = sa_read(&info, &attributes);
     return 0;
 }
 
 int xfrm_decode_expiry(const struct nlmsghdr *message, XfrmExpiry *ret) {
     Attributes attributes;
-    const struct xfrm_user_expire *expire =
-        message_open(message, XFRM_MSG_EXPIRE, sizeof *expire, &attributes);
-    if (!expire)
-        return -EBADMSG;
-    *ret = (XfrmExpiry){.sa = sa_read(&expire->state, &attributes), .hard = expire->hard};
+    struct xfrm_user_expire expire;
+    int r = message_open(message, XFRM_MSG_EXPIRE, &expire, sizeof expire, &attributes);
+    if (r < 0)
+        return r;
+    *ret = (XfrmExpiry){.sa = sa_read(&expire.state, &attributes), .hard = expire.hard};
     return 0;
 }
 
 int xfrm_decode_mapping(const struct nlmsghdr *message, XfrmMapping *ret) {
     Attributes attributes;
-    const struct xfrm_user_mapping *mapping =
-        message_open(message, XFRM_MSG_MAPPING, sizeof *mapping, &attributes);
-    if (!mapping)
-        return -EBADMSG;
+    struct xfrm_user_mapping mapping;
+    int r = message_open(message, XFRM_MSG_MAPPING, &mapping, sizeof mapping, &attributes);
+    if (r < 0)
+        return r;
     *ret = (XfrmMapping){
-        .destination = address_from_bytes(mapping->id.family, &mapping->id.daddr),
-        .spi = ntohl(mapping->id.spi),
-        .reqid = mapping->reqid,
+        .destination = address_from_bytes(mapping.id.family, &mapping.id.daddr),
+        .spi = ntohl(mapping.id.spi),
+        .reqid = mapping.reqid,
         .from =
             {
-                .address = address_from_bytes(mapping->id.family, &mapping->new_saddr),
-                .port = ntohs(mapping->new_sport),
+                .address = address_from_bytes(mapping.id.family, &mapping.new_saddr),
+                .port = ntohs(mapping.new_sport),
             },
     };
     return 0;
@@ -594,15 +599,15 @@ int xfrm_decode_mapping(const struct nlmsghdr *message, XfrmMapping *ret) {
 
 int xfrm_decode_policy(const struct nlmsghdr *message, XfrmPolicy *ret) {
     Attributes attributes;
-    const struct xfrm_userpolicy_info *info =
-        message_open(message, XFRM_MSG_NEWPOLICY, sizeof *info, &attributes);
-    if (!info)
-        return -EBADMSG;
+    struct xfrm_userpolicy_info info;
+    int r = message_open(message, XFRM_MSG_NEWPOLICY, &info, sizeof info, &attributes);
+    if (r < 0)
+        return r;
     XfrmPolicy policy = {
-        .selector = info->sel,
-        .direction = info->dir,
-        .action = info->action,
-        .priority = info->priority,
+        .selector = info.sel,
+        .direction = info.dir,
+        .action = info.action,
+        .priority = info.priority,
         .if_id = attribute_u32(attributes.if_id),
     };
     if (attributes.template) {

@@ -31,7 +31,8 @@
 /* Seconds between two of the kernel's words about one and the same changed mapping. */
 #define MAPPING_SECONDS 1
 
-typedef uint8_t XfrmMessage[XFRM_MESSAGE_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
+/* Aligned for what follows the header, which is more than netlink asks for. */
+typedef uint8_t XfrmMessage[XFRM_MESSAGE_MAX] __attribute__((aligned(8)));
 
 /* One SA as the kernel tells it, without its keys. */
 typedef struct XfrmSa {

@@ -156,7 +156,7 @@ def lab_selftest_sides(lab):
 @scenario("kernel", "the kernel side of the tunnel alone, between two namespaces: netlink-guest's own checks", agent=False,
           hems=None, gateway=None, mme=False, traffic=False)
 def kernel(lab):
-    output = run("/usr/lib/henb-lab/netlink-guest", check=False, timeout=400)
+    output = run("/usr/lib/henb-lab/netlink-guest", check=False, timeout=900)
     (lab.logs / "netlink-guest.log").write_text(output)
     bad = [line for line in output.splitlines() if line.startswith(("not ok", "Bail out"))]
     planned = re.search(r"^1\.\.(\d+)$", output, re.MULTILINE)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/macro.h"
+#include "ike/private-key.h"
 
 int hash_algorithm_read(Reader algorithm, HashAlgorithm *ret) {
     static const struct {

@@ -653,10 +653,6 @@ static int cpe_make(Manager *m) {
         deregistration_learn(&m->deregistration, site.hems_url);
     return r;
 }
-static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
-                  (int)REVOCATION_IF_AVAILABLE == (int)TLS_REVOCATION_IF_AVAILABLE &&
-                  (int)REVOCATION_STRICT == (int)TLS_REVOCATION_STRICT,
-              "the words of Revocation=");
 
 static int tunnel_make(Manager *m) {
     RevocationIoConfig revocation = {.resolver = public_resolver(m)};

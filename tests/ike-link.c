@@ -309,8 +309,8 @@ static Turn turn_next(const Link *l, usec_t *ret_at, size_t *ret_flight) {
     return turn;
 }
 
-/* The next thing that happens. False: nothing before *until*. */
-static bool step(Link *l, usec_t until) {
+
+bool link_step(Link *l, usec_t until) {
     size_t flight = 0;
     usec_t next;
     Turn turn = turn_next(l, &next, &flight);
@@ -347,7 +347,7 @@ static bool step(Link *l, usec_t until) {
 }
 
 void link_run(Link *l, usec_t until) {
-    while (step(l, until))
+    while (link_step(l, until))
         ;
 }
 
@@ -358,7 +358,7 @@ void link_run_for(Link *l, usec_t time) {
 bool link_establish(Link *l) {
     if (!l->sa)
         link_start(l);
-    while (!l->ups && !l->ends && step(l, USEC_NEVER))
+    while (!l->ups && !l->ends && link_step(l, USEC_NEVER))
         ;
     return l->ups > 0 && !l->ends;
 }

@@ -101,6 +101,8 @@ void link_gateway(Link *link);
 /* Somebody sets the clock. */
 void link_set_clock(Link *link, usec_t real);
 void link_close(Link *link);
+/* The next thing that happens, if it happens before *until*; else false. */
+bool link_step(Link *link, usec_t until);
 /* Runs for so long. */
 void link_run_for(Link *link, usec_t time);
 /* Exactly one pair, the same in the engine, in the kernel and at the gateway, and one IKE SA at the gateway.

@@ -226,6 +226,36 @@ static const char *parse_log_level(Config *config, const ConfigKey *key, const c
     return "not one of error, warning, notice, info, debug";
 }
 
+/* milenage:FILE, pcsc, pcsc:READER */
+static const char *parse_usim(Config *config, const ConfigKey *key, const char *value) {
+    static const char milenage[] = "milenage:", pcsc[] = "pcsc";
+    ConfigUsim usim = {};
+
+    if (strncmp(value, milenage, strlen(milenage)) == 0) {
+        usim.kind = USIM_MILENAGE;
+        value += strlen(milenage);
+        if (*value != '/')
+            return "not an absolute path behind \"milenage:\"";
+    } else if (strncmp(value, pcsc, strlen(pcsc)) == 0 && strchr(":", value[strlen(pcsc)])) {
+        usim.kind = USIM_PCSC;
+        value += strlen(pcsc);
+        value += *value == ':';
+    } else {
+        return "not one of milenage:FILE, pcsc, pcsc:READER";
+    }
+    if (strlen(value) >= sizeof usim.argument)
+        return "too long";
+    strcpy(usim.argument, value);
+    config->usim = usim;
+    return NULL;
+}
+
+static const char *parse_realm(Config *config, const ConfigKey *key, const char *value) {
+    if (!host_is_valid(value) || address_is_literal(value))
+        return "not a domain name";
+    return text_store(config, key, value);
+}
+
 #define FIELD(f) offsetof(Config, f), sizeof(((Config *)NULL)->f)
 
 /* Every key there is. Which of [Initial] and [Serving] must be there is not a matter of one key:
@@ -259,6 +289,8 @@ static const ConfigKey keys[] = {
     {"Registration", "FallbackRounds", parse_number, FIELD(fallback_rounds), false, "3"},
     {"Registration", "FallbackTime", parse_number, FIELD(fallback_time), false, "3600"},
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},
+    {"HostingParty", "USIM", parse_usim, FIELD(usim), false, NULL},
+    {"HostingParty", "Realm", parse_realm, FIELD(realm), false, NULL},
 };
 static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "origins of all keys");
 static_assert(INTERFACE_ID_DEFAULT == 32593, "the default in the table above");
@@ -552,6 +584,8 @@ static int ways_check(Loader *l) {
 
     if (r == 0)
         r = pair_complete(l, "Initial", &c->initial);
+    if (r == 0 && *c->realm && c->usim.kind == USIM_NONE)
+        r = key_fail(l, -EINVAL, "HostingParty", "Realm", "there is no USIM= it would be of");
     return r < 0 ? r : operator_check(l);
 }
 
@@ -568,12 +602,19 @@ static int file_check(const char *path) {
     return r;
 }
 
+/* The file that a key names, or "". */
+static const char *key_path(Config *config, const ConfigKey *key) {
+    if (key->parse == parse_usim)
+        return config->usim.kind == USIM_MILENAGE ? config->usim.argument : "";
+    return key->parse == parse_path ? key_field(config, key) : "";
+}
+
 static int files_check(Loader *l) {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        const char *path = key_field(l->config, &keys[i]);
+        const char *path = key_path(l->config, &keys[i]);
         const Origin *origin = &l->origins[i];
         int r;
-        if (keys[i].parse != parse_path || !*path)
+        if (!*path)
             continue;
         r = file_check(path);
         if (r < 0)

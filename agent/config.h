@@ -12,7 +12,7 @@
 #define INTERFACE_ID_DEFAULT  32593
 #define HEMS_PORT_INSIDE      7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
 #define IDENTITY_MAX_BYTES    65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
-#define CONFIG_KEYS_MAX       32
+#define CONFIG_KEYS_MAX       48
 #define INFORM_PARAMETERS_MAX 1024 /* bytes of InformParameters=, with its NUL */
 #define ORIGIN_MAX_BYTES      256  /* "FILE:LINE: [SECTION] KEY=", with its NUL */
 
@@ -23,6 +23,18 @@ typedef struct ConfigPair {
     char segw_identity[HOST_MAX_BYTES]; /* what the certificate must carry; SeGW's own name or address if
                                            unset */
 } ConfigPair;
+
+/* Where the hosting party's USIM is (TS 33.320 5.3). */
+typedef enum UsimKind {
+    USIM_NONE,     /* there is none: no second authentication */
+    USIM_MILENAGE, /* a credential file */
+    USIM_PCSC,     /* a card in a reader */
+} UsimKind;
+
+typedef struct ConfigUsim {
+    UsimKind kind;
+    char argument[PATH_MAX]; /* the file; what the reader's name begins with, "" any */
+} ConfigUsim;
 
 /* Whether certificates are judged while the clock cannot be believed (TS 33.320 has boxes without a battery).
  */
@@ -62,6 +74,8 @@ typedef struct Config {
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;
     int log_level;
+    ConfigUsim usim;
+    char realm[HOST_MAX_BYTES];                      /* of the hosting party's identity; "": of its IMSI */
     char origins[CONFIG_KEYS_MAX][ORIGIN_MAX_BYTES]; /* for config_origin() */
 } Config;
 

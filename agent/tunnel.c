@@ -56,7 +56,7 @@ int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
 /* Traffic stops: policies and SAs go, the interface and what guards the inner addresses stay. */
 static void association_uninstall(Tunnel *t, Association *a) {
     if (a->installed)
-        netlink_io_remove(t->config.netlink, &a->child);
+        netlink_io_remove(t->config.netlink, &a->child, CHILD_IN | CHILD_OUT);
     else if (a->spi)
         netlink_io_remove_sa(t->config.netlink, &a->local, a->spi);
     child_sa_wipe(&a->child);
@@ -110,7 +110,7 @@ static int child_install(Tunnel *t, Association *a, const ChildSa *child,
     if (r < 0)
         return r;
     t->inside = configuration->addresses;
-    r = netlink_io_install(t->config.netlink, child);
+    r = netlink_io_install(t->config.netlink, child, CHILD_IN | CHILD_OUT);
     if (r < 0) {
         a->spi = 0; /* taken back with the batch */
         return r;

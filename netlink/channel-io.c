@@ -15,7 +15,8 @@
 
 struct NetlinkChannel {
     int fd;
-    uint32_t sequence;            /* of the last message sent */
+    uint32_t sequence; /* of the last message sent */
+    ChannelCount count;
     char words[REASON_MAX];       /* the kernel's, about the first refusal */
     char reason[REASON_MAX + 64]; /* for channel_reason() */
     uint8_t answer[ANSWER_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -181,6 +182,8 @@ int channel_batch(NetlinkChannel *channel, void *messages, size_t size, size_t n
         assert(mnl_nlmsg_ok(m, left));
         m->nlmsg_seq = ++channel->sequence;
         results[i] = CHANNEL_UNANSWERED;
+        channel->count.messages++;
+        channel->count.dumps += (m->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
     }
     channel->words[0] = 0;
 
@@ -207,4 +210,8 @@ const char *channel_reason(NetlinkChannel *channel, int error) {
     else
         snprintf(channel->reason, sizeof channel->reason, "%s", strerror(-error));
     return channel->reason;
+}
+
+ChannelCount channel_count(const NetlinkChannel *channel) {
+    return channel->count;
 }

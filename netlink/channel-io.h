@@ -34,3 +34,9 @@ int channel_request(NetlinkChannel *channel, struct nlmsghdr *message, NetlinkAn
 /* For a log line: the kernel's words about the first refusal of the last batch or request when it had any,
  * and what *error* means. Valid until the next one. */
 const char *channel_reason(NetlinkChannel *channel, int error);
+
+/* What was asked of the kernel so far. */
+typedef struct ChannelCount {
+    uint64_t messages, dumps;
+} ChannelCount;
+ChannelCount channel_count(const NetlinkChannel *channel);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "netlink/esp-mtu.h"
 #include "netlink/former-io.h"
 #include "netlink/route-io.h"
 
@@ -16,6 +17,8 @@ struct Inside {
     char interface[IF_NAMESIZE];
     uint32_t id;
     int ifindex;
+    unsigned mtu;      /* of the interface */
+    unsigned room;     /* for an inner packet in one outer one */
     AddressList inner; /* on the interface, whether we or a predecessor put them there */
     Former former;
 };
@@ -83,7 +86,7 @@ static int interface_ensure(Inside *inside) {
     inside->ifindex = link.ifindex;
 
     (void)DO(inside, quiet, inside->ifindex); /* refused by a kernel without IPv6, which is as quiet */
-    r = DO(inside, up, inside->ifindex);
+    r = DO(inside, up, inside->ifindex, inside->mtu);
     return r < 0 ? refused(inside, "to bring the interface up", r) : 0;
 }
 
@@ -156,6 +159,7 @@ int inside_new(Inside **ret, NetlinkChannel *route, Sad *sad, const char *interf
     inside->route = route;
     inside->sad = sad;
     inside->id = id;
+    inside->mtu = inside->room = INNER_MTU_MAX;
     if (strlen(interface) >= sizeof inside->interface)
         return -EINVAL;
     strcpy(inside->interface, interface);
@@ -230,12 +234,18 @@ static int inner_add(Inside *inside, const Address *inner) {
     return 0;
 }
 
+/* What TCP may put into one inner packet besides the headers without options (RFC 9293 3.7.1). */
+static unsigned mss_of(const Inside *inside, int family) {
+    return inside->room - (family == AF_INET ? 40 : 60);
+}
+
 /* The first address of a family is the source of what binds the interface only. */
 static int route_set(Inside *inside, const AddressList *inner, int family) {
     for (size_t i = 0; i < inner->n; i++) {
         if (inner->items[i].family != family)
             continue;
-        int r = DO(inside, route_default, inside->ifindex, &inner->items[i], inside->id);
+        int r =
+            DO(inside, route_default, inside->ifindex, &inner->items[i], inside->id, mss_of(inside, family));
         return r < 0 ? refused(inside, "the route into the tunnel", r) : 0;
     }
     return 0;
@@ -291,4 +301,51 @@ int inside_set(Inside *inside, const AddressList *inner) {
         return r;
     inside->inner = *inner;
     return read_former(inside);
+}
+
+int inside_guard(Inside *inside) {
+    int r = 0;
+    for (size_t i = 0; i < inside->inner.n && r == 0; i++)
+        r = sad_guard(inside->sad, &inside->inner.items[i]);
+    return r;
+}
+
+/* -- how much fits -- */
+
+#define ROOM_MIN 576 /* less than any host has to take (RFC 1122 3.3.3): not believed */
+
+static int path_mtu(Inside *inside, const Address *gateway, unsigned *ret) {
+    LinkWay way = {0};
+    LinkState link = {0};
+    int r = way_ask(inside->route, gateway, &way);
+    if (r == 0)
+        r = ROUTE_ASK(inside->route, take_link, &link, by_index, way.ifindex);
+    if (r < 0)
+        return r;
+    *ret = way.mtu ? MIN(way.mtu, link.mtu) : link.mtu;
+    return 0;
+}
+
+int inside_fit(Inside *inside, const ChildSa *child) {
+    unsigned outer = 0;
+    int r = path_mtu(inside, &child->remote.address, &outer);
+    if (r < 0) {
+        log_warning("%s: the width of the way to %s is not known: %s", inside->interface,
+                    ADDRESS_STR(&child->remote.address), channel_reason(inside->route, r));
+        return r;
+    }
+    unsigned room =
+        esp_inner_mtu(outer, &child->algorithms, child->encapsulate, child->remote.address.family);
+    room = MIN(MAX(room, (unsigned)ROOM_MIN), (unsigned)INNER_MTU_MAX);
+    if (room == inside->room)
+        return 0;
+    inside->room = room;
+    inside->mtu = MAX(room, (unsigned)INNER_MTU_MIN);
+    log_info("%s: the way to %s takes %u bytes, so inner packets have %u", inside->interface,
+             ADDRESS_STR(&child->remote.address), outer, inside->mtu);
+    r = DO(inside, up, inside->ifindex, inside->mtu);
+    if (r < 0)
+        return refused(inside, "the MTU", r);
+    r = route_set(inside, &inside->inner, AF_INET);
+    return r < 0 ? r : route_set(inside, &inside->inner, AF_INET6);
 }

@@ -14,11 +14,6 @@
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
 
-/* The largest inner packet that a link of 1500 bytes carries in one piece however it is wrapped: AES-CBC with
- * HMAC-SHA2-256 in UDP over IPv6 adds 40 + 8 + 8 + 16 (IV) + 16 (ICV) bytes and pads inner packet and trailer
- * to 16, which leaves 1406. Outer fragments get lost at NATs and firewalls. */
-#define INNER_MTU 1400
-
 #define METRIC_UNREACHABLE 4000 /* after the route into the tunnel, which the kernel ranks at 0 or 1024 */
 
 static inline void addressp(struct nl_addr **p) {
@@ -76,12 +71,18 @@ static int link_change(int ifindex, struct rtnl_link *changes, LinkRequest **ret
     return built(r, request, ret);
 }
 
-int link_request_up(int ifindex, LinkRequest **ret) {
+int link_request_by_index(int ifindex, LinkRequest **ret) {
+    LinkRequest *request = NULL;
+    int r = rtnl_link_build_get_request(ifindex, NULL, &request);
+    return built(r, request, ret);
+}
+
+int link_request_up(int ifindex, unsigned mtu, LinkRequest **ret) {
     _cleanup_(link_objectp) struct rtnl_link *changes = rtnl_link_alloc();
     if (!changes)
         return -ENOMEM;
     rtnl_link_set_flags(changes, IFF_UP);
-    rtnl_link_set_mtu(changes, INNER_MTU);
+    rtnl_link_set_mtu(changes, mtu);
     return link_change(ifindex, changes, ret);
 }
 
@@ -169,7 +170,8 @@ int link_request_route_unreachable(int family, uint32_t id, LinkRequest **ret) {
     return request_route(route, family, id, ret);
 }
 
-int link_request_route_default(int ifindex, const Address *source, uint32_t id, LinkRequest **ret) {
+int link_request_route_default(int ifindex, const Address *source, uint32_t id, unsigned mss,
+                               LinkRequest **ret) {
     _cleanup_(route_objectp) struct rtnl_route *route = rtnl_route_alloc();
     _cleanup_(addressp) struct nl_addr *whole = address_whole(source);
     struct rtnl_nexthop *hop = route && whole ? rtnl_route_nh_alloc() : NULL;
@@ -180,6 +182,8 @@ int link_request_route_default(int ifindex, const Address *source, uint32_t id, 
     rtnl_route_set_type(route, RTN_UNICAST);
     rtnl_route_set_scope(route, RT_SCOPE_LINK);
     rtnl_route_set_pref_src(route, whole);
+    if (rtnl_route_set_metric(route, RTAX_ADVMSS, mss) < 0)
+        return -ENOMEM;
     return request_route(route, source->family, id, ret);
 }
 
@@ -283,7 +287,9 @@ int link_read_link(struct nlmsghdr *answer, LinkState *ret) {
     if (r < 0)
         return r;
     _cleanup_(link_objectp) struct rtnl_link *link = (struct rtnl_link *)object;
-    LinkState state = {.ifindex = rtnl_link_get_ifindex(link), .is_xfrm = rtnl_link_is_xfrmi(link)};
+    LinkState state = {.ifindex = rtnl_link_get_ifindex(link),
+                       .is_xfrm = rtnl_link_is_xfrmi(link),
+                       .mtu = rtnl_link_get_mtu(link)};
     if (state.is_xfrm)
         rtnl_link_xfrmi_get_if_id(link, &state.if_id);
     *ret = state;
@@ -323,7 +329,11 @@ int link_read_way(struct nlmsghdr *answer, LinkWay *ret) {
         return r;
     _cleanup_(route_objectp) struct rtnl_route *route = (struct rtnl_route *)object;
     struct rtnl_nexthop *hop = rtnl_route_get_nnexthops(route) > 0 ? rtnl_route_nexthop_n(route, 0) : NULL;
+    uint32_t mtu = 0;
+    if (rtnl_route_get_metric(route, RTAX_MTU, &mtu) < 0)
+        mtu = 0;
     *ret = (LinkWay){
+        .mtu = mtu,
         .type = rtnl_route_get_type(route),
         .ifindex = hop ? rtnl_route_nh_get_ifindex(hop) : 0,
         .source = address_read(rtnl_route_get_pref_src(route)),

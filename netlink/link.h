@@ -25,7 +25,8 @@ int link_request_get(const char *name, LinkRequest **ret);
 /* An XFRM interface with *id* as its if_id and no underlying device: outer packets follow the routes. */
 int link_request_make(const char *name, uint32_t id, LinkRequest **ret);
 /* MTU and up. */
-int link_request_up(int ifindex, LinkRequest **ret);
+int link_request_up(int ifindex, unsigned mtu, LinkRequest **ret);
+int link_request_by_index(int ifindex, LinkRequest **ret);
 /* No link-local address of its own: then the kernel sends nothing by itself into the tunnel. Refused by a
  * kernel without IPv6. */
 int link_request_quiet(int ifindex, LinkRequest **ret);
@@ -37,7 +38,9 @@ int link_request_addresses(int ifindex, LinkRequest **ret);
 
 /* Route and rules of the inside; adding replaces what is there, except for rules, which answer EEXIST. */
 int link_request_route_unreachable(int family, uint32_t id, LinkRequest **ret);
-int link_request_route_default(int ifindex, const Address *source, uint32_t id, LinkRequest **ret);
+/* *mss*: what TCP tells the other end (RTAX_ADVMSS). */
+int link_request_route_default(int ifindex, const Address *source, uint32_t id, unsigned mss,
+                               LinkRequest **ret);
 int link_request_rule_interface(int family, const char *name, uint32_t id, LinkRequest **ret);
 int link_request_rule_source(bool add, const Address *inner, uint32_t id, LinkRequest **ret);
 int link_request_rule_former(bool add, const Address *former, uint32_t id, LinkRequest **ret);
@@ -49,6 +52,7 @@ typedef struct LinkState {
     int ifindex;
     bool is_xfrm;
     uint32_t if_id; /* of an XFRM interface */
+    unsigned mtu;
 } LinkState;
 
 typedef struct LinkRule {
@@ -61,6 +65,7 @@ typedef struct LinkWay {
     uint8_t type; /* RTN_UNICAST, RTN_LOCAL, … */
     int ifindex;
     Address source; /* AF_UNSPEC: none */
+    unsigned mtu;   /* of the way itself, learnt or set; 0: the interface's */
 } LinkWay;
 
 /* fe80::/10, and 169.254.0.0/16: reaches nothing beyond its link. */

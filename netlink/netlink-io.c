@@ -13,8 +13,7 @@ struct NetlinkIo {
     Sad *sad;
     Inside *inside;
     Uplink *uplink;
-    void (*changed)(void *userdata);
-    void *userdata;
+    NetlinkConfig config;
 };
 
 /* What carries our if_id before we made anything is of a predecessor that was killed. */
@@ -38,16 +37,43 @@ DEFINE_CLEANUP(NetlinkIo, io_close)
 static void io_changed(void *userdata) {
     NetlinkIo *io = userdata;
     inside_yield(io->inside); /* before anybody sends from a new address of the uplink */
-    if (io->changed)
-        io->changed(io->userdata);
+    if (io->config.changed)
+        io->config.changed(io->config.userdata);
+}
+
+static void io_expired(void *userdata, uint32_t spi, bool hard) {
+    NetlinkIo *io = userdata;
+    if (io->config.expired)
+        io->config.expired(io->config.userdata, spi, hard);
+}
+
+static void io_mapping(void *userdata, uint32_t spi_in, const Endpoint *from) {
+    NetlinkIo *io = userdata;
+    if (io->config.mapping)
+        io->config.mapping(io->config.userdata, spi_in, from);
+}
+
+static int io_lost(void *userdata) {
+    log_warning("The kernel had more to say of SAs than there was room for");
+    return netlink_io_resync(userdata);
+}
+
+static int io_listen(NetlinkIo *io, sd_event *event) {
+    return sad_listen(io->sad, event,
+                      &(SadListener){
+                          .expired = io_expired,
+                          .mapping = io_mapping,
+                          .lost = io_lost,
+                          .userdata = io,
+                          .receive_buffer = io->config.event_buffer,
+                      });
 }
 
 int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config) {
     _cleanup_(io_closep) NetlinkIo *io = calloc(1, sizeof *io);
     if (!io)
         return -ENOMEM;
-    io->changed = config->changed;
-    io->userdata = config->userdata;
+    io->config = *config;
     int r = uplink_new(&io->uplink, event, io_changed, io);
     if (r == 0)
         r = channel_new(&io->route, NETLINK_ROUTE);
@@ -60,8 +86,12 @@ int netlink_io_new(NetlinkIo **ret, sd_event *event, const NetlinkConfig *config
         r = inside_new(&io->inside, io->route, io->sad, config->interface, config->id);
     if (r == 0)
         r = leftovers_remove(io);
+    if (r == 0)
+        r = io_listen(io, event);
     if (r < 0)
         return r;
+    io->config.interface = NULL; /* the caller's */
+    sad_probe(io->sad);
     uplink_warn_of_arp();
     *ret = TAKE_PTR(io);
     return 0;
@@ -87,12 +117,43 @@ int netlink_io_remove_sa(NetlinkIo *io, const Address *destination, uint32_t spi
     return sad_remove_sa(io->sad, destination, spi);
 }
 
-int netlink_io_install(NetlinkIo *io, const ChildSa *child) {
-    return sad_install(io->sad, child);
+/* A path that cannot be measured has the width it had; traffic passes all the same. */
+static void io_fit(NetlinkIo *io, const ChildSa *child) {
+    (void)inside_fit(io->inside, child);
 }
 
-int netlink_io_remove(NetlinkIo *io, const ChildSa *child) {
-    return sad_remove(io->sad, child);
+int netlink_io_install(NetlinkIo *io, const ChildSa *child, unsigned parts) {
+    int r = sad_install(io->sad, child, parts);
+    if (r == 0 && parts & CHILD_OUT)
+        io_fit(io, child);
+    return r;
+}
+
+int netlink_io_remove(NetlinkIo *io, const ChildSa *child, unsigned parts) {
+    return sad_remove(io->sad, child, parts);
+}
+
+int netlink_io_move(NetlinkIo *io, const ChildSa *child, const Endpoint *old_local,
+                    const Endpoint *old_remote) {
+    int r = sad_move(io->sad, child, old_local, old_remote);
+    if (r == 0)
+        io_fit(io, child);
+    return r;
+}
+
+int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, uint64_t *ret_packets_in,
+                       uint64_t *ret_packets_out) {
+    return sad_traffic(io->sad, child, ret_packets_in, ret_packets_out);
+}
+
+int netlink_io_resync(NetlinkIo *io) {
+    int guards = inside_guard(io->inside);
+    int r = sad_resync(io->sad);
+    return r < 0 ? r : guards;
+}
+
+bool netlink_io_has(const NetlinkIo *io, unsigned features) {
+    return sad_has(io->sad, features);
 }
 
 int netlink_io_set_inner(NetlinkIo *io, const AddressList *inner) {

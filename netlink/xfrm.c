@@ -8,6 +8,12 @@
 
 #include "base/macro.h"
 
+/* Newer than the headers of Debian 12; the numbers are the kernel's (include/uapi/linux/xfrm.h). */
+#define ATTRIBUTE_SA_DIR        33 /* u8 */
+#define ATTRIBUTE_NAT_KEEPALIVE 34 /* u32, seconds */
+
+#define OUTBOUND_WINDOW 32 /* with ESN a kernel that knows no directions wants one, and never looks at it */
+
 static struct nlmsghdr *message_new(XfrmMessage buf, uint16_t type, uint16_t flags) {
     struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
     m->nlmsg_type = type;
@@ -37,7 +43,7 @@ static xfrm_address_t kernel_address(const Address *a) {
     return k;
 }
 
-/* Lifetimes are IKE's to keep: the kernel never expires anything by itself. Seconds of 0 mean never. */
+/* Seconds of 0 mean never: the clock is the IKE engine's. */
 static struct xfrm_lifetime_cfg lifetime_endless(void) {
     return (struct xfrm_lifetime_cfg){
         .soft_byte_limit = XFRM_INF,
@@ -45,6 +51,19 @@ static struct xfrm_lifetime_cfg lifetime_endless(void) {
         .soft_packet_limit = XFRM_INF,
         .hard_packet_limit = XFRM_INF,
     };
+}
+
+static struct xfrm_lifetime_cfg lifetime_of(const ChildSa *child) {
+    struct xfrm_lifetime_cfg limits = lifetime_endless();
+    if (child->byte_limit)
+        limits.soft_byte_limit = child->byte_limit;
+    if (child->packet_limit)
+        limits.soft_packet_limit = child->packet_limit;
+    if (!child->esn) {
+        limits.soft_packet_limit = MIN(limits.soft_packet_limit, (__u64)SEQUENCE_SOFT);
+        limits.hard_packet_limit = SEQUENCE_HARD;
+    }
+    return limits;
 }
 
 /* What names an SA of ours, larval or full. */
@@ -59,14 +78,20 @@ static void sa_fill(struct xfrm_usersa_info *info, const Address *source, const 
     info->mode = XFRM_MODE_TUNNEL;
 }
 
+static void sa_put_direction(struct nlmsghdr *m, unsigned part, unsigned features) {
+    if (features & NETLINK_SA_DIR)
+        mnl_attr_put_u8(m, ATTRIBUTE_SA_DIR, part == CHILD_IN ? XFRM_DIRECTION_IN : XFRM_DIRECTION_OUT);
+}
+
 struct nlmsghdr *xfrm_encode_allocate_spi(XfrmMessage buf, const Address *remote, const Address *local,
-                                          uint32_t id) {
+                                          uint32_t id, unsigned features) {
     struct nlmsghdr *m = message_new(buf, XFRM_MSG_ALLOCSPI, NLM_F_ACK);
     struct xfrm_userspi_info *spi = mnl_nlmsg_put_extra_header(m, sizeof *spi);
     sa_fill(&spi->info, remote, local, 0, id);
     spi->min = XFRM_SPI_MIN;
     spi->max = XFRM_SPI_MAX;
     message_put_if_id(m, id);
+    sa_put_direction(m, CHILD_IN, features);
     return m;
 }
 
@@ -110,59 +135,172 @@ static void sa_put_encapsulation(struct nlmsghdr *m, uint16_t source_port, uint1
 /* The bitmap form takes windows beyond the 32 packets of xfrm_usersa_info.replay_window, which must then be
  * 0; without XFRM_STATE_ESN it counts plain 32-bit sequence numbers. The empty bitmap itself is the kernel's
  * to make. */
-static void sa_put_replay_window(struct nlmsghdr *m, uint32_t packets) {
-    uint32_t window = packets ? packets : REPLAY_WINDOW_DEFAULT;
+static void sa_put_replay(struct nlmsghdr *m, uint32_t window) {
     assert(window <= REPLAY_WINDOW_MAX);
     struct xfrm_replay_state_esn *replay = message_reserve(m, XFRMA_REPLAY_ESN_VAL, sizeof *replay);
     replay->bmp_len = (window + 31) / 32;
     replay->replay_window = window;
 }
 
-static struct nlmsghdr *sa_encode(XfrmMessage buf, uint16_t type, const ChildSa *child,
-                                  const Endpoint *source, const Endpoint *destination, uint32_t spi,
-                                  const EspKeys *keys, uint32_t id) {
+/* The window is the receiver's, and kernels that know directions refuse one for an outbound SA. But numbers
+ * of 64 bits are kept in this form alone. */
+static void sa_put_sequence(struct nlmsghdr *m, const ChildSa *child, unsigned part, unsigned features) {
+    if (part == CHILD_IN)
+        sa_put_replay(m, child->replay_window ? child->replay_window : REPLAY_WINDOW_DEFAULT);
+    else if (child->esn)
+        sa_put_replay(m, features & NETLINK_SA_DIR ? 0 : OUTBOUND_WINDOW);
+}
+
+/* What depends on the outer path. */
+static void sa_put_path(struct nlmsghdr *m, const ChildSa *child, unsigned part, unsigned features) {
+    if (!child->encapsulate)
+        return;
+    if (part == CHILD_IN) {
+        sa_put_encapsulation(m, child->remote.port, child->local.port);
+        /* Linux 5.17; before, each packet from elsewhere is an event. */
+        mnl_attr_put_u32(m, XFRMA_MTIMER_THRESH, MAPPING_SECONDS);
+        return;
+    }
+    sa_put_encapsulation(m, child->local.port, child->remote.port);
+    if (child->nat_keepalive && features & NETLINK_NAT_KEEPALIVE)
+        mnl_attr_put_u32(m, ATTRIBUTE_NAT_KEEPALIVE, child->nat_keepalive);
+}
+
+static struct nlmsghdr *sa_encode(XfrmMessage buf, uint16_t type, const ChildSa *child, unsigned part,
+                                  uint32_t id, unsigned features) {
+    bool in = part == CHILD_IN;
+    uint32_t spi = in ? child->spi_in : child->spi_out;
+    const EspKeys *keys = in ? &child->keys_in : &child->keys_out;
+    const Address *source = in ? &child->remote.address : &child->local.address;
+    const Address *destination = in ? &child->local.address : &child->remote.address;
     assert(spi >= XFRM_SPI_MIN);
     assert(keys->encryption_size <= ESP_KEY_MAX && keys->integrity_size <= ESP_KEY_MAX);
 
     struct nlmsghdr *m = message_new(buf, type, NLM_F_ACK);
     struct xfrm_usersa_info *info = mnl_nlmsg_put_extra_header(m, sizeof *info);
-    sa_fill(info, &source->address, &destination->address, spi, id);
-    info->lft = lifetime_endless();
+    sa_fill(info, source, destination, spi, id);
+    info->lft = lifetime_of(child);
     /* With this flag and no selector one SA carries inner IPv4 and IPv6, whatever the outer family; which
-     * packets may pass is the policies' business. */
-    info->flags = XFRM_STATE_AF_UNSPEC;
+     * packets may pass is the policies' business. No flag says anything of DSCP and ECN: the kernel then
+     * copies DSCP to the outer header, leaves the inner one alone, and does ECN by RFC 6040. */
+    info->flags = XFRM_STATE_AF_UNSPEC | (child->esn ? XFRM_STATE_ESN : 0);
     if (child->algorithms.aead)
         sa_put_aead(m, &child->algorithms, keys);
     else
         sa_put_cipher_and_integrity(m, &child->algorithms, keys);
-    if (child->encapsulate)
-        sa_put_encapsulation(m, source->port, destination->port);
     message_put_if_id(m, id);
+    sa_put_direction(m, part, features);
+    sa_put_path(m, child, part, features);
+    sa_put_sequence(m, child, part, features);
     return m;
 }
 
-struct nlmsghdr *xfrm_encode_sa_in(XfrmMessage buf, uint16_t type, const ChildSa *child, uint32_t id) {
-    struct nlmsghdr *m =
-        sa_encode(buf, type, child, &child->remote, &child->local, child->spi_in, &child->keys_in, id);
-    sa_put_replay_window(m, child->replay_window);
-    return m;
+struct nlmsghdr *xfrm_encode_sa_in(XfrmMessage buf, uint16_t type, const ChildSa *child, uint32_t id,
+                                   unsigned features) {
+    return sa_encode(buf, type, child, CHILD_IN, id, features);
 }
 
-/* No replay window: it is the receiver's, and kernels that know directions (6.10) refuse one here. */
-struct nlmsghdr *xfrm_encode_sa_out(XfrmMessage buf, const ChildSa *child, uint32_t id) {
-    return sa_encode(buf, XFRM_MSG_NEWSA, child, &child->local, &child->remote, child->spi_out,
-                     &child->keys_out, id);
+struct nlmsghdr *xfrm_encode_sa_out(XfrmMessage buf, const ChildSa *child, uint32_t id, unsigned features) {
+    return sa_encode(buf, XFRM_MSG_NEWSA, child, CHILD_OUT, id, features);
 }
 
-struct nlmsghdr *xfrm_encode_delete_sa(XfrmMessage buf, const Address *destination, uint32_t spi,
-                                       uint8_t protocol) {
-    struct nlmsghdr *m = message_new(buf, XFRM_MSG_DELSA, NLM_F_ACK);
+/* What of a told SA is said again as it is; the rest depends on the path or is for the kernel to say. */
+static bool attribute_moves(uint16_t type) {
+    switch (type) {
+    case XFRMA_ALG_AEAD:
+    case XFRMA_ALG_CRYPT:
+    case XFRMA_ALG_AUTH_TRUNC:
+    case XFRMA_REPLAY_VAL:
+    case XFRMA_REPLAY_ESN_VAL:
+    case XFRMA_IF_ID:
+    case ATTRIBUTE_SA_DIR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void sequence_skip(struct nlattr *attr, bool esn) {
+    if (mnl_attr_get_type(attr) == XFRMA_REPLAY_ESN_VAL &&
+        mnl_attr_get_payload_len(attr) >= sizeof(struct xfrm_replay_state_esn)) {
+        struct xfrm_replay_state_esn *replay = mnl_attr_get_payload(attr);
+        uint64_t next = ((uint64_t)replay->oseq_hi << 32 | replay->oseq) + SEQUENCE_SKIP;
+        if (!esn)
+            next = MIN(next, (uint64_t)UINT32_MAX);
+        replay->oseq = (uint32_t)next;
+        replay->oseq_hi = (uint32_t)(next >> 32);
+    } else if (mnl_attr_get_type(attr) == XFRMA_REPLAY_VAL &&
+               mnl_attr_get_payload_len(attr) >= sizeof(struct xfrm_replay_state)) {
+        struct xfrm_replay_state *replay = mnl_attr_get_payload(attr);
+        replay->oseq = (uint32_t)MIN((uint64_t)replay->oseq + SEQUENCE_SKIP, (uint64_t)UINT32_MAX);
+    }
+}
+
+int xfrm_encode_moved_sa(XfrmMessage buf, const struct nlmsghdr *told, const ChildSa *child, unsigned part,
+                         unsigned features, struct nlmsghdr **ret) {
+    const struct xfrm_usersa_info *before = mnl_nlmsg_get_payload(told);
+    const size_t path_size = 128; /* room for what is said of the path and of lifetimes */
+    const struct nlattr *attr;
+    if (told->nlmsg_type != XFRM_MSG_NEWSA || mnl_nlmsg_get_payload_len(told) < sizeof *before)
+        return -EBADMSG;
+
+    bool in = part == CHILD_IN;
+    const Address *source = in ? &child->remote.address : &child->local.address;
+    const Address *destination = in ? &child->local.address : &child->remote.address;
+    struct nlmsghdr *m = message_new(buf, XFRM_MSG_NEWSA, NLM_F_ACK);
+    struct xfrm_usersa_info *info = mnl_nlmsg_put_extra_header(m, sizeof *info);
+    sa_fill(info, source, destination, ntohl(before->id.spi), before->reqid);
+    info->lft = before->lft;
+    info->flags = before->flags;
+
+    const uint8_t *end = mnl_nlmsg_get_payload_tail(told);
+    for (attr = mnl_nlmsg_get_payload_offset(told, sizeof *before);
+         mnl_attr_ok(attr, (int)(end - (const uint8_t *)attr)); attr = mnl_attr_next(attr)) {
+        if (!attribute_moves(mnl_attr_get_type(attr)))
+            continue;
+        if (m->nlmsg_len + MNL_ALIGN(attr->nla_len) + path_size > XFRM_MESSAGE_MAX)
+            return -EBADMSG;
+        struct nlattr *copy = mnl_nlmsg_get_payload_tail(m);
+        memset(copy, 0, MNL_ALIGN(attr->nla_len));
+        memcpy(copy, attr, attr->nla_len);
+        m->nlmsg_len += MNL_ALIGN(attr->nla_len);
+        if (!in)
+            sequence_skip(copy, before->flags & XFRM_STATE_ESN);
+    }
+    mnl_attr_put(m, XFRMA_LTIME_VAL, sizeof before->curlft, &before->curlft);
+    sa_put_path(m, child, part, features);
+    *ret = m;
+    return 0;
+}
+
+struct nlmsghdr *xfrm_encode_sa_id(XfrmMessage buf, uint16_t type, const Address *destination, uint32_t spi,
+                                   uint8_t protocol) {
+    struct nlmsghdr *m = message_new(buf, type, NLM_F_ACK);
     struct xfrm_usersa_id *sa = mnl_nlmsg_put_extra_header(m, sizeof *sa);
     sa->daddr = kernel_address(destination);
     sa->spi = htonl(spi);
     sa->family = (uint16_t)destination->family;
     sa->proto = protocol;
     return m;
+}
+
+struct nlmsghdr *xfrm_encode_probe(XfrmMessage buf, uint32_t spi, uint32_t id) {
+    static const uint8_t loopback[] = {127, 0, 0, 1};
+    const Endpoint here = {.address = address_from_bytes(AF_INET, loopback), .port = 4500};
+    const ChildSa probe = {
+        .spi_out = spi,
+        .local = here,
+        .remote = here,
+        .encapsulate = true,
+        .algorithms = {.aead = "rfc4106(gcm(aes))", .icv_bits = 128},
+        .keys_out = {.encryption_size = 20}, /* zeroes: no policy leads here */
+        .nat_keepalive = 3600,
+    };
+    return xfrm_encode_sa_out(buf, &probe, id, NETLINK_SA_DIR | NETLINK_NAT_KEEPALIVE);
+}
+
+unsigned xfrm_features(const XfrmSa *told) {
+    return (told->direction ? NETLINK_SA_DIR : 0u) | (told->nat_keepalive ? NETLINK_NAT_KEEPALIVE : 0u);
 }
 
 /* *a* with the bits beyond *prefix* cleared: the kernel ignores them when it matches packets, but not when it
@@ -290,6 +428,12 @@ bool xfrm_policy_same(const XfrmPolicy *a, const XfrmPolicy *b) {
     return a->direction == b->direction && a->if_id == b->if_id && selector_equal(&a->selector, &b->selector);
 }
 
+bool xfrm_policy_equal(const XfrmPolicy *a, const XfrmPolicy *b) {
+    return xfrm_policy_same(a, b) && a->action == b->action && a->priority == b->priority &&
+           a->reqid == b->reqid && address_equal(&a->tunnel_source, &b->tunnel_source) &&
+           address_equal(&a->tunnel_destination, &b->tunnel_destination);
+}
+
 /* Field by field into zeroed bytes: the kernel compares selectors with memcmp(), padding included, and
  * copying a struct says nothing about its padding. */
 static void selector_write(struct xfrm_selector *to, const struct xfrm_selector *from) {
@@ -348,16 +492,37 @@ struct nlmsghdr *xfrm_encode_dump(XfrmMessage buf, uint16_t type) {
 
 /* What decoders want of the attributes: pointers into the message, NULL where absent. */
 typedef struct Attributes {
-    const struct nlattr *if_id, *template;
+    const struct nlattr *if_id, *template, *direction, *nat_keepalive;
+    bool keyed;
 } Attributes;
 
 static int attributes_take(const struct nlattr *attr, void *userdata) {
     Attributes *a = userdata;
-    if (mnl_attr_get_type(attr) == XFRMA_IF_ID && mnl_attr_get_payload_len(attr) >= sizeof(uint32_t))
-        a->if_id = attr;
-    if (mnl_attr_get_type(attr) == XFRMA_TMPL &&
-        mnl_attr_get_payload_len(attr) >= sizeof(struct xfrm_user_tmpl))
-        a->template = attr;
+    size_t size = mnl_attr_get_payload_len(attr);
+    switch (mnl_attr_get_type(attr)) {
+    case XFRMA_IF_ID:
+        if (size >= sizeof(uint32_t))
+            a->if_id = attr;
+        break;
+    case XFRMA_TMPL:
+        if (size >= sizeof(struct xfrm_user_tmpl))
+            a->template = attr;
+        break;
+    case ATTRIBUTE_SA_DIR:
+        if (size >= sizeof(uint8_t))
+            a->direction = attr;
+        break;
+    case ATTRIBUTE_NAT_KEEPALIVE:
+        if (size >= sizeof(uint32_t))
+            a->nat_keepalive = attr;
+        break;
+    case XFRMA_ALG_AEAD:
+    case XFRMA_ALG_CRYPT:
+        a->keyed = true;
+        break;
+    default:
+        break;
+    }
     return MNL_CB_OK;
 }
 
@@ -374,18 +539,55 @@ static uint32_t attribute_u32(const struct nlattr *attr) {
     return attr ? mnl_attr_get_u32(attr) : 0;
 }
 
-int xfrm_decode_sa(const struct nlmsghdr *message, XfrmSa *ret) {
-    Attributes attributes;
-    const struct xfrm_usersa_info *info = message_open(message, XFRM_MSG_NEWSA, sizeof *info, &attributes);
-    if (!info)
-        return -EBADMSG;
-    *ret = (XfrmSa){
+static XfrmSa sa_read(const struct xfrm_usersa_info *info, const Attributes *attributes) {
+    return (XfrmSa){
         .source = address_from_bytes(info->family, &info->saddr),
         .destination = address_from_bytes(info->family, &info->id.daddr),
         .spi = ntohl(info->id.spi),
         .protocol = info->id.proto,
         .reqid = info->reqid,
-        .if_id = attribute_u32(attributes.if_id),
+        .if_id = attribute_u32(attributes->if_id),
+        .is_larval = !attributes->keyed,
+        .packets = info->curlft.packets,
+        .direction = attributes->direction ? mnl_attr_get_u8(attributes->direction) : 0,
+        .nat_keepalive = attribute_u32(attributes->nat_keepalive),
+    };
+}
+
+int xfrm_decode_sa(const struct nlmsghdr *message, XfrmSa *ret) {
+    Attributes attributes;
+    const struct xfrm_usersa_info *info = message_open(message, XFRM_MSG_NEWSA, sizeof *info, &attributes);
+    if (!info)
+        return -EBADMSG;
+    *ret = sa_read(info, &attributes);
+    return 0;
+}
+
+int xfrm_decode_expiry(const struct nlmsghdr *message, XfrmExpiry *ret) {
+    Attributes attributes;
+    const struct xfrm_user_expire *expire =
+        message_open(message, XFRM_MSG_EXPIRE, sizeof *expire, &attributes);
+    if (!expire)
+        return -EBADMSG;
+    *ret = (XfrmExpiry){.sa = sa_read(&expire->state, &attributes), .hard = expire->hard};
+    return 0;
+}
+
+int xfrm_decode_mapping(const struct nlmsghdr *message, XfrmMapping *ret) {
+    Attributes attributes;
+    const struct xfrm_user_mapping *mapping =
+        message_open(message, XFRM_MSG_MAPPING, sizeof *mapping, &attributes);
+    if (!mapping)
+        return -EBADMSG;
+    *ret = (XfrmMapping){
+        .destination = address_from_bytes(mapping->id.family, &mapping->id.daddr),
+        .spi = ntohl(mapping->id.spi),
+        .reqid = mapping->reqid,
+        .from =
+            {
+                .address = address_from_bytes(mapping->id.family, &mapping->new_saddr),
+                .port = ntohs(mapping->new_sport),
+            },
     };
     return 0;
 }

@@ -51,6 +51,11 @@ void link_free(Link *l) {
     free(l);
 }
 
+static uint32_t allocate_spi(void *userdata) {
+    Link *l = userdata;
+    return l->refuse_spi ? 0 : 0xc0ffee01 + l->n_spis++;
+}
+
 static void fly(Link *l, bool to_gateway, const Endpoint *from, const Endpoint *to, const void *data,
                 size_t size, usec_t delay) {
     ck_assert_uint_lt(l->n_flights, LINK_FLIGHTS_MAX);
@@ -104,15 +109,19 @@ void link_drain(Link *l) {
         case IKE_SEND:
             transmit(l, false, &a.send.local, &a.send.remote, a.send.data, a.send.size);
             break;
-        case IKE_ALLOCATE_SPI:
-            if (!l->hold_spi)
-                ike_sa_spi(l->sa, l->now, l->refuse_spi ? 0 : 0xc0ffee01);
-            break;
         case IKE_CHILD_UP:
             l->ups++;
             l->child = *a.up.child;
             l->configuration = *a.up.configuration;
             l->undated = a.up.undated;
+            break;
+        case IKE_CHILD_INSTALL:
+        case IKE_CHILD_REMOVE:
+        case IKE_CHILD_MOVED:
+        case IKE_KEEPALIVE:
+        case IKE_QUERY_TRAFFIC:
+        case IKE_REVOCATION:
+        case IKE_REAUTHENTICATE:
             break;
         case IKE_CHILD_DOWN:
             ck_assert_uint_eq(l->ups, l->downs + 1);
@@ -130,6 +139,8 @@ void link_drain(Link *l) {
 }
 
 void link_start(Link *l) {
+    l->config.allocate_spi = allocate_spi;
+    l->config.userdata = l;
     ck_assert_int_eq(ike_sa_new(&l->sa, &l->config, l->now), 0);
     link_drain(l);
 }

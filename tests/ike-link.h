@@ -50,7 +50,7 @@ struct Link {
     void (*mangle)(Link *link, bool by_gateway, uint8_t *data, size_t *size);
     void *userdata;
     bool refuse_spi; /* the kernel has none */
-    bool hold_spi;   /* the kernel has not answered yet */
+    uint32_t n_spis; /* it gave */
 
     size_t n_flights, n_sent;
     Flight flights[LINK_FLIGHTS_MAX];

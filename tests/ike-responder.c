@@ -491,7 +491,7 @@ static void child_write(Responder *r, const IkePayloads *payloads, IkeWriter *m)
     r->child.algorithms = suite_esp_algorithms(&esp);
     /* The initiator's outbound keys are our inbound ones. */
     ck_assert_int_eq(
-        child_keys_derive(&r->suite, &r->keys, &esp, &r->nonces, &r->child.keys_in, &r->child.keys_out), 0);
+        child_keys_derive(&r->suite, &r->keys, &esp, NULL, 0, &r->nonces, &r->child.keys_in, &r->child.keys_out), 0);
     if (r->switches.esp_foreign)
         chosen.transforms[0].key_bits = 192;
     if (!r->switches.no_cp)

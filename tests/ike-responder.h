@@ -6,6 +6,7 @@
 
 #include "ike/auth.h"
 #include "ike/keys.h"
+#include "ike/proposal.h"
 
 /* tests/data/ike/NAME, with a NUL behind it; free *data. */
 Blob test_file(const char *name);

@@ -19,7 +19,8 @@
 #include "netlink/netlink-io.h"
 #include "netns.h"
 
-#define ID 32593
+#define ID   32593
+#define BOTH (CHILD_IN | CHILD_OUT)
 
 typedef struct Box {
     const char *name;
@@ -201,11 +202,11 @@ static Pair pair_reserve(const Variant *v, int outer, bool udp) {
 }
 
 static bool pair_install(const Pair *p) {
-    return netlink_io_install(henb.io, &p->henb) == 0 && netlink_io_install(segw.io, &p->segw) == 0;
+    return netlink_io_install(henb.io, &p->henb, BOTH) == 0 && netlink_io_install(segw.io, &p->segw, BOTH) == 0;
 }
 
 static bool pair_remove(const Pair *p) {
-    return netlink_io_remove(henb.io, &p->henb) == 0 && netlink_io_remove(segw.io, &p->segw) == 0;
+    return netlink_io_remove(henb.io, &p->henb, BOTH) == 0 && netlink_io_remove(segw.io, &p->segw, BOTH) == 0;
 }
 
 /* -- traffic -- */
@@ -424,7 +425,7 @@ static void refusal_is_taken_back(void) {
     Pair good = pair_reserve(&variants[0], 0, false), bad = pair_reserve(&variants[0], 1, false);
     pair_install(&good);
     bad.henb.keys_out.encryption_size = 7;
-    check(netlink_io_install(henb.io, &bad.henb) < 0, "a pair with an impossible key is refused");
+    check(netlink_io_install(henb.io, &bad.henb, BOTH) < 0, "a pair with an impossible key is refused");
     check(netns_count("proto esp spi", "ip -n n-henb xfrm state") == 2, "of it no SA stays");
     check(netns_count("tmpl src 2001:db8::", "ip -n n-henb xfrm policy") == 0, "and no policy");
     check(pings(0), "while the pair in use goes on");
@@ -451,7 +452,7 @@ static void predecessor_run(void) {
             exit(EXIT_FAILURE);
         Pair p = pair_reserve(&variants[0], 0, false);
         pair_reserve(&variants[0], 0, false);
-        if (netlink_io_install(henb.io, &p.henb) < 0)
+        if (netlink_io_install(henb.io, &p.henb, BOTH) < 0)
             exit(EXIT_FAILURE);
         raise(SIGKILL);
     }

@@ -87,6 +87,8 @@ START_TEST(serving_pair_is_read) {
     ck_assert_str_eq(config.inform_parameters, "");
     ck_assert_uint_eq(config.fallback_rounds, 3);
     ck_assert_uint_eq(config.fallback_time, 3600);
+    ck_assert_int_eq(config.usim.kind, USIM_NONE);
+    ck_assert_str_eq(config.realm, "");
     directory_remove();
 }
 END_TEST
@@ -469,6 +471,43 @@ START_TEST(origins_of_keys_are_kept) {
 }
 END_TEST
 
+START_TEST(hosting_party) {
+    static const struct {
+        const char *text, *error; /* NULL: good */
+        UsimKind kind;
+        const char *argument;
+    } cases[] = {
+        {"USIM=milenage:/proc/self/status\n", NULL, USIM_MILENAGE, "/proc/self/status"},
+        {"USIM=pcsc\n", NULL, USIM_PCSC, ""},
+        {"USIM=pcsc:ACS ACR38\nRealm=nai.epc.mnc001.mcc001.3gppnetwork.org\n", NULL, USIM_PCSC, "ACS ACR38"},
+        {"USIM=pcsc\nUSIM=\n", "set twice in this file"},
+        {"USIM=milenage\n",
+         ":14: [HostingParty] USIM=: not one of milenage:FILE, pcsc, pcsc:READER: \"milenage\""},
+        {"USIM=pcscd\n", ":14: [HostingParty] USIM=: not one of milenage:FILE, pcsc, pcsc:READER: \"pcscd\""},
+        {"USIM=milenage:usim.conf\n",
+         ":14: [HostingParty] USIM=: not an absolute path behind \"milenage:\": \"milenage:usim.conf\""},
+        {"USIM=milenage:/nowhere/usim\n",
+         ":14: [HostingParty] USIM=: cannot read \"/nowhere/usim\": No such file or directory"},
+        {"Realm=a.example\n", ":14: [HostingParty] Realm=: there is no USIM= it would be of"},
+        {"USIM=pcsc\nRealm=192.0.2.1\n", ":15: [HostingParty] Realm=: not a domain name: \"192.0.2.1\""},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s[HostingParty]\n%s", GOOD, cases[i].text);
+        int r = load(text);
+        ck_assert_msg((r == 0) == !cases[i].error, "%s: %s", cases[i].text, error);
+        if (cases[i].error) {
+            ck_assert_msg(strstr(error, cases[i].error), "%s", error);
+            continue;
+        }
+        ck_assert_int_eq(config.usim.kind, cases[i].kind);
+        ck_assert_str_eq(config.usim.argument, cases[i].argument);
+    }
+    directory_remove();
+}
+END_TEST
+
 /* The example that is installed must be one: the defaults it shows in comments are those of the program. */
 START_TEST(example_is_right) {
     _cleanup_free_ char *text = file_read(getenv("EXAMPLE_CONF"), NULL);
@@ -518,5 +557,5 @@ END_TEST
 SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read, inform_parameters_add_up,
       crl_that_is_not_looked_at, hems_becomes_a_url, comments_blanks_and_indentation, mistakes_are_told,
       long_line_is_an_error, nul_byte_is_an_error, files_that_cannot_be_read, dropins_in_order_of_their_names,
-      mistakes_in_dropins_name_them, origins_of_keys_are_kept, example_is_right, utf8,
+      mistakes_in_dropins_name_them, origins_of_keys_are_kept, hosting_party, example_is_right, utf8,
       every_state_has_its_word)

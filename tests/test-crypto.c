@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The cryptography against known answers (tests/data/ike/vectors.hex: RFC 4231, 5903, 7748; prf+ and SK
- * payloads computed by another implementation when this was written; signatures by openssl), and against what
- * must be refused. */
+/* The cryptography against known answers (tests/data/ike/vectors.hex: RFC 4231, 5903, 7634, 7748; prf+, primes and SK
+ * payloads computed by another implementation when this was written), and against what must be refused. */
 #include <check.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "ike-responder.h"
 #include "seeded.h"
 #include "suite.h"
-
-/* One line of vectors.hex; free *data. */
-static Blob vector(const char *format, ...) _printf_(1, 2);
-static Blob vector(const char *format, ...) {
-    Blob file = test_file("vectors.hex"), found = {};
-    char name[64];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
-    va_end(ap);
-    for (char *line = strtok((char *)file.data, "\n"); line; line = strtok(NULL, "\n"))
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ')
-            found = test_unhex(line + strlen(name) + 1);
-    ck_assert_msg(found.data != NULL, "no vector %s", name);
-    free(file.data);
-    return found;
-}
+#include "vectors.h"
 
 static const Transform *group(uint16_t id) {
     return transform_find(IKE_TRANSFORM_DH, id, 0);
@@ -148,6 +128,7 @@ START_TEST(agreements_of_the_rfcs) {
     } cases[] = {
         {IKE_DH_ECP_256, "ecp256", true},
         {IKE_DH_ECP_384, "ecp384", true},
+        {IKE_DH_ECP_521, "ecp521", true},
         {IKE_DH_CURVE25519, "x25519", true},
         {IKE_DH_CURVE25519, "x25519top", false},
     };
@@ -173,7 +154,9 @@ START_TEST(agreements_of_the_rfcs) {
 }
 END_TEST
 
-static const uint16_t groups[] = {IKE_DH_ECP_256, IKE_DH_ECP_384, IKE_DH_CURVE25519, IKE_DH_MODP_2048};
+static const uint16_t groups[] = {IKE_DH_ECP_256,   IKE_DH_ECP_384,   IKE_DH_ECP_521,  IKE_DH_CURVE25519,
+                                  IKE_DH_MODP_2048, IKE_DH_MODP_3072, IKE_DH_MODP_4096};
+#define N_ECP 3 /* of them, the first */
 
 static KeyExchange *new_key(uint16_t id, const Rng *rng) {
     KeyExchange *key;
@@ -194,7 +177,8 @@ START_TEST(both_sides_agree) {
     Rng rng = seeded_rng(&random, 7);
 
     for (size_t i = 0; i < 40; i++) {
-        KeyExchange *a = new_key(groups[i % 4], &rng), *b = new_key(groups[i % 4], &rng);
+        KeyExchange *a = new_key(groups[i % ARRAY_SIZE(groups)], &rng),
+                    *b = new_key(groups[i % ARRAY_SIZE(groups)], &rng);
         uint8_t ab[SHARED_SECRET_MAX], ba[SHARED_SECRET_MAX];
         size_t size = agree_with(a, b, ab);
         ck_assert_uint_eq(size, agree_with(b, a, ba));
@@ -265,29 +249,38 @@ static int agree(uint16_t id, const uint8_t *peer, size_t size) {
     return r;
 }
 
-/* RFC 6989 2.1: from 2 to p-2. */
+/* RFC 6989 2.1: from 2 to p-2. With p from elsewhere this also says that p is ours. */
 START_TEST(bad_modp_values) {
-    Blob p = vector("modp2048");
-    uint8_t value[256];
+    static const struct {
+        uint16_t group;
+        const char *name;
+    } primes[] = {
+        {IKE_DH_MODP_2048, "modp2048"}, {IKE_DH_MODP_3072, "modp3072"}, {IKE_DH_MODP_4096, "modp4096"}};
 
-    for (int k = -3; k <= 0; k++) {
-        memcpy(value, p.data, 256);
-        value[255] = (uint8_t)(value[255] + k);
-        int r = agree(IKE_DH_MODP_2048, value, 256);
-        ck_assert_msg(r == (k < -1 ? 0 : IKE_NOTIFY_INVALID_SYNTAX), "p%+d: %d", k, r);
+    for (size_t i = 0; i < ARRAY_SIZE(primes); i++) {
+        Blob p = vector("%s", primes[i].name);
+        uint8_t value[IKE_KE_MAX];
+
+        ck_assert_uint_eq(p.size, group(primes[i].group)->icv_size);
+        for (int k = -3; k <= 0; k++) {
+            memcpy(value, p.data, p.size);
+            value[p.size - 1] = (uint8_t)(value[p.size - 1] + k);
+            int r = agree(primes[i].group, value, p.size);
+            ck_assert_msg(r == (k < -1 ? 0 : IKE_NOTIFY_INVALID_SYNTAX), "%s%+d: %d", primes[i].name, k, r);
+        }
+        for (uint8_t k = 0; k <= 3; k++) {
+            memset(value, 0, p.size);
+            value[p.size - 1] = k;
+            int r = agree(primes[i].group, value, p.size);
+            ck_assert_msg(r == (k >= 2 ? 0 : IKE_NOTIFY_INVALID_SYNTAX), "%u: %d", k, r);
+        }
+        memcpy(value, p.data, p.size); /* above p */
+        value[8] = 0xff;
+        ck_assert_int_eq(agree(primes[i].group, value, p.size), IKE_NOTIFY_INVALID_SYNTAX);
+        memset(value, 0xff, p.size);
+        ck_assert_int_eq(agree(primes[i].group, value, p.size), IKE_NOTIFY_INVALID_SYNTAX);
+        free(p.data);
     }
-    for (uint8_t k = 0; k <= 3; k++) {
-        memset(value, 0, 255);
-        value[255] = k;
-        int r = agree(IKE_DH_MODP_2048, value, 256);
-        ck_assert_msg(r == (k >= 2 ? 0 : IKE_NOTIFY_INVALID_SYNTAX), "%u: %d", k, r);
-    }
-    memcpy(value, p.data, 256); /* above p */
-    value[100] = 0xff;
-    ck_assert_int_eq(agree(IKE_DH_MODP_2048, value, 256), IKE_NOTIFY_INVALID_SYNTAX);
-    memset(value, 0xff, 256);
-    ck_assert_int_eq(agree(IKE_DH_MODP_2048, value, 256), IKE_NOTIFY_INVALID_SYNTAX);
-    free(p.data);
 }
 END_TEST
 
@@ -311,10 +304,10 @@ END_TEST
 
 /* RFC 6989 2.3: on the curve, not at infinity, coordinates below p. */
 START_TEST(points_off_the_curve) {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < N_ECP; i++) {
         uint64_t random;
         Rng rng = seeded_rng(&random, 11);
-        uint8_t value[96];
+        uint8_t value[132];
         KeyExchange *key = new_key(groups[i], &rng);
         size_t size;
         const uint8_t *good = key_exchange_public(key, &size);
@@ -360,9 +353,9 @@ END_TEST
 
 static const uint8_t notify[] = {0, 0, 0, 12, 0, 0, 0x40, 1, 0, 1, 2, 3};
 
-static SealKeys seal_keys(bool aead) {
-    uint16_t encr = aead ? IKE_ENCR_AES_GCM_16 : IKE_ENCR_AES_CBC;
-    SealKeys k = {.encr = transform_find(IKE_TRANSFORM_ENCR, encr, 256)};
+static SealKeys seal_keys(const char *encryption) {
+    SealKeys k = {.encr = transform_by_keyword(encryption, strlen(encryption))};
+    bool aead = transform_is_aead(k.encr);
     if (!aead)
         k.integ = transform_find(IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0);
     for (uint8_t i = 0; i < 32; i++) {
@@ -370,27 +363,31 @@ static SealKeys seal_keys(bool aead) {
         k.integrity[i] = (uint8_t)(0x80 + i);
     }
     for (uint8_t i = 0; i < 4 && aead; i++)
-        k.encryption[32 + i] = (uint8_t)(0xa0 + i);
+        k.encryption[k.encr->key_size + i] = (uint8_t)(0xa0 + i);
     return k;
 }
 
 static const struct {
-    bool aead;
-    const char *name;
+    const char *encryption, *name;
     int result;
     size_t size; /* of the plaintext */
 } sealed[] = {
-    {true, "gcm", 0, 12},
-    {false, "cbc", 0, 12},
+    {"aes256gcm16", "gcm", 0, 12},
+    {"aes256", "cbc", 0, 12},
+    {"aes192", "cbc192", 0, 12},
+    {"chacha20poly1305", "chacha", 0, 12},
     /* padded unlike ours, by peers that hold the keys (3.14) */
-    {true, "gcm-random-padding", 0, 12},
-    {false, "cbc-more-padding", 0, 12},
-    {true, "gcm-only-padding", 0, 0},
-    {true, "gcm-padding-255", -EBADMSG, 0},
-    {true, "gcm-padding-too-long", -EBADMSG, 0},
-    {false, "cbc-padding-too-long", -EBADMSG, 0},
-    {false, "cbc-padding-255", -EBADMSG, 0},
+    {"aes256gcm16", "gcm-random-padding", 0, 12},
+    {"aes256", "cbc-more-padding", 0, 12},
+    {"chacha20poly1305", "chacha-random-padding", 0, 12},
+    {"aes256gcm16", "gcm-only-padding", 0, 0},
+    {"aes256gcm16", "gcm-padding-255", -EBADMSG, 0},
+    {"aes256gcm16", "gcm-padding-too-long", -EBADMSG, 0},
+    {"chacha20poly1305", "chacha-padding-too-long", -EBADMSG, 0},
+    {"aes256", "cbc-padding-too-long", -EBADMSG, 0},
+    {"aes256", "cbc-padding-255", -EBADMSG, 0},
 };
+#define N_SEALED_AS_WE_DO 4 /* of them, the first */
 
 static int open_copy(const SealKeys *keys, const uint8_t *message, size_t size, uint8_t *ret,
                      size_t *ret_size) {
@@ -406,7 +403,7 @@ static int open_copy(const SealKeys *keys, const uint8_t *message, size_t size, 
 
 START_TEST(open_known_messages) {
     for (size_t i = 0; i < ARRAY_SIZE(sealed); i++) {
-        SealKeys keys = seal_keys(sealed[i].aead);
+        SealKeys keys = seal_keys(sealed[i].encryption);
         Blob m = vector("%s", sealed[i].name);
         uint8_t plain[256];
         size_t size;
@@ -427,8 +424,8 @@ static void sequence_fill(void *userdata, void *ret, size_t size) {
 }
 
 START_TEST(seal_known_messages) {
-    for (size_t i = 0; i < 2; i++) {
-        SealKeys keys = seal_keys(sealed[i].aead);
+    for (size_t i = 0; i < N_SEALED_AS_WE_DO; i++) {
+        SealKeys keys = seal_keys(sealed[i].encryption);
         Blob m = vector("%s", sealed[i].name);
         uint8_t message[256] = {};
 
@@ -443,9 +440,30 @@ START_TEST(seal_known_messages) {
 }
 END_TEST
 
+/* RFC 7634 appendix B: key, salt and IV of its own. */
+START_TEST(chacha_of_the_rfc) {
+    Blob m = vector("rfc7634");
+    SealKeys keys = seal_keys("chacha20poly1305");
+    uint8_t plain[64], message[128] = {};
+    size_t size;
+
+    for (uint8_t i = 0; i < 32; i++)
+        keys.encryption[i] = (uint8_t)(0x80 + i);
+    ck_assert_int_eq(open_copy(&keys, m.data, m.size, plain, &size), 0);
+    ck_assert_uint_eq(size, 12);
+    ck_assert_mem_eq(plain, "\0\0\0\x0c\0\0\x40\x01\0\0\0\x0a", 12);
+    ck_assert_uint_eq(m.size, 32 + 12 + seal_overhead(&keys, 12));
+    memcpy(message, m.data, 32);
+    memcpy(message + 40, plain, 12);
+    ck_assert_int_eq(crypto_seal(&keys, message, m.size, 32, 12, UINT64_C(0x1011121314151617), NULL), 0);
+    ck_assert_mem_eq(message, m.data, m.size);
+    free(m.data);
+}
+END_TEST
+
 START_TEST(tampered_messages) {
-    for (size_t i = 0; i < 2; i++) {
-        SealKeys keys = seal_keys(sealed[i].aead);
+    for (size_t i = 0; i < N_SEALED_AS_WE_DO; i++) {
+        SealKeys keys = seal_keys(sealed[i].encryption);
         Blob m = vector("%s", sealed[i].name);
         size_t size;
         for (size_t bit = 0; bit < m.size * 8; bit++) {
@@ -455,7 +473,7 @@ START_TEST(tampered_messages) {
         }
         for (size_t cut = 32; cut < m.size; cut++)
             ck_assert_int_eq(open_copy(&keys, m.data, cut, NULL, &size), -EBADMSG);
-        (sealed[i].aead ? keys.encryption : keys.integrity)[0] ^= 1;
+        (keys.integ ? keys.integrity : keys.encryption)[0] ^= 1;
         ck_assert_int_eq(open_copy(&keys, m.data, m.size, NULL, &size), -EBADMSG);
         free(m.data);
     }
@@ -463,19 +481,23 @@ START_TEST(tampered_messages) {
 END_TEST
 
 START_TEST(seal_and_open_every_size) {
-    static const uint16_t integs[] = {IKE_INTEG_HMAC_SHA2_256_128, IKE_INTEG_HMAC_SHA2_384_192,
-                                      IKE_INTEG_HMAC_SHA2_512_256};
+    static const struct {
+        const char *encryption, *integrity;
+    } kinds[] = {
+        {"aes128gcm16", NULL}, {"aes256gcm16", NULL}, {"chacha20poly1305", NULL}, {"aes128", "sha256"},
+        {"aes192", "sha256"},  {"aes256", "sha256"},  {"aes128", "sha384"},       {"aes256", "sha512"},
+    };
     uint64_t random;
     Rng rng = seeded_rng(&random, 1);
 
-    for (unsigned kind = 0; kind < 8; kind++)
+    for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
         for (size_t size = 0; size < 70; size++) {
-            uint16_t encr = kind < 2 ? IKE_ENCR_AES_GCM_16 : IKE_ENCR_AES_CBC;
-            SealKeys keys = {.encr = transform_find(IKE_TRANSFORM_ENCR, encr, kind % 2 ? 256 : 128)};
+            const char *integ = kinds[kind].integrity;
+            SealKeys keys = seal_keys(kinds[kind].encryption);
             uint8_t message[512], plain[128], back[512];
             size_t back_size;
-            if (kind >= 2)
-                keys.integ = transform_find(IKE_TRANSFORM_INTEG, integs[(kind - 2) / 2], 0);
+            if (integ)
+                keys.integ = transform_by_keyword(integ, strlen(integ));
             rng.fill(rng.userdata, keys.encryption, sizeof keys.encryption);
             rng.fill(rng.userdata, keys.integrity, sizeof keys.integrity);
             rng.fill(rng.userdata, message, sizeof message);
@@ -491,227 +513,7 @@ START_TEST(seal_and_open_every_size) {
 }
 END_TEST
 
-/* Signatures --------------------------------------------------------------------------------------------- */
-
-static const struct iovec octets[] = {{(void *)"octets to ", 10}, {(void *)"be signed", 9}};
-
-typedef struct Pair {
-    Credential *credential;
-    Certificate certificate;
-} Pair;
-
-static Pair pair(const char *name) {
-    char certificate[64], key[64];
-    Pair p = {};
-    snprintf(certificate, sizeof certificate, "%s.pem", name);
-    snprintf(key, sizeof key, "%s.key.pem", name);
-    p.credential = test_credential(certificate, key);
-    ck_assert_int_eq(x509_parse(p.credential->chain[0].data, p.credential->chain[0].size, &p.certificate), 0);
-    return p;
-}
-
-static int verify(const Pair *p, SignatureForm form, HashAlgorithm hash, const uint8_t *signature,
-                  size_t size) {
-    return crypto_verify(p->certificate.spki, p->certificate.spki_size, form, hash, octets, 2, signature,
-                         size);
-}
-
-static const struct {
-    const char *name;
-    KeyKind kind;
-    size_t raw; /* 0: RSA */
-} keys[] = {
-    {"device-ecdsa", KEY_ECDSA_P256, 64},
-    {"device-p384", KEY_ECDSA_P384, 96},
-    {"device-p521", KEY_ECDSA_P521, 132},
-    {"device-rsa", KEY_RSA, 0},
-};
-
-/* Good as it is; bad with another hash, form or key, a bit changed, less, more, or nothing. */
-static void assert_only_so(const Pair *pairs, size_t i, SignatureForm form, HashAlgorithm hash, uint8_t *s,
-                           size_t size) {
-    const Pair *p = &pairs[i];
-    HashAlgorithm other = hash == HASH_SHA2_256 ? HASH_SHA2_384 : HASH_SHA2_256;
-
-    ck_assert_int_eq(verify(p, form, hash, s, size), 0);
-    ck_assert_int_ne(verify(p, form, other, s, size), 0);
-    for (SignatureForm f = SIGNATURE_RSA_PKCS1; f <= SIGNATURE_ECDSA_RAW; f++)
-        if (f != form)
-            ck_assert_int_ne(verify(p, f, hash, s, size), 0);
-    for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
-        if (k != i)
-            ck_assert_int_ne(verify(&pairs[k], form, hash, s, size), 0);
-    for (size_t at = 0; at < size; at += 9) {
-        s[at] ^= 0x10;
-        ck_assert_int_ne(verify(p, form, hash, s, size), 0);
-        s[at] ^= 0x10;
-    }
-    ck_assert_int_ne(verify(p, form, hash, s, size - 1), 0);
-    ck_assert_int_ne(verify(p, form, hash, s, 0), 0);
-    s[size] = 0;
-    ck_assert_int_ne(verify(p, form, hash, s, size + 1), 0);
-}
-
-START_TEST(sign_and_verify_in_every_form) {
-    uint64_t random;
-    Rng rng = seeded_rng(&random, 1);
-    Pair pairs[ARRAY_SIZE(keys)];
-
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        pairs[i] = pair(keys[i].name);
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        const PrivateKey *key = pairs[i].credential->key;
-        ck_assert_int_eq(private_key_kind(key), keys[i].kind);
-        for (HashAlgorithm hash = HASH_SHA2_256; hash <= HASH_SHA2_512; hash++)
-            for (unsigned other = 0; other < 2; other++) {
-                SignatureForm form = keys[i].raw ? (other ? SIGNATURE_ECDSA_RAW : SIGNATURE_ECDSA_DER)
-                                                 : (other ? SIGNATURE_RSA_PSS : SIGNATURE_RSA_PKCS1);
-                uint8_t s[SIGNATURE_SIZE_MAX + 1];
-                size_t size;
-                ck_assert_int_eq(private_key_sign(key, form, hash, octets, 2, &rng, s, &size), 0);
-                if (form == SIGNATURE_ECDSA_RAW)
-                    ck_assert_uint_eq(size, keys[i].raw);
-                assert_only_so(pairs, i, form, hash, s, size);
-            }
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        credential_free(pairs[i].credential);
-}
-END_TEST
-
-/* Raw signatures have a fixed length, also when r or s is short. */
-START_TEST(raw_ecdsa_is_padded) {
-    Pair p = pair("device-ecdsa");
-    unsigned found = 0;
-    uint64_t random;
-    Rng rng = seeded_rng(&random, 1);
-
-    for (unsigned i = 0; i < 3000 && found < 3; i++) {
-        uint8_t s[SIGNATURE_SIZE_MAX];
-        size_t size;
-        ck_assert_int_eq(private_key_sign(p.credential->key, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, octets, 2,
-                                          &rng, s, &size),
-                         0);
-        ck_assert_uint_eq(size, 64);
-        if (s[0] == 0 || s[32] == 0) {
-            found++;
-            ck_assert_int_eq(verify(&p, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, s, size), 0);
-        }
-    }
-    ck_assert_uint_eq(found, 3);
-    credential_free(p.credential);
-}
-END_TEST
-
-START_TEST(signatures_of_openssl) {
-    static const struct {
-        const char *name, *signature;
-        SignatureForm form;
-        HashAlgorithm hash;
-    } cases[] = {
-        {"device-ecdsa", "device-ecdsa.sig", SIGNATURE_ECDSA_DER, HASH_SHA2_256},
-        {"device-p384", "device-p384.sig", SIGNATURE_ECDSA_DER, HASH_SHA2_384},
-        {"device-p521", "device-p521.sig", SIGNATURE_ECDSA_DER, HASH_SHA2_512},
-        {"device-rsa", "device-rsa.sig", SIGNATURE_RSA_PKCS1, HASH_SHA2_256},
-        {"device-rsa", "device-rsa-pss.sig", SIGNATURE_RSA_PSS, HASH_SHA2_256},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        Blob s = test_file(cases[i].signature);
-        Pair p = pair(cases[i].name);
-        ck_assert_int_eq(verify(&p, cases[i].form, cases[i].hash, s.data, s.size), 0);
-        credential_free(p.credential);
-        free(s.data);
-    }
-}
-END_TEST
-
-/* A good signature by a key of 1024 bits (TS 33.310 6.1). */
-START_TEST(weak_rsa) {
-    Blob s = test_file("rsa-1024.sig");
-    TestChain chain = test_chain((const char *[]){"gateway-rsa-1024.pem", ""});
-    Certificate x;
-    ck_assert_int_eq(x509_parse(chain.der[0].data, chain.der[0].size, &x), 0);
-    ck_assert_int_eq(
-        crypto_verify(x.spki, x.spki_size, SIGNATURE_RSA_PKCS1, HASH_SHA2_256, octets, 2, s.data, s.size),
-        IKE_NOTIFY_AUTHENTICATION_FAILED);
-    test_chain_free(&chain);
-    free(s.data);
-}
-END_TEST
-
-/* r or s zero; numbers too large; lengths that do not fit. */
-START_TEST(degenerate_signatures) {
-    static const uint8_t zero_der[] = {0x30, 6, 2, 1, 0, 2, 1, 0}, one_der[] = {0x30, 6, 2, 1, 1, 2, 1, 0};
-    Pair p = pair("device-ecdsa");
-    uint8_t raw[600] = {};
-
-    ck_assert_int_ne(verify(&p, SIGNATURE_ECDSA_DER, HASH_SHA2_256, zero_der, sizeof zero_der), 0);
-    ck_assert_int_ne(verify(&p, SIGNATURE_ECDSA_DER, HASH_SHA2_256, one_der, sizeof one_der), 0);
-    ck_assert_int_ne(verify(&p, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, raw, 64), 0);
-    memset(raw, 0xff, sizeof raw);
-    ck_assert_int_ne(verify(&p, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, raw, 64), 0);
-    ck_assert_int_ne(verify(&p, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, raw, sizeof raw), 0);
-    ck_assert_int_ne(verify(&p, SIGNATURE_ECDSA_DER, HASH_SHA2_256, raw, sizeof raw), 0);
-    credential_free(p.credential);
-    p = pair("device-rsa");
-    ck_assert_int_ne(verify(&p, SIGNATURE_RSA_PKCS1, HASH_SHA2_256, raw, 256), 0);
-    ck_assert_int_ne(verify(&p, SIGNATURE_RSA_PKCS1, HASH_SHA2_256, raw, sizeof raw), 0);
-    ck_assert_int_ne(verify(&p, SIGNATURE_RSA_PSS, HASH_SHA2_256, raw, sizeof raw), 0);
-    credential_free(p.credential);
-}
-END_TEST
-
-/* The AUTH payload: RFC 7427's identifiers and the plain methods. */
-START_TEST(auth_payloads) {
-    static const struct {
-        const char *name;
-        HashSet hashes;
-        unsigned method; /* 0: none */
-        uint8_t last;    /* of the AlgorithmIdentifier's OID */
-    } cases[] = {
-        {"device-ecdsa", 1 << IKE_HASH_SHA2_256 | 1 << IKE_HASH_SHA2_512, IKE_AUTH_DIGITAL_SIGNATURE, 2},
-        {"device-ecdsa", 1 << IKE_HASH_SHA2_512, IKE_AUTH_DIGITAL_SIGNATURE, 4},
-        {"device-ecdsa", 1 << IKE_HASH_SHA1, IKE_AUTH_ECDSA_256, 0},
-        {"device-ecdsa", 0, IKE_AUTH_ECDSA_256, 0},
-        {"device-p384", 1 << IKE_HASH_SHA2_256 | 1 << IKE_HASH_SHA2_384, IKE_AUTH_DIGITAL_SIGNATURE, 3},
-        {"device-p384", 0, 0, 0},
-        {"device-rsa", 1 << IKE_HASH_SHA2_256, IKE_AUTH_DIGITAL_SIGNATURE, 0},
-        {"device-rsa", 0, IKE_AUTH_RSA, 0},
-    };
-    uint64_t random;
-    Rng rng = seeded_rng(&random, 1);
-
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        uint8_t method = 0, data[AUTH_MAX];
-        char verdict[ERROR_MAX_BYTES] = "";
-        Pair p = pair(cases[i].name);
-        size_t size;
-        int r = auth_sign(p.credential->key, cases[i].hashes, octets, 2, &rng, &method, data, &size);
-        ck_assert_int_eq(r, cases[i].method ? 0 : -ENOTSUP);
-        ck_assert_uint_eq(method, cases[i].method);
-        if (r == 0) {
-            if (cases[i].last)
-                ck_assert_uint_eq(data[12], cases[i].last);
-            Reader whole = reader_new(data, size);
-            ck_assert_int_eq(auth_verify(&p.certificate, method, whole, octets, 2, verdict), 0);
-            for (size_t cut = 0; cut < size; cut++)
-                ck_assert_int_eq(
-                    auth_verify(&p.certificate, method, reader_new(data, cut), octets, 2, verdict),
-                    IKE_NOTIFY_AUTHENTICATION_FAILED);
-            for (uint8_t other = 0; other < 20; other++)
-                if (other != method)
-                    ck_assert_int_eq(auth_verify(&p.certificate, other, whole, octets, 2, verdict),
-                                     IKE_NOTIFY_AUTHENTICATION_FAILED);
-            ck_assert_str_ne(verdict, "");
-        }
-        credential_free(p.credential);
-    }
-    ck_assert_uint_eq(auth_hashes_decode((uint8_t[]){0, 2, 0, 5, 0xff, 0xff, 0}, 7), 1 << 2 | 1 << 5);
-}
-END_TEST
-
 SUITE("crypto", hmac_rfc4231, prf_plus, sha1, equal, agreements_of_the_rfcs, both_sides_agree,
       keys_follow_the_seed, short_numbers_are_padded, bad_modp_values, wrong_lengths, points_off_the_curve,
-      x25519_points_of_low_order, open_known_messages, seal_known_messages, tampered_messages,
-      seal_and_open_every_size, sign_and_verify_in_every_form, raw_ecdsa_is_padded, signatures_of_openssl,
-      weak_rsa, degenerate_signatures, auth_payloads)
+      x25519_points_of_low_order, open_known_messages, seal_known_messages, chacha_of_the_rfc,
+      tampered_messages, seal_and_open_every_size)

@@ -61,7 +61,7 @@ START_TEST(gateway_rekeys) {
     _cleanup_(link_freep) Link *l = established(NULL);
     gateway_asks(l, IKE_EXCHANGE_CREATE_CHILD_SA, payload_rekey_child);
     ck_assert(l->responder.answered);
-    ck_assert_uint_eq(l->responder.response_notify, IKE_NOTIFY_NO_ADDITIONAL_SAS);
+    ck_assert_uint_eq(l->responder.response_notify, 0);
     ck_assert_uint_eq(l->ends, 0);
     gateway_asks(l, IKE_EXCHANGE_INFORMATIONAL, NULL); /* still there */
     ck_assert(l->responder.answered);
@@ -206,7 +206,8 @@ START_TEST(clear_messages_do_nothing) {
         bool foreign = cases[i].wrong || cases[i].flags & IKE_FLAG_INITIATOR;
         ck_assert_uint_eq(after->foreign - before.foreign, foreign);
     }
-    ck_assert_uint_eq(l->n_sent, sent);
+    /* Word that the gateway does not know us has it asked, once, and answer. */
+    ck_assert_uint_eq(l->n_sent, sent + 2);
     ck_assert_uint_eq(l->ends, 0);
     link_run(l, l->now.mono + 2 * IKE_LIVENESS_INTERVAL);
     ck_assert_uint_eq(l->ends, 0);

@@ -18,7 +18,7 @@ START_TEST(plain_handshake) {
     ck_assert_uint_eq(r->init_contacts, 1);
     ck_assert_uint_eq(r->peer_certificates, 1);
     ck_assert_uint_eq(r->peer_auth_method, IKE_AUTH_DIGITAL_SIGNATURE);
-    ck_assert_uint_eq(r->peer_hashes, 1 << 2 | 1 << 3 | 1 << 4);
+    ck_assert_uint_eq(r->peer_hashes, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
     ck_assert_uint_eq(r->peer_id_size, strlen("henb-000001.operator.example"));
     ck_assert_mem_eq(r->peer_id, "henb-000001.operator.example", r->peer_id_size);
     ck_assert_str_eq(suite_format(ike_sa_suite(l->sa), (char[SUITE_STR_MAX]){0}),
@@ -28,8 +28,8 @@ START_TEST(plain_handshake) {
     ck_assert_uint_eq(l->child.keys_in.encryption_size, 36);
     ck_assert(!l->child.encapsulate);
     ck_assert_uint_ge(l->child.replay_window, 128);
-    ck_assert_str_eq(ENDPOINT_STR(&l->child.local), "198.51.100.7:500");
-    ck_assert_str_eq(ENDPOINT_STR(&l->child.remote), "203.0.113.1:500");
+    ck_assert_str_eq(ENDPOINT_STR(&l->child.local), "198.51.100.7:4500");
+    ck_assert_str_eq(ENDPOINT_STR(&l->child.remote), "203.0.113.1:4500");
     ck_assert_uint_eq(l->configuration.addresses.n, 1);
     ck_assert_str_eq(ADDRESS_STR(&l->configuration.addresses.items[0]), "10.1.0.7");
     ck_assert_uint_eq(l->configuration.dns.n, 1);
@@ -97,7 +97,13 @@ START_TEST(without_rfc7427) {
         {{}, {.no_hashes = true}, IKE_AUTH_ECDSA_256},
         {{}, {.only_sha1 = true}, IKE_AUTH_ECDSA_256},
         {{.device = "device-rsa.pem", .device_key = "device-rsa.key.pem"}, {.no_hashes = true}, IKE_AUTH_RSA},
-        {{.device = "device-p384.pem", .device_key = "device-p384.key.pem"}, {.no_hashes = true}, 0},
+        {{.device = "device-p384.pem", .device_key = "device-p384.key.pem"},
+         {.no_hashes = true},
+         IKE_AUTH_ECDSA_384},
+        {{.device = "device-p521.pem", .device_key = "device-p521.key.pem"},
+         {.no_hashes = true},
+         IKE_AUTH_ECDSA_521},
+        {{.device = "device-ed25519.pem", .device_key = "device-ed25519.key.pem"}, {.no_hashes = true}, 0},
         {{}, {.classic_auth = true}, IKE_AUTH_DIGITAL_SIGNATURE},
         {{.gateway = "gateway-rsa.pem", .gateway_key = "gateway-rsa.key.pem"},
          {.classic_auth = true, .no_hashes = true},
@@ -430,7 +436,7 @@ END_TEST
 /* What a gateway costs on the uplink that never answers, headers of IP and UDP included: of these an outage's
  * budget (200 kB an hour) is spent. And one that falls silent before IKE_AUTH. */
 START_TEST(a_silent_address_in_bytes) {
-    static const size_t limits[] = {2200, 2300, 9000, 9000};
+    static const size_t limits[] = {2280, 2380, 9000, 9000};
 
     for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
         Rule rule = {.by_gateway = false, .exchange = i < 2 ? -1 : IKE_EXCHANGE_AUTH, .drop = 1000};
@@ -585,7 +591,8 @@ START_TEST(nat) {
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_(link_freep) Link *l = link_new(&cases[i].switches, NULL, i);
-        uint16_t port = cases[i].encapsulate ? IKE_NAT_PORT : IKE_PORT;
+        /* RFC 4555 3.3: with or without a NAT, as long as the gateway knows of them. */
+        uint16_t port = cases[i].switches.no_nat_detection ? IKE_PORT : IKE_NAT_PORT;
         link_assert_up(l);
         ck_assert(l->child.encapsulate == cases[i].encapsulate);
         ck_assert(ike_sa_nat_local(l->sa) == cases[i].switches.nat_initiator);
@@ -742,18 +749,6 @@ START_TEST(close_before_init_is_answered) {
 }
 END_TEST
 
-START_TEST(close_before_the_kernel_answers) {
-    _cleanup_(link_freep) Link *l = link_new(&(Switches){}, NULL, 1);
-    l->hold_spi = true;
-    link_start(l);
-    link_run(l, l->now.mono + USEC_PER_SEC);
-    link_close(l);
-    ike_sa_spi(l->sa, l->now, 0x1234); /* too late */
-    link_drain(l);
-    assert_closed(l, 0);
-}
-END_TEST
-
 static void close_during_auth(const Switches *s, unsigned deletes) {
     _cleanup_(link_freep) Link *l = link_new(s, NULL, 1);
     link_start(l);
@@ -838,5 +833,5 @@ SUITE("ike-sa", plain_handshake, every_suite, every_key, without_rfc7427, nat_ov
       each_message_lost, dead_gateway, a_silent_address_in_bytes, dead_after_init, everything_threefold,
       copy_of_invalid_ke, forged_error_then_truth, error_alone, wrong_init_answers, nat, wrong_auth_answers,
       a_wide_tsi_is_narrowed, untrusted_gateways, identities, no_spi_from_the_kernel,
-      close_before_init_is_answered, close_before_the_kernel_answers, close_while_auth_is_under_way,
+      close_before_init_is_answered, close_while_auth_is_under_way,
       close_established, close_with_a_silent_gateway, close_during_liveness, liveness)

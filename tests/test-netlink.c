@@ -112,7 +112,7 @@ START_TEST(refused_pair_leaves_nothing) {
         int r = 0;
         ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
         ChildSa c = child("rfc4106(gcm(nonsense))", spi);
-        LOG_OF(r = sad_install(sad, &c), "refuses the inbound SA");
+        LOG_OF(r = sad_install(sad, &c, CHILD_IN | CHILD_OUT), "refuses the inbound SA");
         ck_assert_int_lt(r, 0);
         SILENT("ip xfrm state");
         SILENT("ip xfrm policy");
@@ -128,7 +128,7 @@ START_TEST(impossible_selectors_give_the_spi_back) {
     ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
     ChildSa c = child("rfc4106(gcm(aes))", spi);
     c.remote_ts[0].port_min = 1024;
-    ck_assert_int_eq(sad_install(sad, &c), -EOPNOTSUPP);
+    ck_assert_int_eq(sad_install(sad, &c, CHILD_IN | CHILD_OUT), -EOPNOTSUPP);
     SILENT("ip xfrm state");
 }
 END_TEST
@@ -240,13 +240,13 @@ START_TEST(inside_is_laid_out) {
 
     ck_assert_int_eq(DO(quiet, ifindex), 0);
     for (int again = 0; again < 2; again++) {
-        ck_assert_int_eq(DO(up, ifindex), 0);
+        ck_assert_int_eq(DO(up, ifindex, 1400), 0);
         for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
             ck_assert_int_eq(DO(route_unreachable, inner[i].family, ID), 0);
             ck_assert_int_eq(DO(rule_interface, inner[i].family, "henb0", ID), again ? -EEXIST : 0);
             ck_assert_int_eq(DO(rule_source, true, &inner[i], ID), again ? -EEXIST : 0);
             ck_assert_int_eq(DO(address, true, ifindex, &inner[i]), 0);
-            ck_assert_int_eq(DO(route_default, ifindex, &inner[i], ID), 0);
+            ck_assert_int_eq(DO(route_default, ifindex, &inner[i], ID, 1360), 0);
         }
     }
     SAYS("ip link show henb0", "mtu 1400");
@@ -281,7 +281,7 @@ START_TEST(inner_address_never_stands_in_for_the_uplinks) {
     _cleanup_(channel_freep) NetlinkChannel *route = route_open();
     Address inner = address("10.1.0.1");
     RUN("ip addr add 10.7.7.7/32 dev henb0"); /* what an address of scope global would do */
-    ck_assert_int_eq(DO(up, ifindex), 0);
+    ck_assert_int_eq(DO(up, ifindex, 1400), 0);
     ck_assert_int_eq(DO(address, true, ifindex, &inner), 0);
     RUN("ip addr flush dev wan && ip route replace default dev wan");
     SAYS("ip route get 203.0.113.9", "src 10.7.7.7");
@@ -343,8 +343,8 @@ START_TEST(refusals_come_with_the_kernels_words) {
     Address a = address("10.1.0.1");
     ck_assert_int_eq(DO(address, true, 4711, &a), -ENODEV);
     ck_assert_ptr_nonnull(strstr(channel_reason(route, -ENODEV), "No such device"));
-    ck_assert_int_eq(DO(route_default, 4711, &a, ID), -ENODEV);
-    ck_assert_int_eq(DO(up, 4711), -ENODEV);
+    ck_assert_int_eq(DO(route_default, 4711, &a, ID, 1360), -ENODEV);
+    ck_assert_int_eq(DO(up, 4711, 1400), -ENODEV);
 }
 END_TEST
 
@@ -432,10 +432,10 @@ START_TEST(former_address_sends_nothing) {
     ck_assert_int_eq(bind(capture, (const struct sockaddr *)&wan, sizeof wan), 0);
     ck_assert_uint_eq(seen_of(&outer, capture, outside), 1);
 
-    ck_assert_int_eq(DO(up, ifindex), 0);
+    ck_assert_int_eq(DO(up, ifindex, 1400), 0);
     ck_assert_int_eq(DO(rule_source, true, &inner, ID), 0);
     ck_assert_int_eq(DO(address, true, ifindex, &inner), 0);
-    ck_assert_int_eq(DO(route_default, ifindex, &inner, ID), 0);
+    ck_assert_int_eq(DO(route_default, ifindex, &inner, ID, 1360), 0);
     int inside = udp_bound(&inner);
     ck_assert_uint_eq(seen_of(&inner, capture, inside), 0);
     ck_assert_int_eq(former_retire(route, ID, &inner), 0);
@@ -692,6 +692,165 @@ START_TEST(lost_notifications_are_a_change) {
 }
 END_TEST
 
+/* strongswan#3138: a large foreign routing table cost another daemon a gigabyte. Here a decision is one
+ * request however many routes there are. */
+START_TEST(foreign_routes_cost_nothing) {
+    namespace_enter();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(uplink_freep) Uplink *watch = NULL;
+    _cleanup_(channel_freep) NetlinkChannel *route = route_open();
+    Address source, expected = address("192.0.2.1");
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    ck_assert_int_eq(uplink_new(&watch, event, NULL, NULL), 0);
+    RUN("ip link add wan type veth peer name gw && ip link set gw up && ip link set wan up");
+    RUN("ip addr add 192.0.2.1/24 dev wan && ip route add default via 192.0.2.254");
+    for (int many = 0; many < 2; many++) {
+        if (many)
+            RUN("for i in $(seq 0 1999); do echo route add 10.$((i / 256)).$((i %% 256)).0/24 dev wan; done "
+                "| "
+                "ip -batch -");
+        ChannelCount before = channel_count(route);
+        ck_assert_int_eq(uplink_find(watch, route, NULL, AF_INET, &source), 0);
+        ck_assert(address_equal(&source, &expected));
+        ck_assert_uint_eq(channel_count(route).messages - before.messages, 1);
+        ck_assert_uint_eq(channel_count(route).dumps, 0);
+    }
+    RUN("ip route del default");
+    ck_assert_int_eq(uplink_find(watch, route, NULL, AF_INET, &source), -ENETUNREACH);
+    ck_assert_uint_eq(channel_count(route).messages, 3);
+    ck_assert_uint_eq(channel_count(route).dumps, 0);
+}
+END_TEST
+
+/* -- what the kernel can do, and says by itself -- */
+
+static bool kernel_has_directions(void) {
+    unsigned major = 0, minor = 0;
+    ck_assert_int_eq(sscanf(netns_output("uname -r"), "%u.%u", &major, &minor), 2);
+    return major > 6 || (major == 6 && minor >= 10);
+}
+
+START_TEST(probe_leaves_nothing) {
+    namespace_enter();
+    RUN("ip link set lo up");
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    ck_assert(!sad_has(sad, NETLINK_SA_DIR));
+    sad_probe(sad);
+    ck_assert_int_eq(sad_has(sad, NETLINK_SA_DIR), kernel_has_directions());
+    SILENT("ip xfrm state");
+    SILENT("ip xfrm policy");
+
+    /* And what was learnt is used. */
+    Address remote = address("192.0.2.2"), local = address("192.0.2.1");
+    uint32_t spi = 0;
+    ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
+    ck_assert_int_eq(sad_remove_sa(sad, &local, spi), 0);
+    SILENT("ip xfrm state");
+}
+END_TEST
+
+typedef struct Heard {
+    unsigned expired, mappings, lost;
+    int lost_result;
+} Heard;
+
+static void hear_expired(void *userdata, uint32_t spi, bool hard) {
+    ((Heard *)userdata)->expired++;
+}
+
+static void hear_mapping(void *userdata, uint32_t spi_in, const Endpoint *from) {
+    ((Heard *)userdata)->mappings++;
+}
+
+static int hear_lost(void *userdata) {
+    Heard *heard = userdata;
+    heard->lost++;
+    return heard->lost_result;
+}
+
+static void sad_hear(Sad *sad, sd_event *event, Heard *heard, int receive_buffer) {
+    const SadListener listener = {hear_expired, hear_mapping, hear_lost, heard, receive_buffer};
+    ck_assert_int_eq(sad_listen(sad, event, &listener), 0);
+}
+
+/* Reserved SPIs expire within a second here, which the kernel tells everybody. */
+static void reservations_expire(unsigned n) {
+    RUN("sysctl -qw net.core.xfrm_acq_expires=1");
+    RUN("for i in $(seq %u); do ip xfrm state allocspi src 192.0.2.2 dst 192.0.2.1 proto esp reqid 32593 "
+        ">/dev/null || exit 1; done",
+        n);
+    for (int i = 0; i < 100 && netns_count("proto esp", "ip xfrm state") > 0; i++)
+        usleep(100000); /* for the kernel's own timer */
+    SILENT("ip xfrm state");
+}
+
+START_TEST(others_events_are_not_told) {
+    namespace_enter();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Heard heard = {0};
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    sad_hear(sad, event, &heard, 0);
+    reservations_expire(20);
+    ck_assert_int_gt(sd_event_run(event, 0), 0); /* it was heard */
+    settle(event);
+    ck_assert_uint_eq(heard.expired + heard.mappings + heard.lost, 0);
+}
+END_TEST
+
+START_TEST(lost_events_are_noticed) {
+    namespace_enter();
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Heard heard = {.lost_result = -ENOMEM};
+    ck_assert_int_eq(sd_event_new(&event), 0);
+    sad_hear(sad, event, &heard, 1);
+    reservations_expire(40);
+    LOG_OF(settle(event), "cannot be looked at now");
+    ck_assert_uint_eq(heard.lost, 1);
+    heard.lost_result = 0;
+    for (int i = 0; i < 5 && heard.lost < 2; i++)
+        sd_event_run(event, 1000000);
+    ck_assert_uint_eq(heard.lost, 2); /* what failed is tried again */
+    ck_assert_int_eq(sd_event_run(event, 1500000), 0);
+    ck_assert_uint_eq(heard.lost, 2);
+}
+END_TEST
+
+START_TEST(resync_removes_what_nobody_knows) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    Address remote = address("192.0.2.2"), local = address("192.0.2.1"), inner = address("10.1.0.1");
+    uint32_t spi;
+    RUN("ip xfrm policy add src 10.9.0.0/16 dst 0.0.0.0/0 dir out if_id 9");
+    RUN("ip xfrm policy add src 10.9.0.0/16 dst 0.0.0.0/0 dir out priority 32593");
+    ck_assert_int_eq(sad_guard(sad, &inner), 0);
+    ck_assert_int_eq(sad_allocate_spi(sad, &remote, &local, &spi), 0);
+    char before[NETNS_OUTPUT_MAX];
+    strcpy(before, netns_output("ip xfrm policy; ip xfrm state"));
+    RUN("ip xfrm policy add src 10.1.0.1/32 dst 0.0.0.0/0 dir out if_id 32593 tmpl src 192.0.2.1 "
+        "dst 192.0.2.2 proto esp mode tunnel");
+    LOG_OF(ck_assert_int_eq(sad_resync(sad), 0), "0 policies restored, 0 SAs gone, 1 of ours");
+    ck_assert_str_eq(netns_output("ip xfrm policy; ip xfrm state"), before);
+}
+END_TEST
+
+START_TEST(what_is_not_installed_is_not_moved) {
+    namespace_enter();
+    _cleanup_(sad_freep) Sad *sad = sad_open();
+    ChildSa c = child("rfc4106(gcm(aes))", 0x1000);
+    const Endpoint local = c.local, remote = c.remote;
+    uint64_t in = 1, out = 2;
+    c.local.address = address("192.0.2.77");
+    ck_assert_int_eq(sad_move(sad, &c, &local, &remote), -ENOENT);
+    ck_assert_int_eq(sad_remove(sad, &c, CHILD_IN | CHILD_OUT), 0);
+    LOG_OF(ck_assert_int_lt(sad_traffic(sad, &c, &in, &out), 0), "does not tell its counters");
+    ck_assert_uint_eq(in, 1);
+    ck_assert_uint_eq(out, 2);
+    SILENT("ip xfrm state; ip xfrm policy");
+}
+END_TEST
+
 /* -- starting -- */
 
 static int netlink_start(void) {
@@ -731,5 +890,7 @@ SUITE_IF_ABLE(netns_unable, "netlink", spi_is_reserved_and_given_back, spi_for_i
               former_rules_have_a_limit, only_one_interface_is_asked, refusals_come_with_the_kernels_words,
               uplink_is_address_and_default_route, uplink_of_ipv6, dead_ends_are_no_uplink,
               forbidden_probe_is_told_once, arp_for_the_inner_address_is_warned_of, changes_are_told,
-              lost_notifications_are_a_change, foreign_interface_is_left_alone,
+              lost_notifications_are_a_change, foreign_routes_cost_nothing, probe_leaves_nothing,
+              others_events_are_not_told, lost_events_are_noticed, resync_removes_what_nobody_knows,
+              what_is_not_installed_is_not_moved, foreign_interface_is_left_alone,
               kernel_without_xfrm_interfaces_is_named)

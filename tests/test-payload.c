@@ -6,6 +6,7 @@
 
 #include "ike-responder.h"
 #include "ike/payload.h"
+#include "ike/proposal.h"
 #include "seeded.h"
 #include "suite.h"
 

@@ -254,7 +254,7 @@ static void child_agrees(Capture *c, const IkePayloads *request, const IkePayloa
     size_t n;
 
     c->esp = suite_of(need(response, IKE_PAYLOAD_SA));
-    ck_assert_int_eq(child_keys_derive(&c->suite, &c->keys, &c->esp, &c->nonces, &out, &in), 0);
+    ck_assert_int_eq(child_keys_derive(&c->suite, &c->keys, &c->esp, NULL, 0, &c->nonces, &out, &in), 0);
     assert_secret(c, "ESP_ei", out.encryption, out.encryption_size);
     assert_secret(c, "ESP_er", in.encryption, in.encryption_size);
     assert_secret(c, "ESP_ai", out.integrity, out.integrity_size);

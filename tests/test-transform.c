@@ -3,7 +3,7 @@
 #include <check.h>
 
 #include "base/macro.h"
-#include "ike/transform.h"
+#include "ike/proposal.h"
 #include "suite.h"
 
 /* 2.7, 3.3: one proposal, by our number, one transform of each type that we offered, and nothing else. */

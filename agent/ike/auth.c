@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-const uint8_t auth_hashes[6] = {0, IKE_HASH_SHA2_256, 0, IKE_HASH_SHA2_384, 0, IKE_HASH_SHA2_512};
+const uint8_t auth_hashes[8] = {0, IKE_HASH_SHA2_256, 0, IKE_HASH_SHA2_384,
+                                0, IKE_HASH_SHA2_512, 0, IKE_HASH_IDENTITY};
 
 HashSet auth_hashes_decode(const uint8_t *data, size_t size) {
     Reader r = reader_new(data, size);
@@ -32,6 +33,8 @@ HashSet auth_hashes_decode(const uint8_t *data, size_t size) {
             0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, hash, 0x05, 0x00, 0xa2, 0x03,  \
             0x02, 0x01, salt                                                                                 \
     }
+#define ED25519                                                                                              \
+    { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70 } /* RFC 8420 3 */
 
 static const struct Algorithm {
     SignatureForm form;
@@ -49,62 +52,70 @@ static const struct Algorithm {
     {SIGNATURE_RSA_PKCS1, HASH_SHA2_256, IKE_HASH_SHA2_256, 15, PKCS1(0x0b)},
     {SIGNATURE_RSA_PKCS1, HASH_SHA2_384, IKE_HASH_SHA2_384, 15, PKCS1(0x0c)},
     {SIGNATURE_RSA_PKCS1, HASH_SHA2_512, IKE_HASH_SHA2_512, 15, PKCS1(0x0d)},
+    {SIGNATURE_ED25519, HASH_IDENTITY, IKE_HASH_IDENTITY, 7, ED25519},
 };
 
-/* The hash that fits the key's strength. */
-static unsigned preferred_hash(KeyKind kind) {
-    switch (kind) {
-    case KEY_RSA:
-    case KEY_ECDSA_P256:
-        return IKE_HASH_SHA2_256;
-    case KEY_ECDSA_P384:
-        return IKE_HASH_SHA2_384;
-    case KEY_ECDSA_P521:
-    case KEY_KINDS_:
-        break;
-    }
-    return IKE_HASH_SHA2_512;
-}
+/* The methods before RFC 7427, where the number alone says how. RSA: with SHA-256 (TS 33.310; SHA-1 is
+ * forbidden there). ECDSA: one hash a curve, and two numbers as long as the curve's (RFC 4754 3). */
+static const struct Method {
+    uint8_t method;
+    KeyKind kind;
+    SignatureForm form;
+    HashAlgorithm hash;
+    size_t size; /* of the signature; 0: the key's */
+} methods[] = {
+    {IKE_AUTH_RSA, KEY_RSA, SIGNATURE_RSA_PKCS1, HASH_SHA2_256, 0},
+    {IKE_AUTH_ECDSA_256, KEY_ECDSA_P256, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, 64},
+    {IKE_AUTH_ECDSA_384, KEY_ECDSA_P384, SIGNATURE_ECDSA_RAW, HASH_SHA2_384, 96},
+    {IKE_AUTH_ECDSA_521, KEY_ECDSA_P521, SIGNATURE_ECDSA_RAW, HASH_SHA2_512, 132},
+};
 
-static const struct Algorithm *signing_algorithm(const PrivateKey *key, HashSet peer_hashes) {
-    KeyKind kind = private_key_kind(key);
-    SignatureForm form = kind == KEY_RSA ? SIGNATURE_RSA_PSS : SIGNATURE_ECDSA_DER;
+/* How a kind of key signs under RFC 7427, and with the hash that fits its strength if the peer takes that. */
+static const struct Preference {
+    SignatureForm form;
+    unsigned ike_hash;
+} preferences[KEY_KINDS_] = {
+    [KEY_RSA] = {SIGNATURE_RSA_PSS, IKE_HASH_SHA2_256},
+    [KEY_ECDSA_P256] = {SIGNATURE_ECDSA_DER, IKE_HASH_SHA2_256},
+    [KEY_ECDSA_P384] = {SIGNATURE_ECDSA_DER, IKE_HASH_SHA2_384},
+    [KEY_ECDSA_P521] = {SIGNATURE_ECDSA_DER, IKE_HASH_SHA2_512},
+    [KEY_ED25519] = {SIGNATURE_ED25519, IKE_HASH_IDENTITY},
+};
+
+static const struct Algorithm *signing_algorithm(KeyKind kind, HashSet peer_hashes) {
     const struct Algorithm *found = NULL;
 
     for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
         const struct Algorithm *a = &algorithms[i];
-        if (a->form != form || !(peer_hashes & UINT32_C(1) << a->ike_hash))
+        if (a->form != preferences[kind].form || !(peer_hashes & UINT32_C(1) << a->ike_hash))
             continue;
-        if (a->ike_hash == preferred_hash(kind))
+        if (a->ike_hash == preferences[kind].ike_hash)
             return a;
         found = found ?: a;
     }
     return found;
 }
 
+static const struct Method *signing_method(KeyKind kind) {
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+        if (methods[i].kind == kind)
+            return &methods[i];
+    return NULL;
+}
+
 int auth_sign(const PrivateKey *key, HashSet peer_hashes, const struct iovec *octets, size_t n,
               const Rng *rng, uint8_t *ret_method, uint8_t *ret, size_t *ret_size) {
-    const struct Algorithm *a = signing_algorithm(key, peer_hashes);
-    uint8_t signature[SIGNATURE_SIZE_MAX], method;
+    const struct Algorithm *a = signing_algorithm(private_key_kind(key), peer_hashes);
+    const struct Method *m = signing_method(private_key_kind(key));
+    uint8_t signature[SIGNATURE_SIZE_MAX];
     size_t size;
-    int r;
 
-    /* Without RFC 7427 the method alone says how: RSA with SHA-256 (TS 33.310; SHA-1 is forbidden there), or
-     * ECDSA P-256 with SHA-256, raw. */
-    if (a) {
-        method = IKE_AUTH_DIGITAL_SIGNATURE;
-        r = private_key_sign(key, a->form, a->hash, octets, n, rng, signature, &size);
-    } else if (private_key_kind(key) == KEY_RSA) {
-        method = IKE_AUTH_RSA;
-        r = private_key_sign(key, SIGNATURE_RSA_PKCS1, HASH_SHA2_256, octets, n, rng, signature, &size);
-    } else if (private_key_kind(key) == KEY_ECDSA_P256) {
-        method = IKE_AUTH_ECDSA_256;
-        r = private_key_sign(key, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, octets, n, rng, signature, &size);
-    } else
+    if (!a && !m)
         return -ENOTSUP;
+    int r =
+        private_key_sign(key, a ? a->form : m->form, a ? a->hash : m->hash, octets, n, rng, signature, &size);
     if (r < 0)
         return r;
-
     Writer w = writer_new(ret, AUTH_MAX);
     if (a) {
         writer_u8(&w, a->size);
@@ -112,7 +123,7 @@ int auth_sign(const PrivateKey *key, HashSet peer_hashes, const struct iovec *oc
     }
     writer_bytes(&w, signature, size);
     assert(!w.bad);
-    *ret_method = method;
+    *ret_method = a ? IKE_AUTH_DIGITAL_SIGNATURE : m->method;
     *ret_size = w.len;
     return 0;
 }
@@ -130,31 +141,43 @@ static int verify(const Certificate *c, SignatureForm form, HashAlgorithm hash, 
                : refuse(verdict, "the signature in AUTH is not one by the key of the gateway's certificate");
 }
 
-int auth_verify(const Certificate *certificate, uint8_t method, Reader data, const struct iovec *octets,
-                size_t n, char *verdict) {
-    static const HashAlgorithm rsa_hashes[] = {HASH_SHA2_256, HASH_SHA2_384, HASH_SHA2_512};
+static int digital_signature_verify(const Certificate *certificate, Reader data, const struct iovec *octets,
+                                    size_t n, char *verdict) {
+    Reader identifier = reader_sub(&data, reader_u8(&data));
+
+    if (data.bad)
+        return refuse(verdict, "AUTH is malformed");
+    for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++)
+        if (algorithms[i].size == identifier.left &&
+            memcmp(algorithms[i].identifier, identifier.data, identifier.left) == 0)
+            return verify(certificate, algorithms[i].form, algorithms[i].hash, data, octets, n, verdict);
+    return refuse(verdict, "AUTH uses a signature algorithm that is not accepted");
+}
+
+/* The hash stands in the signature's DigestInfo; SHA-1 is none of them (TS 33.310). */
+static int rsa_method_verify(const Certificate *certificate, Reader data, const struct iovec *octets,
+                             size_t n, char *verdict) {
     int r = IKE_NOTIFY_AUTHENTICATION_FAILED;
 
-    switch (method) {
-    case IKE_AUTH_RSA: /* the hash stands in the DigestInfo; SHA-1 is none of them (TS 33.310) */
-        for (size_t i = 0; i < ARRAY_SIZE(rsa_hashes) && r != 0; i++)
-            r = verify(certificate, SIGNATURE_RSA_PKCS1, rsa_hashes[i], data, octets, n, verdict);
-        return r;
-    case IKE_AUTH_ECDSA_256: /* P-256 and nothing else (RFC 4754): two numbers of 32 bytes */
-        if (data.left != 64)
-            return refuse(verdict, "AUTH uses method 9 without a signature of ECDSA P-256");
-        return verify(certificate, SIGNATURE_ECDSA_RAW, HASH_SHA2_256, data, octets, n, verdict);
-    case IKE_AUTH_DIGITAL_SIGNATURE: {
-        Reader identifier = reader_sub(&data, reader_u8(&data));
-        if (data.bad)
-            return refuse(verdict, "AUTH is malformed");
-        for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++)
-            if (algorithms[i].size == identifier.left &&
-                memcmp(algorithms[i].identifier, identifier.data, identifier.left) == 0)
-                return verify(certificate, algorithms[i].form, algorithms[i].hash, data, octets, n, verdict);
-        return refuse(verdict, "AUTH uses a signature algorithm that is not accepted");
-    }
-    }
+    for (HashAlgorithm hash = HASH_SHA2_256; hash <= HASH_SHA2_512 && r != 0; hash++)
+        r = verify(certificate, SIGNATURE_RSA_PKCS1, hash, data, octets, n, verdict);
+    return r;
+}
+
+int auth_verify(const Certificate *certificate, uint8_t method, Reader data, const struct iovec *octets,
+                size_t n, char *verdict) {
+    if (method == IKE_AUTH_DIGITAL_SIGNATURE)
+        return digital_signature_verify(certificate, data, octets, n, verdict);
+    if (method == IKE_AUTH_RSA)
+        return rsa_method_verify(certificate, data, octets, n, verdict);
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+        if (methods[i].method == method) {
+            if (data.left == methods[i].size)
+                return verify(certificate, methods[i].form, methods[i].hash, data, octets, n, verdict);
+            snprintf(verdict, ERROR_MAX_BYTES, "AUTH uses method %u with a signature of another curve",
+                     method);
+            return IKE_NOTIFY_AUTHENTICATION_FAILED;
+        }
     snprintf(verdict, ERROR_MAX_BYTES, "AUTH uses method %u, which is not accepted", method);
     return IKE_NOTIFY_AUTHENTICATION_FAILED;
 }

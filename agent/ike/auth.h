@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The AUTH payload: methods and their signatures (RFC 7296 2.15, RFC 4754, RFC 7427, TS 33.310 6.2.1b). */
+/* The AUTH payload: methods and their signatures (RFC 7296 2.15, RFC 4754, 7427, 8420, TS 33.310 6.2.1b). */
 #pragma once
 
 #include "ike/certificate.h"
@@ -9,8 +9,8 @@
 /* Bit set of IKE_HASH_* numbers a peer announced in SIGNATURE_HASH_ALGORITHMS; 0: it did not (no RFC 7427).
  */
 typedef uint32_t HashSet;
-/* What we announce: SHA-256, SHA-384, SHA-512, as the notify's data (network order). */
-extern const uint8_t auth_hashes[6];
+/* What we announce: SHA-256, SHA-384, SHA-512 and identity, as the notify's data (network order). */
+extern const uint8_t auth_hashes[8];
 /* From the notify's data. */
 HashSet auth_hashes_decode(const uint8_t *data, size_t size);
 

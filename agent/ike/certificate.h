@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/url.h"
-#include "ike/crypto.h"
+#include "ike/private-key.h"
 #include "ike/x509.h"
 
 #define CHAIN_MAX   8 /* certificates of one chain, ours or the peer's */

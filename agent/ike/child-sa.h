@@ -32,6 +32,12 @@ typedef struct EspKeys {
     size_t integrity_size;
 } EspKeys;
 
+/* The directions of a pair, for programming one without the other. */
+enum {
+    CHILD_IN = 1,
+    CHILD_OUT = 2,
+};
+
 /* ESP in tunnel mode. */
 typedef struct ChildSa {
     uint32_t spi_in, spi_out; /* host byte order; in: what the peer sends to us */
@@ -39,7 +45,10 @@ typedef struct ChildSa {
     bool encapsulate;         /* ESP in UDP (RFC 3948) */
     EspAlgorithms algorithms;
     EspKeys keys_in, keys_out;
-    uint32_t replay_window; /* packets */
+    bool esn;                          /* extended sequence numbers (RFC 4303 2.2.1) */
+    uint32_t replay_window;            /* packets */
+    uint64_t byte_limit, packet_limit; /* of one direction, when the kernel says "soft"; 0: none */
+    uint32_t nat_keepalive;            /* seconds between the kernel's keepalives; 0: not the kernel */
     size_t n_local_ts, n_remote_ts;
     TrafficSelector local_ts[TS_MAX], remote_ts[TS_MAX];
 } ChildSa;

@@ -1,28 +1,53 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One IKE SA from the initiator's side (RFC 7296): datagrams, time and the kernel's answers in, actions out.
- */
+/* An IKE SA from the initiator's side through all its rekeyings (RFC 7296): datagrams, time and the kernel's
+ * answers in, actions out. */
 #pragma once
 
 #include "base/moment.h"
 #include "ike/certificate.h"
 #include "ike/child-sa.h"
 #include "ike/prepared.h"
+#include "ike/proposal.h"
 
 typedef struct IkeSa IkeSa;
 
 /* An unanswered request is sent again after 0.5, 1, 2 and 4 s (each shifted by up to a tenth, so that boxes
- * do not march in step) and given up 8 s later: 15.5 s in all. A silent gateway costs 2190 bytes on the
- * uplink that way over IPv4 and 2290 over IPv6, headers included. */
+ * do not march in step) and given up 8 s later: 15.5 s in all. A silent gateway costs 2280 bytes on the
+ * uplink that way over IPv4 and 2380 over IPv6, headers included. */
 #define IKE_RETRANSMIT_FIRST (500 * USEC_PER_MSEC)
 #define IKE_RETRANSMIT_TRIES 5
-/* A gateway from which nothing was heard for so long is asked whether it lives (2.4). */
+/* A gateway from which nothing was heard for so long, be it IKE or ESP, is asked whether it lives (2.4). A
+ * dead one is noticed after this and the retransmissions: 75.5 s at the latest after its last packet. */
 #define IKE_LIVENESS_INTERVAL (60 * USEC_PER_SEC)
+/* So often the kernel is asked what went through the tunnel, unless a NAT wants to be kept alive more often.
+ */
+#define IKE_TRAFFIC_INTERVAL (60 * USEC_PER_SEC)
+/* So many of those in a row in which we sent and heard nothing while IKE was answered: the way of the data is
+ * broken, and mended by an address update (RFC 4555) or new keys. */
+#define IKE_DEAF_INTERVALS 3
 /* An error in the answer to IKE_SA_INIT may be forged: a good answer is waited for this much longer (2.21.1).
  */
 #define IKE_ERROR_GRACE (2 * USEC_PER_SEC)
-#define IKE_COOKIES_MAX 4     /* COOKIE answers followed in one set-up */
-#define IKE_GROUPS_MAX  3     /* INVALID_KE_PAYLOAD answers followed */
-#define IKE_MESSAGE_MAX 16384 /* of ours */
+/* The inbound SA of a pair that was replaced takes what is still on the way for so long after its DELETE. */
+#define IKE_CHILD_LINGER (5 * USEC_PER_SEC)
+/* A pair the gateway made in place of another is used for sending when the gateway deletes the old one (2.8),
+ * and at the latest so long after. */
+#define IKE_CHILD_SWITCH (2 * USEC_PER_SEC)
+/* What the gateway should have deleted and did not, we delete. */
+#define IKE_DELETE_PATIENCE (30 * USEC_PER_SEC)
+/* After TEMPORARY_FAILURE (2.25), between this and twice as long. */
+#define IKE_RETRY_PAUSE (5 * USEC_PER_SEC)
+/* Word that the gateway does not know us, which anybody can send, has it asked no more often than this. */
+#define IKE_DOUBT_INTERVAL (10 * USEC_PER_SEC)
+#define IKE_COOKIES_MAX    4     /* COOKIE answers followed in one set-up */
+#define IKE_GROUPS_MAX     3     /* INVALID_KE_PAYLOAD answers followed in one exchange */
+#define IKE_MESSAGE_MAX    16384 /* of ours */
+#define IKE_CHILDREN_MAX   8     /* pairs at once: in use, replaced, new, and a few the gateway makes */
+
+/* Defaults of what may be 0 in IkeConfig. */
+#define IKE_LIFETIME_DEFAULT       (24 * 3600 * USEC_PER_SEC)
+#define IKE_CHILD_LIFETIME_DEFAULT (4 * 3600 * USEC_PER_SEC)
+#define IKE_DATAGRAM_DEFAULT       1280
 
 typedef struct IkeConfig {
     Address local, remote;         /* never unspecified */
@@ -30,6 +55,12 @@ typedef struct IkeConfig {
     const TrustStore *trust;       /* both must outlive the SA */
     const Credential *credential;
     Rng rng;
+    /* Reserves an inbound ESP SPI in the kernel; 0 when it refuses. An argument like *rng*. */
+    uint32_t (*allocate_spi)(void *userdata);
+    void *userdata;
+    const ProposalSet *ike_proposals, *esp_proposals; /* NULL: the defaults; must outlive the SA */
+    Pfs pfs;
+    Esn esn; /* of ESP proposals that say nothing about it */
     /* The Diffie-Hellman group of the first KE, as this gateway is known to want it. One that we do not offer
      * (0 is none): the default. */
     uint16_t group;
@@ -40,6 +71,16 @@ typedef struct IkeConfig {
      * passed over then, and judged at ike_sa_real_deadline(). Everything else is checked at once. */
     usec_t clock_floor;
     bool clock_lenient;
+    bool check_revocation; /* ask by IKE_REVOCATION */
+    /* This one takes the place of an SA that lives: no INITIAL_CONTACT, which would end that one (2.8.3). */
+    bool successor;
+    Address redirected_from; /* AF_UNSPEC: nobody has sent us here (RFC 5685 3) */
+    /* 0: the defaults. An SA is rekeyed when between 80 and 90 % of its time are over. */
+    usec_t ike_lifetime, child_lifetime;
+    uint64_t child_bytes, child_packets; /* after which a pair is rekeyed; 0: no such limit */
+    uint32_t replay_window;              /* packets; 0: the default */
+    size_t datagram_max;                 /* bytes of an IP datagram; larger messages go in fragments (RFC 7383) */
+    usec_t nat_keepalive;                /* behind a NAT, when nothing was sent for so long; 0: never */
 } IkeConfig;
 
 /* Why an SA ended. */
@@ -50,16 +91,27 @@ typedef enum IkeEnd {
     IKE_END_UNTRUSTED,    /* we refuse the gateway's certificate, identity or signature */
     IKE_END_UNACCEPTABLE, /* what the gateway proposed cannot be used: algorithms, addresses, selectors */
     IKE_END_DELETED,      /* the gateway deleted it */
+    IKE_END_REDIRECTED,   /* the gateway sends us elsewhere: ike_sa_redirect() */
     IKE_END_FAILED,       /* we failed: memory, cryptography, the kernel */
 } IkeEnd;
 
 typedef enum IkeActionType {
-    IKE_SEND,         /* a datagram */
-    IKE_ALLOCATE_SPI, /* reserve an inbound ESP SPI; answer with ike_sa_spi() */
-    IKE_CHILD_UP,     /* program this pair; on failure call ike_sa_close() */
-    /* Take the pair off: *ended* says why, and an IKE_ENDED with the same follows the DELETE. */
+    IKE_SEND,      /* a datagram */
+    IKE_KEEPALIVE, /* the one byte that keeps a NAT's mapping (RFC 3948 2.3) */
+    /* Program this first pair, both ways; the tunnel is up. On failure call ike_sa_close(). */
+    IKE_CHILD_UP,
+    /* Program *parts* of a further pair; on refusal call ike_sa_child_failed(). */
+    IKE_CHILD_INSTALL,
+    /* Take *parts* of a pair off; without parts only its reserved SPI is given back. */
+    IKE_CHILD_REMOVE,
+    /* The outer addresses or the encapsulation of a pair are others now. */
+    IKE_CHILD_MOVED,
+    /* The tunnel is down: *ended* says why, and an IKE_ENDED with the same follows the DELETE. */
     IKE_CHILD_DOWN,
-    IKE_ENDED, /* the last action: forget the SPI or the Child SA, and the SA itself */
+    IKE_QUERY_TRAFFIC,  /* answer with ike_sa_traffic() */
+    IKE_REVOCATION,     /* answer with ike_sa_revocation() */
+    IKE_REAUTHENTICATE, /* build a successor now; comes again as long as it is wanted */
+    IKE_ENDED,          /* the last action: forget the SA */
 } IkeActionType;
 
 typedef struct IkeAction {
@@ -69,18 +121,38 @@ typedef struct IkeAction {
             Endpoint local, remote; /* port 4500: the sender puts the non-ESP marker before it */
             const uint8_t *data;    /* valid until the next call on the SA */
             size_t size;
-        } send;
+        } send; /* also of IKE_KEEPALIVE, without data */
         struct {
             const ChildSa *child; /* both valid as long as the SA, but keys only until the next call */
             const IkeConfiguration *configuration;
             bool undated; /* the dates of the gateway's certificates are not judged yet */
         } up;
         struct {
+            const ChildSa *child; /* valid until the next call */
+            unsigned parts;       /* CHILD_IN, CHILD_OUT */
+            Endpoint old_local, old_remote;
+        } child;
+        struct {
+            const PeerChain *chain; /* valid until the SA ends */
+            const Blob *ocsp;       /* responses the gateway sent along (RFC 4806) */
+            size_t n_ocsp;
+        } revocation;
+        struct {
+            const char *text;
+            bool redirected; /* to where ike_sa_redirect() says */
+        } reauthenticate;
+        struct {
             IkeEnd end;
             const char *text; /* one line; valid as long as the SA */
         } ended;
     };
 } IkeAction;
+
+/* Where a gateway sends us (RFC 5685 3): an address, or a name. */
+typedef struct IkeRedirect {
+    Address address; /* AF_UNSPEC: *name* */
+    char name[HOST_MAX_BYTES];
+} IkeRedirect;
 
 /* What was thrown away, and what was repeated. */
 typedef struct IkeCounters {
@@ -89,6 +161,7 @@ typedef struct IkeCounters {
     uint64_t unexpected;    /* message ID or exchange type that is not due: replays, late answers */
     uint64_t forged;        /* checksum wrong */
     uint64_t retransmitted; /* requests we sent again */
+    uint64_t rekeyed;       /* IKE SAs and pairs that took the place of others */
 } IkeCounters;
 
 /* Starts with IKE_SA_INIT at *now*. 0, -ENOMEM, -EIO. Copies *config*. */
@@ -99,8 +172,8 @@ DEFINE_CLEANUP(IkeSa, ike_sa_free)
 /* A datagram came *from* somewhere, non-ESP marker already taken off. It is decrypted in place. Never fails:
  * what is wrong with it is counted, answered or ends the SA by an action. */
 void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const Endpoint *from);
-/* Answer to IKE_ALLOCATE_SPI; 0 when the kernel refused. */
-void ike_sa_spi(IkeSa *sa, Moment now, uint32_t spi);
+/* Whether a datagram carries the SPIs of this SA. */
+bool ike_sa_owns(const IkeSa *sa, const uint8_t *datagram, size_t size);
 /* Tears down: DELETE when there is something to delete, IKE_ENDED after its answer (or the retransmission
  * budget, which a caller in a hurry need not wait for). A second call changes nothing. */
 void ike_sa_close(IkeSa *sa, Moment now);
@@ -109,13 +182,38 @@ void ike_sa_tick(IkeSa *sa, Moment now);
 usec_t ike_sa_deadline(const IkeSa *sa);
 /* The same on Moment.real: a clock that is set passes it at any moment of the other. */
 usec_t ike_sa_real_deadline(const IkeSa *sa);
-/* Takes the next action; drain until false after each call above. */
+/* Takes the next action; drain until false after each call above and below. */
 bool ike_sa_next(IkeSa *sa, IkeAction *ret);
+
+/* The kernel refused what IKE_CHILD_INSTALL asked for and has nothing of this pair any more. */
+void ike_sa_child_failed(IkeSa *sa, Moment now, uint32_t spi_in);
+/* The kernel's EXPIRE for one of our ESP SAs, named by either SPI: a limit was reached; hard: it is gone. */
+void ike_sa_expire(IkeSa *sa, Moment now, uint32_t spi, bool hard);
+/* The kernel's MAPPING: an authenticated ESP packet of this pair came from another endpoint (2.23). */
+void ike_sa_mapping(IkeSa *sa, Moment now, uint32_t spi_in, const Endpoint *from);
+/* Packets through the pair so far. */
+void ike_sa_traffic(IkeSa *sa, Moment now, uint32_t spi_in, uint64_t packets_in, uint64_t packets_out);
+/* The verdict on IKE_REVOCATION; *text* says why not. */
+void ike_sa_revocation(IkeSa *sa, Moment now, bool good, const char *text);
+/* The box has another outer address now. True: the gateway is told (RFC 4555). False: the gateway does not
+ * follow, or nothing is established; close the SA. */
+bool ike_sa_moved(IkeSa *sa, Moment now, const Address *local);
+/* The kernel keeps NATs alive by itself. */
+void ike_sa_kernel_keepalive(IkeSa *sa);
+
+/* The i-th pair that the kernel has something of, with *ret_parts* what; 0 parts: an SPI that was reserved.
+ * NULL: no more. For whoever frees an SA that has not ended. */
+const ChildSa *ike_sa_child(const IkeSa *sa, size_t i, unsigned *ret_parts);
+/* The pair in use for sending; NULL without one. */
+const ChildSa *ike_sa_child_in_use(const IkeSa *sa);
+/* The target after IKE_END_REDIRECTED or a redirecting IKE_REAUTHENTICATE. */
+const IkeRedirect *ike_sa_redirect(const IkeSa *sa);
+bool ike_sa_is_established(const IkeSa *sa);
 
 /* The algorithms of the IKE SA, NULL before they are negotiated. */
 const Suite *ike_sa_suite(const IkeSa *sa);
 const IkeCounters *ike_sa_counters(const IkeSa *sa);
-/* The initiator's SPI, for matching datagrams and for logs. */
+/* The initiator's SPI, for logs. */
 uint64_t ike_sa_spi_i(const IkeSa *sa);
 /* The Diffie-Hellman group: of the last KE sent, and once that was answered the negotiated one. */
 uint16_t ike_sa_group(const IkeSa *sa);

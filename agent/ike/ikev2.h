@@ -66,6 +66,7 @@ enum { /* 3.3.2 */
 enum { /* 3.3.2 and IANA "Transform Type" registries */
        IKE_ENCR_AES_CBC = 12,
        IKE_ENCR_AES_GCM_16 = 20,
+       IKE_ENCR_CHACHA20_POLY1305 = 28, /* RFC 7634 */
        IKE_PRF_HMAC_SHA2_256 = 5,
        IKE_PRF_HMAC_SHA2_384 = 6,
        IKE_PRF_HMAC_SHA2_512 = 7,
@@ -75,10 +76,14 @@ enum { /* 3.3.2 and IANA "Transform Type" registries */
        IKE_INTEG_HMAC_SHA2_512_256 = 14,
        IKE_DH_NONE = 0,
        IKE_DH_MODP_2048 = 14,
+       IKE_DH_MODP_3072 = 15,
+       IKE_DH_MODP_4096 = 16,
        IKE_DH_ECP_256 = 19,
        IKE_DH_ECP_384 = 20,
+       IKE_DH_ECP_521 = 21,
        IKE_DH_CURVE25519 = 31,
        IKE_ESN_NO = 0,
+       IKE_ESN_YES = 1,
        IKE_ATTRIBUTE_KEY_LENGTH = 14, /* 3.3.5 */
 };
 
@@ -92,19 +97,23 @@ enum { /* 3.5 */
 
 enum { /* 3.6 */
        IKE_CERT_X509_SIGNATURE = 4,
+       IKE_CERT_OCSP = 14, /* RFC 4806 */
 };
 
 enum { /* 3.8; RFC 4754; RFC 7427 */
        IKE_AUTH_RSA = 1,
        IKE_AUTH_ECDSA_256 = 9,
+       IKE_AUTH_ECDSA_384 = 10,
+       IKE_AUTH_ECDSA_521 = 11,
        IKE_AUTH_DIGITAL_SIGNATURE = 14,
 };
 
-enum { /* RFC 7427, "IKEv2 Hash Algorithms" */
+enum { /* RFC 7427 and 8420, "IKEv2 Hash Algorithms" */
        IKE_HASH_SHA1 = 1,
        IKE_HASH_SHA2_256 = 2,
        IKE_HASH_SHA2_384 = 3,
        IKE_HASH_SHA2_512 = 4,
+       IKE_HASH_IDENTITY = 5,
 };
 
 /* 3.10.1: errors are below this, statuses from it on. X-macros, because logs show the names. */
@@ -127,17 +136,38 @@ enum { /* RFC 7427, "IKEv2 Hash Algorithms" */
     X(INVALID_SELECTORS, 39)                                                                                 \
     X(TEMPORARY_FAILURE, 43)                                                                                 \
     X(CHILD_SA_NOT_FOUND, 44)                                                                                \
+    X(UNACCEPTABLE_ADDRESSES, 40)                                                                            \
+    X(UNEXPECTED_NAT_DETECTED, 41)                                                                           \
     X(INITIAL_CONTACT, 16384)                                                                                \
     X(NAT_DETECTION_SOURCE_IP, 16388)                                                                        \
     X(NAT_DETECTION_DESTINATION_IP, 16389)                                                                   \
     X(COOKIE, 16390)                                                                                         \
     X(USE_TRANSPORT_MODE, 16391)                                                                             \
+    X(REKEY_SA, 16393)                                                                                       \
+    X(MOBIKE_SUPPORTED, 16396)                                                                               \
+    X(ADDITIONAL_IP4_ADDRESS, 16397)                                                                         \
+    X(ADDITIONAL_IP6_ADDRESS, 16398)                                                                         \
+    X(NO_ADDITIONAL_ADDRESSES, 16399)                                                                        \
+    X(UPDATE_SA_ADDRESSES, 16400)                                                                            \
+    X(COOKIE2, 16401)                                                                                        \
+    X(AUTH_LIFETIME, 16403)                                                                                  \
+    X(MULTIPLE_AUTH_SUPPORTED, 16404)                                                                        \
+    X(ANOTHER_AUTH_FOLLOWS, 16405)                                                                           \
+    X(REDIRECT_SUPPORTED, 16406)                                                                             \
+    X(REDIRECT, 16407)                                                                                       \
+    X(REDIRECTED_FROM, 16408)                                                                                \
     X(IKEV2_FRAGMENTATION_SUPPORTED, 16430)                                                                  \
     X(SIGNATURE_HASH_ALGORITHMS, 16431)
 
 #define X(name, number) IKE_NOTIFY_##name = number,
 enum { IKE_NOTIFIES(X) };
 #undef X
+
+enum { /* RFC 5685 10: identity types of a gateway */
+       IKE_GATEWAY_IPV4 = 1,
+       IKE_GATEWAY_IPV6 = 2,
+       IKE_GATEWAY_FQDN = 3,
+};
 
 enum { /* 3.13.1 */
        IKE_TS_IPV4_ADDR_RANGE = 7,

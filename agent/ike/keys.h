@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keying material of an IKE SA and its Child SAs (RFC 7296 2.14, 2.17). */
+/* Keying material of an IKE SA and its Child SAs (RFC 7296 2.14, 2.17, 2.18). */
 #pragma once
 
-#include "ike/crypto.h"
+#include "ike/key-exchange.h"
 
 /* Wiped by ike_keys_wipe(). */
 typedef struct IkeKeys {
@@ -20,6 +20,11 @@ typedef struct Nonces {
 int ike_keys_derive(const Suite *suite, const uint8_t *secret, size_t secret_size, const Nonces *nonces,
                     uint64_t spi_i, uint64_t spi_r, IkeKeys *ret);
 void ike_keys_wipe(IkeKeys *keys);
-/* The first Child SA's keys, seen from the initiator: *ret_out* initiator to responder. 0 or -EIO. */
-int child_keys_derive(const Suite *ike, const IkeKeys *keys, const Suite *esp, const Nonces *nonces,
-                      EspKeys *ret_out, EspKeys *ret_in);
+/* The keys of an IKE SA that replaces another (2.18): SKEYSEED comes from the *old* one's SK_d and PRF, the
+ * rest from the new *suite*. Nonces and SPIs are those of the exchange that made it. 0 or -EIO. */
+int ike_keys_rekey(const Suite *old, const uint8_t *old_sk_d, const Suite *suite, const uint8_t *secret,
+                   size_t secret_size, const Nonces *nonces, uint64_t spi_i, uint64_t spi_r, IkeKeys *ret);
+/* A Child SA's keys (2.17): *ret_out* from the initiator of the exchange that made it to its responder,
+ * nonces those of that exchange. *secret* is its Diffie-Hellman secret, NULL when it had none. 0 or -EIO. */
+int child_keys_derive(const Suite *ike, const IkeKeys *keys, const Suite *esp, const uint8_t *secret,
+                      size_t secret_size, const Nonces *nonces, EspKeys *ret_out, EspKeys *ret_in);

@@ -447,6 +447,15 @@ void ike_notify_write(IkeWriter *m, uint8_t protocol, uint16_t type, const void 
     ike_writer_end(m);
 }
 
+void ike_notify_spi_write(IkeWriter *m, uint8_t protocol, uint32_t spi, uint16_t type) {
+    ike_writer_begin(m, IKE_PAYLOAD_NOTIFY);
+    writer_u8(&m->w, protocol);
+    writer_u8(&m->w, 4);
+    writer_u16(&m->w, type);
+    writer_u32(&m->w, spi);
+    ike_writer_end(m);
+}
+
 static void transform_write(Writer *w, const IkeTransform *t, bool last) {
     writer_u8(w, last ? 0 : 3);
     writer_u8(w, 0);

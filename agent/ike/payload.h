@@ -117,13 +117,16 @@ typedef struct IkeWriter {
 
 /* Writes the header; the length is patched by ike_writer_finish(). */
 void ike_writer_start(IkeWriter *m, void *buffer, size_t size, const IkeHeader *header);
-/* A bare chain without a header, for what will be sealed: *next_offset* then is in the caller's hands. */
+/* One payload. A bare chain, for what will be sealed, starts with *next_offset* at a byte that takes the
+ * first one's type. */
 void ike_writer_begin(IkeWriter *m, uint8_t type);
 void ike_writer_end(IkeWriter *m);
 /* Patches the message length. 0 or -ENOBUFS. */
 int ike_writer_finish(IkeWriter *m);
 
 void ike_notify_write(IkeWriter *m, uint8_t protocol, uint16_t type, const void *data, size_t size);
+/* One that is about an SA: 4 bytes of SPI. */
+void ike_notify_spi_write(IkeWriter *m, uint8_t protocol, uint32_t spi, uint16_t type);
 void ike_sa_payload_write(IkeWriter *m, const IkeProposal *proposals, size_t n);
 void ike_ke_write(IkeWriter *m, uint16_t group, const uint8_t *public_value, size_t size);
 /* A payload that is nothing but its data (nonce), and one that starts with a byte and *reserved* zero bytes

@@ -3,7 +3,8 @@
  * pair of one IKE SA (RFC 7296 2.6, 2.10, 2.12). Never for two: whoever starts an SA with it takes it. */
 #pragma once
 
-#include "ike/crypto.h"
+#include "ike/key-exchange.h"
+#include "ike/proposal.h"
 
 #define IKE_NONCE_SIZE 32 /* of ours */
 

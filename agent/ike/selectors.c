@@ -62,7 +62,7 @@ static AddressList dns_settle(const AddressList *given, const AddressList *inner
 
 /* However wide TSi is: who is inside must not reach the box's other addresses, whose answers would leave
  * outside. A policy narrower than agreed is always allowed. */
-static void selectors_narrow(ChildSa *child, const AddressList *inner) {
+bool selectors_narrow(ChildSa *child, const AddressList *inner) {
     TrafficSelector narrow[TS_MAX];
     size_t n = 0;
 
@@ -76,11 +76,11 @@ static void selectors_narrow(ChildSa *child, const AddressList *inner) {
         }
     memcpy(child->local_ts, narrow, n * sizeof narrow[0]);
     child->n_local_ts = n;
+    return n > 0;
 }
 
 bool selectors_settle(ChildSa *child, IkeConfiguration *c) {
     c->addresses = addresses_settle(child, &c->addresses);
     c->dns = dns_settle(&c->dns, &c->addresses);
-    selectors_narrow(child, &c->addresses);
-    return c->addresses.n > 0;
+    return selectors_narrow(child, &c->addresses);
 }

@@ -7,6 +7,8 @@
 
 /* Everything, both families: the gateway narrows. */
 size_t selectors_any(TrafficSelector ret[static 2]);
+/* Leaves of our side *inner* and nothing else. False: nothing is left. */
+bool selectors_narrow(ChildSa *child, const AddressList *inner);
 /* Leaves of the gateway's answer what can be used. Of the inner addresses those that a host can have and
  * whose family has selectors on both sides: a gateway that refuses one family still gives the other. Of our
  * side of the selectors those addresses and nothing else. Of the DNS servers those of a family that has an

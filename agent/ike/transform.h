@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The algorithms we speak: one row each feeds the proposal, the key lengths, wolfSSL's and the kernel's name.
- * What is not here is refused. The defaults are TS 33.210's profile (RFC 8247, RFC 8221). */
+ * What is not here is refused (RFC 8247, RFC 8221). */
 #pragma once
 
 #include "ike/child-sa.h"
@@ -25,24 +25,16 @@ typedef struct Suite {
 
 /* The row, or NULL. *key_bits* counts only for encryption. */
 const Transform *transform_find(uint8_t type, uint16_t id, uint16_t key_bits);
+/* By its keyword, of *len* bytes in upper or lower case. NULL: none of that name. */
+const Transform *transform_by_keyword(const char *word, size_t len);
 static inline bool transform_is_aead(const Transform *t) {
     return t->icv_size > 0 && t->type == IKE_TRANSFORM_ENCR;
 }
 
-/* What we offer, numbered 1.. in the order of preference. Returns the count; ESP proposals carry *spi*. */
-size_t proposals_ike(IkeProposal ret[static IKE_PROPOSALS_MAX]);
-size_t proposals_esp(IkeProposal ret[static IKE_PROPOSALS_MAX], uint32_t spi);
-/* The groups of proposals_ike(), in order, 0 at the end. */
-const uint16_t *proposals_groups(void);
-
-/* Holds the peer's answer against what we offered: exactly one proposal, one of ours by number, one transform
- * of each type we offered, each of them one we offered (RFC 7296 2.7, 3.3). 0 or
- * IKE_NOTIFY_NO_PROPOSAL_CHOSEN. */
-int proposal_accept(const IkeProposal *offered, size_t n_offered, const IkeProposal *chosen, size_t n_chosen,
-                    Suite *ret);
-
 /* "aes256gcm16-prfsha256-ecp256" */
 #define SUITE_STR_MAX 96
 const char *suite_format(const Suite *suite, char buf[static SUITE_STR_MAX]);
+/* Extended sequence numbers were agreed (RFC 4304). */
+bool suite_has_esn(const Suite *suite);
 /* The kernel's names for an ESP suite. */
 EspAlgorithms suite_esp_algorithms(const Suite *suite);

@@ -128,6 +128,13 @@ class Agent:
         (CONFIG / "henb-key.pem").chmod(0o640)
         shutil.chown(CONFIG / "henb-key.pem", group="henb")
 
+    @staticmethod
+    def credential(path, text):
+        """A file with secrets that only root and the agent may read."""
+        path.write_text(text)
+        path.chmod(0o640)
+        shutil.chown(path, group="henb")
+
     def watch_begin(self):
         self.journal_begin()
         self.watch = Watch(open(self.logs / "bus.log", "w", encoding="utf-8"))

@@ -5,6 +5,7 @@ Everything is started as a child in its namespace, waited for by a fact (a socke
 """
 
 from gateways import Gateways
+from hosting import Hosting
 from links import Links
 from machine import Children
 from names import Names
@@ -12,7 +13,7 @@ from servers import Servers
 from watchers import Watchers
 
 
-class Boxes(Children, Links, Names, Gateways, Servers, Watchers):
+class Boxes(Children, Links, Names, Gateways, Hosting, Servers, Watchers):
     """Everything around the HeNB. Logs go to the folder *logs*."""
 
     def stop(self):

@@ -22,6 +22,7 @@ class Gateway:
     inside: str = "4"  # families of the addresses it gives: 4, 6, 46
     dns: object = None  # what it says the DNS is; None: its network's, in these families; "": nothing
     options: tuple = ()  # more lines of the connection
+    hosting: object = None  # the hosting party of a second authentication: hosting.HostingParty
 
 
 class Gateways:
@@ -35,6 +36,10 @@ class Gateways:
         selector = gateway.selector if gateway.inside == "4" else ",".join(
             {"4": gateway.selector, "6": "::/0"}[family] for family in gateway.inside)
         newline = "\n"
+        hosting = gateway.hosting
+        if hosting:
+            self.hosting_party(hosting, side)
+        remotes = hosting.remotes if hosting else "remote {\nauth = pubkey\n}"
         self.charon(side.box, side.box, gateway.certificate, gateway.intermediates, f"""
             connections {{
                 henb {{
@@ -49,9 +54,7 @@ class Gateways:
                         certs = {gateway.certificate}.pem
                         id = {gateway.identity}
                     }}
-                    remote {{
-                        auth = pubkey
-                    }}
+                    {remotes}
                     children {{
                         all {{
                             local_ts = {selector}
@@ -64,10 +67,11 @@ class Gateways:
             pools {{
                 {newline.join(pools)}
             }}
-        """)
+        """, **({"plugins": "eap-radius", "plugin": hosting.plugin} if hosting else {}))
 
-    def charon(self, name, namespace, certificate, intermediates, configuration):
-        """strongSwan with its own folder and control socket; None is the HeNB's own namespace."""
+    def charon(self, name, namespace, certificate, intermediates, configuration, plugins="", plugin=""):
+        """strongSwan with its own folder and control socket; None is the HeNB's own namespace. *plugins*: more of them,
+        *plugin*: their settings."""
         folder = RUN / name
         for part in ("x509", "x509ca", "private"):
             (folder / part).mkdir(parents=True, exist_ok=True)
@@ -78,12 +82,13 @@ class Gateways:
         (folder / "swanctl.conf").write_text(configuration)
         (folder / "strongswan.conf").write_text(f"""
             charon-systemd {{
-                load = random nonce x509 constraints pubkey pkcs1 pkcs8 pem openssl kdf hmac gcm sha2 sha1 aes kernel-netlink socket-default vici
+                load = random nonce x509 constraints pubkey pkcs1 pkcs8 pem openssl kdf hmac gcm sha2 sha1 aes kernel-netlink socket-default vici {plugins}
                 retransmit_timeout = 1.0
                 plugins {{
                     vici {{
                         socket = unix://{folder}/charon.vici
                     }}
+                    {plugin}
                 }}
                 journal {{
                     default = -1

@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include "base/address.h"
+#include "base/revocation-policy.h"
 #include "status.h"
 
 #define CONFIG_FILE_DEFAULT   "/etc/henb-agent/agent.conf"
@@ -42,13 +43,6 @@ typedef enum ClockPolicy {
     CLOCK_WAIT,    /* nothing starts before the clock is plausible */
     CLOCK_LENIENT, /* validity dates are passed over, and judged as soon as the time is known */
 } ClockPolicy;
-
-/* What is asked of a certificate's revocation. */
-typedef enum Revocation {
-    REVOCATION_OFF,
-    REVOCATION_IF_AVAILABLE, /* a CRL or a stapled OCSP answer that is there counts */
-    REVOCATION_STRICT,       /* and one has to be there */
-} Revocation;
 
 typedef struct Config {
     char manufacturer[IDENTITY_MAX_BYTES];

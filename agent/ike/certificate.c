@@ -112,6 +112,7 @@ int credential_load(Credential **ret, const uint8_t *certificate_pem, size_t cer
     else if (!private_key_matches(c->key, x.spki, x.spki_size))
         (void)fail(error, "the key does not belong to the certificate of %s", c->identity);
     else {
+        c->not_after = x.not_after;
         *ret = TAKE_PTR(c);
         return 0;
     }
@@ -185,10 +186,6 @@ static int depth_below(int issuer_depth, int own_limit) {
     return inherited < 0 ? own_limit : MIN(inherited, own_limit);
 }
 
-static bool same_name(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
-    return a_size == b_size && memcmp(a, b, a_size) == 0;
-}
-
 /* The largest remaining depth among the certificates already trusted that bear the issuer's name; -2: none
  * does. */
 static int issuer_depth(const TrustStore *store, const Chain *chain, const Certificate *x) {
@@ -197,12 +194,11 @@ static int issuer_depth(const TrustStore *store, const Chain *chain, const Certi
     for (size_t i = 0; i < store->n; i++) {
         Certificate anchor;
         if (x509_parse(store->anchors[i].data, store->anchors[i].size, &anchor) == 0 &&
-            same_name(anchor.subject, anchor.subject_size, x->issuer, x->issuer_size))
+            x509_is_issuer_of(&anchor, x))
             best = anchor.path_length < 0 ? -1 : MAX(best, anchor.path_length);
     }
     for (size_t i = 0; i < chain->n && best != -1; i++)
-        if (chain->trusted[i] && same_name(chain->certificates[i].subject,
-                                           chain->certificates[i].subject_size, x->issuer, x->issuer_size))
+        if (chain->trusted[i] && x509_is_issuer_of(&chain->certificates[i], x))
             best = chain->depth[i] < 0 ? -1 : MAX(best, chain->depth[i]);
     return best;
 }
@@ -211,7 +207,7 @@ static int issuer_depth(const TrustStore *store, const Chain *chain, const Certi
 static bool is_an_issuer(const Chain *chain, const Certificate *x) {
     for (size_t i = 0; i < chain->n; i++) {
         const Certificate *below = &chain->certificates[i];
-        if (below != x && same_name(below->issuer, below->issuer_size, x->subject, x->subject_size))
+        if (below != x && x509_is_issuer_of(x, below))
             return true;
     }
     return false;
@@ -309,8 +305,73 @@ static int manager_verify(WOLFSSL_CERT_MANAGER *manager, const TrustStore *store
     return 0;
 }
 
-int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, const char *identity,
-                       usec_t now, Certificate *ret, char *verdict) {
+/* How well *issuer* fits as that of *x*: 0, not at all; 1, by name; 2, and by the key's identifier. */
+static int issuer_rank(const Certificate *issuer, const Certificate *x) {
+    if (issuer->der == x->der || !x509_is_issuer_of(issuer, x))
+        return 0;
+    return issuer->key_id.left > 0 && x509_same_bytes(issuer->key_id.data, issuer->key_id.left,
+                                                      x->issuer_key_id.data, x->issuer_key_id.left)
+               ? 2
+               : 1;
+}
+
+/* Names and identifiers nearly always tell; where several keys are left, the signature does. */
+typedef struct Candidates {
+    size_t n;
+    int rank;
+    bool several_keys;
+    Certificate best; /* the first one of *rank* */
+} Candidates;
+
+static void candidate_add(Candidates *c, const Certificate *issuer, const Certificate *x) {
+    int rank = issuer_rank(issuer, x);
+    char error[ERROR_MAX_BYTES];
+
+    if (rank == 0 || rank < c->rank)
+        return;
+    bool same_key =
+        c->n > 0 && x509_same_bytes(c->best.spki, c->best.spki_size, issuer->spki, issuer->spki_size);
+    if (rank == c->rank && c->n > 0 &&
+        (same_key || signed_verify(&x->whole, c->best.spki, c->best.spki_size, error) == 0))
+        return;
+    c->rank = rank;
+    c->best = *issuer;
+    c->n++;
+}
+
+/* The issuer of *x* among the roots, else among the intermediates that were verified. */
+static bool issuer_find(const TrustStore *store, const Chain *chain, const Certificate *x, Certificate *ret,
+                        bool *ret_root) {
+    Candidates roots = {}, others = {};
+
+    for (size_t i = 0; i < store->n; i++) {
+        Certificate root;
+        if (x509_parse(store->anchors[i].data, store->anchors[i].size, &root) == 0)
+            candidate_add(&roots, &root, x);
+    }
+    for (size_t i = 1; i < chain->n; i++)
+        if (chain->trusted[i])
+            candidate_add(&others, &chain->certificates[i], x);
+    *ret_root = roots.n > 0 && roots.rank >= others.rank;
+    if (roots.n == 0 && others.n == 0)
+        return false;
+    *ret = *ret_root ? roots.best : others.best;
+    return true;
+}
+
+/* After wolfSSL verified: which issuers led to the root. It keeps that to itself. */
+static int path_build(const TrustStore *store, const Chain *chain, CertificatePath *ret) {
+    bool root = false;
+
+    ret->certificates[0] = chain->certificates[0];
+    for (ret->n = 1; ret->n < ARRAY_SIZE(ret->certificates) && !root; ret->n++)
+        if (!issuer_find(store, chain, &ret->certificates[ret->n - 1], &ret->certificates[ret->n], &root))
+            return -EIO;
+    return root ? 0 : -EIO;
+}
+
+int certificate_verify_path(const TrustStore *store, const Reader *chain, size_t n, const char *identity,
+                            usec_t now, CertificatePath *ret, char *verdict) {
     _cleanup_free_ Chain *parsed = calloc(1, sizeof *parsed);
 
     if (!parsed)
@@ -327,9 +388,42 @@ int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, c
     int r = manager_verify(manager, store, parsed, identity, now, verdict);
     wc_SetTimeCb(NULL);
     wolfSSL_CertManagerFree(manager);
-    if (r == 0)
-        *ret = parsed->certificates[0];
+    if (r == 0 && path_build(store, parsed, ret) < 0)
+        r = refuse(verdict, &parsed->certificates[0], "the issuers do not lead to a root by their names",
+                   identity);
     return r;
+}
+
+int certificate_verify(const TrustStore *store, const Reader *chain, size_t n, const char *identity,
+                       usec_t now, Certificate *ret, char *verdict) {
+    _cleanup_free_ CertificatePath *path = malloc(sizeof *path);
+
+    if (!path)
+        return -ENOMEM;
+    int r = certificate_verify_path(store, chain, n, identity, now, path, verdict);
+    if (r == 0)
+        *ret = path->certificates[0];
+    return r;
+}
+
+int certificate_path_copy(CertificatePath **ret, const CertificatePath *path) {
+    size_t size = sizeof *path;
+
+    for (size_t i = 0; i < path->n; i++)
+        size += path->certificates[i].der_size;
+    CertificatePath *copy = malloc(size);
+    if (!copy)
+        return -ENOMEM;
+    uint8_t *p = (uint8_t *)(copy + 1);
+    for (copy->n = 0; copy->n < path->n; copy->n++) {
+        const Certificate *from = &path->certificates[copy->n];
+        memcpy(p, from->der, from->der_size);
+        int r = x509_parse(p, from->der_size, &copy->certificates[copy->n]);
+        assert(r == 0); /* it was read before */
+        p += from->der_size;
+    }
+    *ret = copy;
+    return 0;
 }
 
 int peer_chain_keep(PeerChain *ret, const Reader *chain, size_t n) {
@@ -351,14 +445,20 @@ int peer_chain_keep(PeerChain *ret, const Reader *chain, size_t n) {
     return 0;
 }
 
-int peer_chain_verify(const PeerChain *chain, const TrustStore *store, const char *identity, usec_t now,
-                      char *verdict) {
+int peer_chain_path(const PeerChain *chain, const TrustStore *store, const char *identity, usec_t now,
+                    CertificatePath *ret, char *verdict) {
     Reader readers[CHAIN_MAX];
-    Certificate leaf;
 
     for (size_t i = 0; i < chain->n; i++)
         readers[i] = reader_new(chain->certificates[i].data, chain->certificates[i].size);
-    return certificate_verify(store, readers, chain->n, identity, now, &leaf, verdict);
+    return certificate_verify_path(store, readers, chain->n, identity, now, ret, verdict);
+}
+
+int peer_chain_verify(const PeerChain *chain, const TrustStore *store, const char *identity, usec_t now,
+                      char *verdict) {
+    _cleanup_free_ CertificatePath *path = malloc(sizeof *path);
+
+    return path ? peer_chain_path(chain, store, identity, now, path, verdict) : -ENOMEM;
 }
 
 void peer_chain_free(PeerChain *chain) {

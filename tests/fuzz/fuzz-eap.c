@@ -131,6 +131,7 @@ static void response_check(Server *s, const uint8_t *packet, size_t size, const 
 
     MUST(response_size <= EAP_RESPONSE_MAX);
     MUST(eap_decode(packet, size, &request) == 0 && request.code == EAP_REQUEST);
+    MUST((size_t)(packet[2] << 8 | packet[3]) == size);
     MUST(eap_decode(response, response_size, &answer) == 0);
     MUST(answer.code == EAP_RESPONSE && answer.identifier == request.identifier);
     if (answer.type != EAP_TYPE_AKA || answer.data[0] != AKA_IDENTITY ||

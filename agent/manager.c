@@ -255,10 +255,9 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     }
     inside_forget(m);
     outer_report(m);
-    if (report->again) {
-        tell(m, &(ProcedureEvent){
-                    .type = EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
-    } else if (report->configuration) {
+    if (report->again)
+        tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
+    else if (report->configuration) {
         m->inside = *report->configuration;
         if (clock_is_trusted(m))
             m->clock_good = clock_now();

@@ -203,7 +203,7 @@ static void pair_take_off(WorldPair *p, unsigned parts) {
 
     p->parts &= ~parts;
     world.gaps += before > 0 && outbound() == 0;
-    if (p->parts == 0)
+    if (p->parts == 0 && (!p->refused || parts & CHILD_IN || parts == 0))
         *p = world.pairs[--world.n_pairs];
 }
 
@@ -292,7 +292,7 @@ void world_expire(uint32_t spi, bool hard) {
         WorldPair *p = &world.pairs[i];
         unsigned part = p->spi_in == spi ? CHILD_IN : p->spi_out == spi && spi ? CHILD_OUT : 0;
         p->parts &= ~part;
-        p->refused |= part && !p->parts;
+        p->refused |= part != 0;
     }
     tunnel_expired(world.tunnel, spi, hard);
 }

@@ -37,7 +37,7 @@ typedef struct Arriving {
 typedef struct WorldPair {
     uint32_t spi_in, spi_out;
     unsigned parts; /* 0: reserved */
-    bool refused;   /* it was not taken: nothing is there, and taking it off changes nothing */
+    bool refused;   /* not taken, or expired: what is not there is taken off all the same */
     Address remote;
 } WorldPair;
 

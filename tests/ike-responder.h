@@ -5,6 +5,7 @@
  * the engine's but the codec and the cryptography. */
 #pragma once
 
+#include "quick-check.h"
 #include "base/moment.h"
 #include "ike/auth.h"
 #include "ike/keys.h"

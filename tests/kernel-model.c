@@ -2,7 +2,8 @@
 /* See kernel-model.h. */
 #include "kernel-model.h"
 
-#include <check.h>
+#include "quick-check.h"
+
 
 #include "base/macro.h"
 

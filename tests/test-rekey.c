@@ -20,8 +20,11 @@ enum {
 
 /* Established, and a packet each way every 10 ms from now on. */
 static Link *established(const Switches *switches, uint64_t seed, usec_t ike_lifetime) {
-    Link *l = link_new(switches, NULL, seed);
+    /* A tenth of the time that P-256 takes. */
+    Link *l = link_new(switches, switches->group ? NULL : &link_files_quick, seed);
 
+    if (!switches->group)
+        l->config.group = IKE_DH_CURVE25519;
     l->config.ike_lifetime = ike_lifetime;
     link_assert_up(l);
     link_run_for(l, SECOND);
@@ -79,8 +82,7 @@ START_TEST(child_rekeyed_by_us) {
             ck_assert_uint_ne(ike_sa_child_in_use(l->sa)->spi_in, old);
             ck_assert_uint_eq(l->responder.rekeys_child, k);
             ck_assert_uint_eq(l->responder.deletes_child, k);
-            bool with = l->responder.children[0].esp.by_type[IKE_TRANSFORM_DH] ||
-                        l->responder.children[1].esp.by_type[IKE_TRANSFORM_DH];
+            bool with = responder_child(&l->responder, 0)->esp.by_type[IKE_TRANSFORM_DH];
             ck_assert(with == (pfs[i % 3] != PFS_NO && !s.no_pfs));
         }
     }

@@ -11,17 +11,16 @@ struct CurlIo {
     CURLM *multi;
     CurlIoHandler handler;
     void *userdata;
-    bool *freed; /* to be told, while handlers are called */
+    bool busy, freed; /* handlers are called; one of them has freed it */
 };
 
-/* Handlers may free *io*: then nothing of it is used any more. */
+/* Handlers may free *io*: that is done afterwards. */
 static void check_finished(CurlIo *io) {
-    bool freed = false;
     CURLMsg *message;
     int left;
 
-    io->freed = &freed;
-    while (!freed && (message = curl_multi_info_read(io->multi, &left))) {
+    io->busy = true;
+    while (!io->freed && (message = curl_multi_info_read(io->multi, &left))) {
         if (message->msg != CURLMSG_DONE)
             continue;
         CURL *easy = message->easy_handle;
@@ -29,8 +28,9 @@ static void check_finished(CurlIo *io) {
         curl_multi_remove_handle(io->multi, easy);
         io->handler(io->userdata, easy, code);
     }
-    if (!freed)
-        io->freed = NULL;
+    io->busy = false;
+    if (io->freed)
+        curl_io_free(io);
 }
 
 static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -126,8 +126,10 @@ int curl_io_new(CurlIo **ret, sd_event *event, CurlIoHandler handler, void *user
 void curl_io_free(CurlIo *io) {
     if (!io)
         return;
-    if (io->freed)
-        *io->freed = true;
+    if (io->busy) {
+        io->freed = true;
+        return;
+    }
     curl_multi_cleanup(io->multi);
     sd_event_source_disable_unref(io->timer);
     sd_event_unref(io->event);

@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "config.h"
 #include "manager.h"
+#include "security.h"
 
 #define STATE_DIRECTORY_DEFAULT "/var/lib/henb-agent"
-#define PEM_MAX                 (256 * 1024)
 
 static const char usage[] =
     "henb-agentd - brings a Home eNodeB onto the operator's network (3GPP TS 32.593 clause 5.1)\n"
@@ -69,69 +69,10 @@ static int options_parse(int argc, char **argv, Options *ret) {
     return 0;
 }
 
-/* One line about a value of agent.conf that cannot be used, as for what config_load() refuses. */
+/* As for what config_load() refuses. */
 static void value_refused(const Config *config, const char *section, const char *key, const char *value,
                           const char *error) {
     log_error("%s%s: %s", config_origin(config, section, key), value, error);
-}
-
-/* Reads the whole PEM file *path*, the value of *key*. 0 or negative errno, logged. */
-static int file_read(const Config *config, const char *key, const char *path, uint8_t **ret,
-                     size_t *ret_size) {
-    FILE *f = fopen(path, "re");
-    uint8_t *data = f ? malloc(PEM_MAX) : NULL;
-    int r = f && !data ? -ENOMEM : -errno;
-
-    if (data) {
-        setvbuf(f, NULL, _IONBF, 0); /* no second copy of a private key */
-        size_t n = fread(data, 1, PEM_MAX, f);
-        r = ferror(f) ? -EIO : n == PEM_MAX ? -EFBIG : 0;
-        if (r == 0) {
-            *ret_size = n;
-            *ret = TAKE_PTR(data);
-        }
-        free(data);
-    }
-    if (f)
-        fclose(f);
-    if (r < 0)
-        value_refused(config, "Trust", key, path, strerror(-r));
-    return r;
-}
-
-static int trust_read(const Config *config, TrustStore **ret) {
-    _cleanup_free_ uint8_t *pem = NULL;
-    char error[ERROR_MAX_BYTES];
-    size_t size;
-
-    int r = file_read(config, "CA", config->ca, &pem, &size);
-    if (r < 0)
-        return r;
-    r = trust_store_load(ret, pem, size, error);
-    if (r < 0)
-        value_refused(config, "Trust", "CA", config->ca, r == -EINVAL ? error : strerror(-r));
-    return r;
-}
-
-static int credential_read(const Config *config, Credential **ret) {
-    _cleanup_free_ uint8_t *certificate = NULL, *key = NULL;
-    size_t certificate_size, key_size;
-    char error[ERROR_MAX_BYTES];
-
-    int r = file_read(config, "Certificate", config->certificate, &certificate, &certificate_size);
-    if (r < 0)
-        return r;
-    r = file_read(config, "Key", config->key, &key, &key_size);
-    if (r < 0)
-        return r;
-    r = credential_load(ret, certificate, certificate_size, key, key_size, error);
-    explicit_bzero(key, key_size);
-    if (r == -EKEYREJECTED)
-        value_refused(config, "Trust", "Key", config->key, error);
-    else if (r < 0)
-        value_refused(config, "Trust", "Certificate", config->certificate,
-                      r == -EINVAL ? error : strerror(-r));
-    return r;
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
@@ -140,19 +81,29 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    sd_notify(false, "RELOADING=1");
+    manager_reload(userdata);
+    sd_notify(false, "READY=1");
+    return 0;
+}
+
 static int signals_add(sd_event *event, Manager *manager) {
-    static const int signals[] = {SIGTERM, SIGINT};
+    static const struct {
+        int signal;
+        sd_event_signal_handler_t handler;
+    } signals[] = {{SIGTERM, on_signal}, {SIGINT, on_signal}, {SIGHUP, on_hangup}};
     int r = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(signals) && r >= 0; i++)
-        r = sd_event_add_signal(event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, on_signal, manager);
+        r = sd_event_add_signal(event, NULL, signals[i].signal | SD_EVENT_SIGNAL_PROCMASK, signals[i].handler,
+                                manager);
     return r;
 }
 
-static const char *store_path(char buf[static PATH_MAX]) {
+static const char *state_folder(void) {
     const char *directory = getenv("STATE_DIRECTORY");
-    snprintf(buf, PATH_MAX, "%s/state.db", directory && directory[0] ? directory : STATE_DIRECTORY_DEFAULT);
-    return buf;
+    return directory && directory[0] ? directory : STATE_DIRECTORY_DEFAULT;
 }
 
 /* What manager_new() could not do, as an exit status: 69 and 78 are not started again. */
@@ -176,16 +127,18 @@ static int start_failed(const Config *config, int error) {
 }
 
 /* Runs until stopped. Exit status. */
-static int run(const Config *config, const TrustStore *trust, const Credential *credential) {
+static int run(const Config *config, Security *security) {
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(manager_freep) Manager *manager = NULL;
+    char store[PATH_MAX];
 
     int r = sd_event_default(&event);
     if (r < 0) {
         log_error("event loop: %s", strerror(-r));
         return EXIT_FAILURE;
     }
-    r = manager_new(&manager, event, config, trust, credential, store_path((char[PATH_MAX]){0}));
+    snprintf(store, sizeof store, "%s/state.db", state_folder());
+    r = manager_new(&manager, event, config, security, store);
     if (r < 0)
         return start_failed(config, r);
     r = signals_add(event, manager);
@@ -204,8 +157,7 @@ static int run(const Config *config, const TrustStore *trust, const Credential *
 }
 
 int main(int argc, char **argv) {
-    _cleanup_(trust_store_freep) TrustStore *trust = NULL;
-    _cleanup_(credential_freep) Credential *credential = NULL;
+    _cleanup_(security_freep) Security *security = NULL;
     static Config config;
     char error[ERROR_MAX_BYTES];
     Options options;
@@ -219,16 +171,15 @@ int main(int argc, char **argv) {
         return EX_CONFIG;
     }
     log_set_level(config.log_level);
-    r = trust_read(&config, &trust);
-    if (r == 0)
-        r = credential_read(&config, &credential);
+    /* --check leaves the state alone, where the USIM's numbers are. */
+    r = security_new(&security, &config, options.check ? NULL : state_folder());
     if (r < 0)
         return r == -ENOMEM ? EXIT_FAILURE : EX_CONFIG;
     if (options.check) {
-        printf("%s: ok, this box is %s\n", options.config, credential->identity);
+        printf("%s: ok, this box is %s\n", options.config, security_credential(security)->identity);
         return EXIT_SUCCESS;
     }
     log_info("henb-agentd " VERSION " for %s %s %s, IKE identity %s", config.oui, config.product_class,
-             config.serial_number, credential->identity);
-    return run(&config, trust, credential);
+             config.serial_number, security_credential(security)->identity);
+    return run(&config, security);
 }

@@ -32,6 +32,7 @@
 struct Manager {
     sd_event *event;
     const Config *config;
+    Security *security;
     Rng rng;
     Store *store;
     Deregistration deregistration;
@@ -43,6 +44,7 @@ struct Manager {
     NetlinkIo *netlink;
     IkeIo *ike;
     Tunnel *tunnel;
+    RevocationIo *revocation;
     Resolver *resolvers[RESOLVER_PRIVATE + 1]; /* by side; the private one lives as long as the tunnel */
     ResolvConfWatch *resolv_conf;
     ResolverSide asked; /* whose answer is waited for */
@@ -100,10 +102,15 @@ static void on_resolv_conf(void *userdata) {
     tell(userdata, &(ProcedureEvent){.type = EVENT_DNS_CHANGED});
 }
 
-static int public_resolver_new(Manager *m) {
+static ResolverConfig public_resolver(const Manager *m) {
     ResolverConfig config = {.n_servers = m->config->n_public_dns};
 
     memcpy(config.servers, m->config->public_dns, sizeof config.servers);
+    return config;
+}
+
+static int public_resolver_new(Manager *m) {
+    ResolverConfig config = public_resolver(m);
     return resolver_new(&m->resolvers[RESOLVER_PUBLIC], m->event, &config);
 }
 
@@ -646,28 +653,36 @@ static int cpe_make(Manager *m) {
         deregistration_learn(&m->deregistration, site.hems_url);
     return r;
 }
-static_assert((int)REVOCATION_OFF == (int)TLS_REVOCATION_OFF &&
-                  (int)REVOCATION_IF_AVAILABLE == (int)TLS_REVOCATION_IF_AVAILABLE &&
-                  (int)REVOCATION_STRICT == (int)TLS_REVOCATION_STRICT,
-              "the words of Revocation=");
 
-static int tunnel_make(Manager *m, const TrustStore *trust, const Credential *credential) {
+static int tunnel_make(Manager *m) {
+    RevocationIoConfig revocation = {.resolver = public_resolver(m)};
+    int r = revocation_io_new(&m->revocation, m->event, &revocation);
+
+    if (r < 0)
+        return r;
     TunnelConfig config = {
         .event = m->event,
         .io = m->ike,
         .netlink = m->netlink,
-        .ike = {.trust = trust,
-                .credential = credential,
-                .rng = m->rng,
-                .clock_floor = m->clock_floor,
-                .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
-                .esn = ESN_NO,
-                .nat_keepalive = 20 * USEC_PER_SEC},
+        .ike = security_ike(m->security),
+        .resolver = revocation.resolver,
+        .revocation = m->revocation,
+        .revocation_cache = security_revocation(m->security),
+        .revocation_policy = m->config->revocation,
         .report = on_tunnel,
         .idle = on_tunnel_idle,
         .userdata = m,
     };
+    config.ike.rng = m->rng;
+    config.ike.clock_floor = m->clock_floor;
     return tunnel_new(&m->tunnel, &config);
+}
+
+void manager_reload(Manager *m) {
+    if (m->stopping || security_reload(m->security) < 0)
+        return;
+    log_notice("certificates, key and revocation lists were read anew");
+    tunnel_reauthenticate(m->tunnel, security_trust(m->security), security_credential(m->security));
 }
 
 static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -692,14 +707,15 @@ static int timers_make(Manager *m) {
     return r < 0 ? r : 0;
 }
 
-int manager_new(Manager **ret, sd_event *event, const Config *config, const TrustStore *trust,
-                const Credential *credential, const char *store) {
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security,
+                const char *store) {
     _cleanup_(manager_freep) Manager *m = calloc(1, sizeof *m);
 
     if (!m)
         return -ENOMEM;
     m->event = sd_event_ref(event);
     m->config = config;
+    m->security = security;
     m->rng = (Rng){.fill = rng_fill};
     NetlinkConfig netlink = {.interface = config->tunnel_interface,
                              .id = config->interface_id,
@@ -715,7 +731,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, const Trus
     if (r == 0)
         r = store_read(m, store);
     if (r == 0)
-        r = tunnel_make(m, trust, credential);
+        r = tunnel_make(m);
     if (r == 0)
         r = cpe_make(m);
     if (r == 0)
@@ -741,6 +757,7 @@ void manager_free(Manager *m) {
     cpe_free(m->cpe);
     store_close(m->store);
     tunnel_free(m->tunnel);
+    revocation_io_free(m->revocation);
     ike_io_free(m->ike);
     netlink_io_free(m->netlink);
     procedure_free(m->procedure);

@@ -6,7 +6,7 @@
 
 #include "base/macro.h"
 #include "config.h"
-#include "ike/certificate.h"
+#include "security.h"
 
 typedef struct Manager Manager;
 
@@ -17,9 +17,11 @@ typedef struct Manager Manager;
  * a line that names what could not be had. Only from netlink_io_new() come -EOPNOTSUPP (the kernel lacks XFRM
  * or CONFIG_XFRM_INTERFACE), -EEXIST (TunnelInterface= is an interface of somebody else) and -ENOTUNIQ
  * (InterfaceId= is in use): the others have no such error of their own, and bus_new() maps what the bus
- * daemon may answer. *config*, *trust* and *credential* must outlive it. */
-int manager_new(Manager **ret, sd_event *event, const Config *config, const TrustStore *trust,
-                const Credential *credential, const char *store);
+ * daemon may answer. *config* and *security* must outlive it. */
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security,
+                const char *store);
+/* Reads certificates, key and lists anew; a tunnel that is up gets a successor made with them. */
+void manager_reload(Manager *manager);
 void manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager, manager_free)
 /* Starts the procedure. */

@@ -40,12 +40,13 @@ struct Tunnel {
     usec_t uplink_given_up; /* when the lack of a way to the gateway is no moment any more */
     AddressList inside;     /* inner addresses that the box has, with or without a tunnel */
     Association *associations[ASSOCIATIONS_];
-    bool running; /* tunnel_run() is on the stack */
+    bool running;         /* tunnel_run() is on the stack */
+    Association *judged;  /* whose revocation is being asked about */
 
     usec_t redirects_from; /* the period that is counted */
     unsigned redirects;
     struct {
-        bool wanted; /* tunnel_named() is waited for, then: */
+        Resolver *resolver; /* the address of its name is asked for; NULL: not. Then: */
         unsigned place;
         char identity[HOST_MAX_BYTES];
         Address from;
@@ -92,12 +93,20 @@ static void counters_log(const Association *a) {
                  c->retransmitted);
 }
 
+static void judged_forget(Tunnel *t, const Association *a) {
+    if (!a || t->judged != a)
+        return;
+    revocation_io_cancel(t->config.revocation);
+    t->judged = NULL;
+}
+
 /* Without a DELETE; nothing of it stays in the kernel. */
 static void association_drop(Tunnel *t, unsigned place) {
     Association *a = TAKE_PTR(t->associations[place]);
     const ChildSa *child;
     unsigned parts;
 
+    judged_forget(t, a);
     if (!a)
         return;
     if (a->sa) {
@@ -113,6 +122,7 @@ static void association_drop(Tunnel *t, unsigned place) {
 static void association_leave(Tunnel *t, unsigned place) {
     Association *a = t->associations[place];
 
+    judged_forget(t, a);
     if (!a)
         return;
     if (t->associations[LEAVING]) { /* of three in a row the oldest had its chance */
@@ -139,6 +149,7 @@ void tunnel_free(Tunnel *t) {
     for (unsigned i = 0; i < ASSOCIATIONS_; i++)
         association_drop(t, i);
     prepared_drop(t);
+    resolver_free(t->redirect.resolver);
     sd_event_source_disable_unref(t->timer);
     sd_event_source_disable_unref(t->clock_timer);
     explicit_bzero(t, sizeof *t);
@@ -299,6 +310,18 @@ static bool redirect_start(Tunnel *t, const AddressList *addresses) {
     return false;
 }
 
+static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
+    Tunnel *t = userdata;
+    bool started = !answer->error && redirect_start(t, &answer->addresses);
+
+    if (!started && t->redirect.place == CURRENT)
+        report_down(t, answer->error ? answer->text : "the gateway we were redirected to cannot be reached");
+    else if (!started)
+        log_warning("%s; the SeGW in use stays", strempty(answer->text));
+    resolver_free(TAKE_PTR(t->redirect.resolver));
+    tunnel_run(t);
+}
+
 /* Follows what a gateway said. The one that is set up is given up, one that is up stays until the next one
  * is. False: it is not followed. */
 static bool redirect_follow(Tunnel *t, unsigned place) {
@@ -310,8 +333,6 @@ static bool redirect_follow(Tunnel *t, unsigned place) {
                     TUNNEL_REDIRECTS_MAX, (unsigned)(TUNNEL_REDIRECT_PERIOD / USEC_PER_SEC / 60));
         return false;
     }
-    if (to.address.family == AF_UNSPEC && !t->config.resolve)
-        return false;
     t->redirect.place = a->up ? SUCCESSOR : place;
     t->redirect.from = a->remote;
     memcpy(t->redirect.identity, a->identity, sizeof a->identity);
@@ -319,18 +340,9 @@ static bool redirect_follow(Tunnel *t, unsigned place) {
         association_drop(t, place);
     if (to.address.family != AF_UNSPEC)
         return redirect_start(t, &(AddressList){.n = 1, .items = {to.address}});
-    t->redirect.wanted = true;
-    t->config.resolve(t->config.userdata, to.name);
-    return true;
-}
-
-void tunnel_named(Tunnel *t, const AddressList *addresses) {
-    if (!t->redirect.wanted)
-        return;
-    t->redirect.wanted = false;
-    if (!redirect_start(t, addresses) && t->redirect.place == CURRENT)
-        report_down(t, "the gateway we were redirected to has no address that can be reached");
-    tunnel_run(t);
+    resolver_free(TAKE_PTR(t->redirect.resolver));
+    int r = resolver_new(&t->redirect.resolver, t->config.event, &t->config.resolver);
+    return r == 0 && resolver_resolve(t->redirect.resolver, to.name, on_redirect_answer, t) == 0;
 }
 
 static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
@@ -393,6 +405,45 @@ static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action)
         ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, in, out);
 }
 
+static void on_judged(void *userdata, bool good, RevocationVerdict verdict, const char *text) {
+    Tunnel *t = userdata;
+    Association *a = TAKE_PTR(t->judged);
+
+    if (text[0])
+        log_notice("SeGW %s: %s", ADDRESS_STR(&a->remote), text);
+    ike_sa_revocation(a->sa, clock_now(), good, text);
+    tunnel_run(t);
+}
+
+static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action) {
+    _cleanup_(revocation_job_freep) RevocationJob *job = NULL;
+    bool dated = clock_now().real >= t->config.ike.clock_floor;
+    char verdict[ERROR_MAX_BYTES];
+    CertificatePath path;
+
+    int r = peer_chain_path(action->revocation.chain, t->config.ike.trust, a->identity,
+                            dated ? clock_now().real : CERTIFICATE_UNDATED, &path, verdict);
+    if (r != 0)
+        return r < 0 ? r : -EKEYREJECTED;
+    r = revocation_job_new(&job, t->config.revocation_cache, t->config.revocation_policy, &path,
+                           action->revocation.ocsp, action->revocation.n_ocsp, &t->config.ike.rng);
+    if (r == 0)
+        r = revocation_io_start(t->config.revocation, job, dated, on_judged, t);
+    if (r == 0)
+        TAKE_PTR(job);
+    return r;
+}
+
+static void on_revocation(Tunnel *t, Association *a, const IkeAction *action) {
+    revocation_io_cancel(t->config.revocation); /* of an attempt that was given up */
+    t->judged = NULL;
+    int r = revocation_ask(t, a, action);
+    if (r == 0)
+        t->judged = a;
+    else
+        ike_sa_revocation(a->sa, clock_now(), false, strerror(-r));
+}
+
 /* Performs one action. */
 static void perform(Tunnel *t, unsigned place, const IkeAction *action) {
     Association *a = t->associations[place];
@@ -426,6 +477,7 @@ static void perform(Tunnel *t, unsigned place, const IkeAction *action) {
         on_query_traffic(t, a, action);
         return;
     case IKE_REVOCATION:
+        on_revocation(t, a, action);
         return;
     case IKE_REAUTHENTICATE:
         on_reauthenticate(t, a, action);
@@ -510,7 +562,7 @@ int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
 
 void tunnel_close(Tunnel *t) {
     t->uplink_given_up = USEC_NEVER;
-    t->redirect.wanted = false;
+    resolver_free(TAKE_PTR(t->redirect.resolver));
     association_leave(t, SUCCESSOR);
     association_leave(t, CURRENT);
     tunnel_run(t);

@@ -8,6 +8,7 @@
 #include "ike/ike-io.h"
 #include "ike/ike-sa.h"
 #include "netlink/netlink-io.h"
+#include "revocation-io.h"
 
 typedef struct Tunnel Tunnel;
 
@@ -37,10 +38,12 @@ typedef struct TunnelConfig {
     sd_event *event;
     IkeIo *io;
     NetlinkIo *netlink;
+    ResolverConfig resolver; /* for a gateway we are redirected to by its name: the public side's */
+    /* For ike.check_revocation; may be NULL without. */
+    RevocationIo *revocation;
+    RevocationCache *revocation_cache;
+    Revocation revocation_policy;
     IkeConfig ike; /* what of it does not depend on the gateway; trust and credential are borrowed */
-    /* Asks for the addresses of a gateway we are redirected to; tunnel_named() answers. NULL: names are not
-     * followed. */
-    void (*resolve)(void *userdata, const char *name);
     /* Not called by tunnel_close(). */
     void (*report)(void *userdata, const TunnelReport *report);
     /* The DELETE of a closed tunnel was answered or given up. */
@@ -69,8 +72,6 @@ void tunnel_input(Tunnel *tunnel, uint8_t *datagram, size_t size, const Endpoint
 /* Addresses or routes may have changed: a tunnel whose outer address is another now moves along (RFC 4555) or
  * is reported down, and one whose gateway has had no way to it for TUNNEL_UPLINK_GRACE is. */
 void tunnel_uplink_changed(Tunnel *tunnel);
-/* What config.resolve() asked for; none: there is no such name. */
-void tunnel_named(Tunnel *tunnel, const AddressList *addresses);
 /* Another certificate or other trust, for what is built from now on; a tunnel that is up gets a successor. */
 void tunnel_reauthenticate(Tunnel *tunnel, const TrustStore *trust, const Credential *credential);
 /* The kernel's events (NetlinkConfig). */

@@ -498,7 +498,7 @@ static void stop_revocable(void) {
     stop();
 }
 
-static void assert_revocation(size_t i, int version, TlsRevocation policy, const char *says) {
+static void assert_revocation(size_t i, int version, Revocation policy, const char *says) {
     Bytes staple = make_staple(revocations[i].staple);
     make_crl(revocations[i].crl);
     config.revocation = policy;
@@ -519,9 +519,9 @@ START_TEST(revocation) {
     start_revocable();
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
         for (size_t i = 0; i < ARRAY_SIZE(revocations); i++) {
-            assert_revocation(i, version, TLS_REVOCATION_OFF, NULL);
-            assert_revocation(i, version, TLS_REVOCATION_IF_AVAILABLE, revocations[i].if_available);
-            assert_revocation(i, version, TLS_REVOCATION_STRICT, revocations[i].strict);
+            assert_revocation(i, version, REVOCATION_OFF, NULL);
+            assert_revocation(i, version, REVOCATION_IF_AVAILABLE, revocations[i].if_available);
+            assert_revocation(i, version, REVOCATION_STRICT, revocations[i].strict);
         }
     stop_revocable();
 }
@@ -530,7 +530,7 @@ END_TEST
 START_TEST(revocation_is_told_in_the_log) {
     const ServerOptions server = {.identity = &revocable.hems};
     start_revocable();
-    config.revocation = TLS_REVOCATION_IF_AVAILABLE;
+    config.revocation = REVOCATION_IF_AVAILABLE;
     make_crl(CRL_OLD);
     LOG_OF(ck_assert_str_eq(attempt(&server, NULL), ""),
            "the CRL of the issuer of " HOST " does not count: CRL has expired");
@@ -540,7 +540,7 @@ START_TEST(revocation_is_told_in_the_log) {
     file_write_text(crl, "not a CRL\n");
     config.crl = crl;
     LOG_OF(ck_assert_str_eq(attempt(&server, NULL), ""), "crl.pem cannot be used: ");
-    config.revocation = TLS_REVOCATION_STRICT;
+    config.revocation = REVOCATION_STRICT;
     assert_refused(attempt(&server, NULL), UNCHECKED);
     config.crl = "";
     assert_refused(attempt(&server, NULL), UNCHECKED);
@@ -551,7 +551,7 @@ END_TEST
 START_TEST(a_crl_before_a_broken_one_counts) {
     start_revocable();
     const ServerOptions server = {.identity = &revocable.hems};
-    for (int policy = TLS_REVOCATION_IF_AVAILABLE; policy <= TLS_REVOCATION_STRICT; policy++)
+    for (int policy = REVOCATION_IF_AVAILABLE; policy <= REVOCATION_STRICT; policy++)
         for (int revoked = 0; revoked < 2; revoked++) {
             config.revocation = policy;
             make_crl(revoked ? CRL_REVOKED : CRL_GOOD);
@@ -590,7 +590,7 @@ START_TEST(responses_of_weak_signatures) {
         {&rsa, EVP_md5(), false, "is signed with a hash below SHA-256 " WANTED},
         {&weak, EVP_sha256(), false, "is not signed by the issuer " WANTED},
     };
-    config.revocation = TLS_REVOCATION_STRICT;
+    config.revocation = REVOCATION_STRICT;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Bytes staple =
             staple_signed(cases[i].signer, &root, revocable.hems.certificate, cases[i].hash, cases[i].pss);
@@ -612,7 +612,7 @@ START_TEST(revocation_with_a_clock_that_is_wrong) {
         Stapled staple;
     } good[] = {{CRL_OLD, NONE}, {CRL_NONE, OLD}, {CRL_NONE, EARLY}, {CRL_NONE, OPEN_OLD}};
     start_revocable();
-    config.revocation = TLS_REVOCATION_STRICT;
+    config.revocation = REVOCATION_STRICT;
     config.clock_floor = USEC_NEVER;
     config.clock_lenient = true;
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -635,8 +635,8 @@ START_TEST(a_revoked_intermediate) {
     Bytes staple = staple_make(&middle, &middle, hems.certificate, V_OCSP_CERTSTATUS_GOOD, -3600, 3600);
     const ServerOptions server = {.identity = &hems, .intermediate = &middle, .staple = staple};
 
-    for (int policy = TLS_REVOCATION_IF_AVAILABLE; policy <= TLS_REVOCATION_STRICT; policy++) {
-        bool strict = policy == TLS_REVOCATION_STRICT;
+    for (int policy = REVOCATION_IF_AVAILABLE; policy <= REVOCATION_STRICT; policy++) {
+        bool strict = policy == REVOCATION_STRICT;
         config.revocation = policy;
         config.crl = NULL;
         ck_assert_str_eq(attempt(&server, NULL), "");

@@ -159,6 +159,22 @@ int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const 
 
 void ike_io_keepalive(IkeIo *io, const Endpoint *local, const Endpoint *remote) {}
 
+int resolver_new(Resolver **ret, sd_event *event, const ResolverConfig *config) {
+    ck_abort_msg("no name is asked for");
+}
+
+int resolver_resolve(Resolver *resolver, const char *name, ResolverHandler handler, void *userdata) {
+    ck_abort_msg("no name is asked for");
+}
+
+void resolver_free(Resolver *resolver) {}
+
+void revocation_io_cancel(RevocationIo *io) {}
+
+int revocation_io_start(RevocationIo *io, RevocationJob *job, bool dated, RevocationIoHandler handler, void *userdata) {
+    ck_abort_msg("revocation is not asked about");
+}
+
 /* -- the kernel -- */
 
 static void called(const char *what) {

@@ -214,7 +214,7 @@ static bool passes_without_crl(Tls *tls, X509_STORE_CTX *ctx, const X509 *x, int
     if (!missing)
         log_warning("TLS: the CRL of the issuer of %s does not count: %s", NAMES_STR(x),
                     X509_verify_cert_error_string(error));
-    return depth == 0 || missing || tls->config->revocation != TLS_REVOCATION_STRICT;
+    return depth == 0 || missing || tls->config->revocation != REVOCATION_STRICT;
 }
 
 /* OpenSSL: each certificate that passed (*ok*, from the root down, when nothing else is wrong with the
@@ -374,7 +374,7 @@ static int judge_staple(SSL *ssl, void *userdata) {
     case STAPLE_USELESS:
         break;
     }
-    if (tls->crl_good || tls->config->revocation != TLS_REVOCATION_STRICT)
+    if (tls->crl_good || tls->config->revocation != REVOCATION_STRICT)
         return 1;
     snprintf(text, sizeof text, "revocation cannot be checked: %s, and no current CRL of its issuer", why);
     refuse_certificate(tls, x, text);
@@ -467,7 +467,7 @@ static bool holds_crl(X509_STORE *store) {
 static bool load_crl(const Tls *tls, X509_STORE *store) {
     const char *path = strempty(tls->config->crl);
 
-    if (!path[0] || tls->config->revocation == TLS_REVOCATION_OFF)
+    if (!path[0] || tls->config->revocation == REVOCATION_OFF)
         return false;
     X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
     if (lookup && (X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) > 0 ||
@@ -522,7 +522,7 @@ static int set_credential(Tls *tls, SSL_CTX *ctx) {
 }
 
 static bool set_status_request(Tls *tls, SSL_CTX *ctx) {
-    if (tls->config->revocation == TLS_REVOCATION_OFF)
+    if (tls->config->revocation == REVOCATION_OFF)
         return true;
     return SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp) == 1 &&
            SSL_CTX_set_tlsext_status_cb(ctx, judge_staple) == 1 &&

@@ -7,15 +7,7 @@
 #include <stdbool.h>
 
 #include "base/moment.h"
-
-/* What is asked of the revocation of a HeMS's certificate. Its own counts by a stapled OCSP response (RFC
- * 6066 8) or by a CRL of its issuer, those of the CAs above it by a CRL that is there. What is revoked is
- * refused in either way. */
-typedef enum TlsRevocation {
-    TLS_REVOCATION_OFF,
-    TLS_REVOCATION_IF_AVAILABLE, /* what is missing or too old does not count */
-    TLS_REVOCATION_STRICT,       /* of response and CRL one has to be there, and current */
-} TlsRevocation;
+#include "base/revocation-policy.h"
 
 /* Files are read with each connection, so that a new CRL or certificate needs no restart. */
 typedef struct TlsConfig {
@@ -23,7 +15,9 @@ typedef struct TlsConfig {
     const char *certificate; /* PEM: the box's own and those between it and its root */
     const char *key;         /* PEM, without a passphrase */
     const char *crl;         /* PEM, any number, or one in DER; NULL or "": none */
-    int revocation;          /* TlsRevocation */
+    /* Its own certificate counts by a stapled OCSP response (RFC 6066 8) or by a CRL of its issuer, those of the
+     * CAs above it by a CRL that is there. */
+    Revocation revocation;
     usec_t clock_floor;      /* a real time before this is not believed */
     bool clock_lenient;      /* and until it is, dates of certificates, CRLs, responses do not count */
 } TlsConfig;

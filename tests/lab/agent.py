@@ -2,7 +2,9 @@
 """henb-agentd as an operator's engineer meets it: its configuration, systemd, D-Bus, the journal, the kernel."""
 
 import configparser
+import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,13 +13,16 @@ import time
 from pathlib import Path
 
 import places
+from bus import Bus, BusError, Journal, bus, job, kill_unit, manager, unit_property
 from machine import CERTIFICATES, Failure, run, wait_for
 
 UNIT = "henb-agent.service"
 BUS, OBJECT, INTERFACE = "org.henb.Agent1", "/org/henb/Agent1", "org.henb.Agent1"
+PROPERTIES = "org.freedesktop.DBus.Properties"
 CONFIG, STATE = Path("/etc/henb-agent"), Path("/var/lib/henb-agent")
 ID = 32593  # XFRM if_id and reqid, routing table, priority of rules and policies
 TUNNEL = "henb0"
+RULES = 8  # of ours in a family: no more than this
 STATES = {"idle", "waiting-network", "discovering", "registering", "registered-without-mme", "registered", "retrying",
           "deregistered", "failed-config"}
 FACTORY = {
@@ -33,43 +38,36 @@ FAILURE_SECONDS = 120
 
 
 class Watch(threading.Thread):
-    """Every PropertiesChanged of the agent, in order, as busctl monitor saw it."""
+    """Every PropertiesChanged of the agent, in order, as anybody on the bus gets it."""
 
     def __init__(self, log):
         super().__init__(daemon=True)
         self.log = log
         self.changes = []  # (monotonic time, sender, {property: value})
         self.listeners = []
-        self.process = subprocess.Popen(
-            ["busctl", "monitor", "--json=short", "--match",
-             f"type='signal',interface='org.freedesktop.DBus.Properties',path='{OBJECT}'"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        # It says so when it listens.
-        self.process.stderr.readline()
+        self.ending = False
+        self.bus = Bus()
+        self.bus.match(f"type='signal',interface='{PROPERTIES}',member='PropertiesChanged',path='{OBJECT}'")
         self.start()
 
     def run(self):
-        for line in self.process.stdout:
-            try:
-                message = json.loads(line)
-            except ValueError:
+        while not self.ending:
+            seen = self.bus.signal(0.5)
+            if seen is None or seen[2] != "PropertiesChanged" or seen[1] != OBJECT:
                 continue
-            if message.get("member") != "PropertiesChanged" or message.get("path") != OBJECT:
-                continue
-            self.log.write(line)
+            sender, _, _, (name, values, _) = seen
+            self.log.write(json.dumps([round(time.monotonic(), 3), sender, name, values]) + "\n")
             self.log.flush()
-            name, changed, _ = message["payload"]["data"]
             if name != INTERFACE:
                 continue
-            values = {key: value["data"] for key, value in changed.items()}
-            self.changes.append((time.monotonic(), message["sender"], values))
+            self.changes.append((time.monotonic(), sender, values))
             for listener in self.listeners:
                 listener(values)
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait()
+        self.ending = True
         self.join(10)
+        self.bus.close()
         self.log.close()
 
     def states(self):
@@ -102,8 +100,9 @@ class Watch(threading.Thread):
 class Agent:
     def __init__(self, logs):
         self.logs = logs
-        self.cursor = None
+        self.messages = None
         self.watch = None
+        self.begun = 0  # the change the last start() came before
 
     # Factory data, and running.
 
@@ -123,6 +122,10 @@ class Agent:
             config.write(file, space_around_delimiters=False)
         for name in ("ca.pem", "crl.pem"):
             shutil.copy(CERTIFICATES / name, CONFIG / name)
+        self.certificate(device)
+
+    def certificate(self, device):
+        """Another certificate and key, as a renewal puts them there."""
         shutil.copy(CERTIFICATES / f"henb-{device}.pem", CONFIG / "henb.pem")
         shutil.copy(CERTIFICATES / f"henb-{device}-key.pem", CONFIG / "henb-key.pem")
         (CONFIG / "henb-key.pem").chmod(0o640)
@@ -139,30 +142,53 @@ class Agent:
         self.journal_begin()
         self.watch = Watch(open(self.logs / "bus.log", "w", encoding="utf-8"))
 
+    def watch_end(self):
+        if self.watch:
+            self.watch.stop()
+        if self.messages:
+            self.messages.close()
+
     def journal_begin(self):
         """From here on journal() tells what is new."""
-        output = run("journalctl", "-n", "0", "--show-cursor", "-q")
-        self.cursor = output.split("cursor:", 1)[1].strip() if "cursor:" in output else None
+        if self.messages:
+            self.messages.close()
+        self.messages = Journal(UNIT)
 
     def start(self, wait=True):
         """Starts the unit; with *wait* until systemd calls it started."""
-        run("systemctl", "reset-failed", UNIT, check=False)
-        run("systemctl", "start", *([] if wait else ["--no-block"]), UNIT)
+        self.begun = len(self.watch.changes) if self.watch else 0
+        self.reset_failed()
+        if not wait:
+            manager("StartUnit", UNIT, "replace")
+            return
+        result = job("StartUnit", UNIT)
+        if result != "done":
+            raise Failure(f"systemd starts {UNIT}: {result}")
 
     def stop(self):
-        run("systemctl", "stop", UNIT, timeout=30)
+        result = job("StopUnit", UNIT, 30)
+        if result != "done":
+            raise Failure(f"systemd stops {UNIT}: {result}")
+
+    def crash(self):
+        """kill -9, and systemd does not start it again."""
+        with contextlib.suppress(BusError):
+            kill_unit(UNIT)
+        job("StopUnit", UNIT)
+
+    def reset_failed(self):
+        with contextlib.suppress(BusError):  # a unit that is not loaded has not failed
+            manager("ResetFailedUnit", UNIT)
 
     def unit(self, *properties):
         """Properties of the unit: a dictionary of texts."""
-        output = run("systemctl", "show", UNIT, *(f"--property={name}" for name in properties))
-        return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        return {name: str(unit_property(UNIT, name)) for name in properties}
 
     def pid(self):
-        return int(self.unit("MainPID").get("MainPID", "0"))
+        return unit_property(UNIT, "MainPID")
 
     def journal(self):
-        since = ["--after-cursor", self.cursor] if self.cursor else []
-        return run("journalctl", "-q", "-u", UNIT, "-o", "cat", "--no-pager", *since, check=False)
+        return "\n".join(self.messages.lines())
 
     def wait_journal(self, pattern, timeout=60):
         """The first line of this scenario's journal that matches."""
@@ -171,16 +197,17 @@ class Agent:
         def look():
             found[:] = [line for line in self.journal().splitlines() if re.search(pattern, line, re.IGNORECASE)]
             return found
-        wait_for(f"the journal to say /{pattern}/", look, timeout, 0.5)
+        wait_for(f"the journal to say /{pattern}/", look, timeout)
         return found[0]
 
     # D-Bus.
 
     def get(self, name):
         """A property; None while the agent is not on the bus."""
-        done = subprocess.run(["busctl", "--json=short", "get-property", BUS, OBJECT, INTERFACE, name], text=True,
-                              capture_output=True, timeout=60)
-        return json.loads(done.stdout)["data"] if done.returncode == 0 else None
+        try:
+            return bus().call(BUS, OBJECT, PROPERTIES, "Get", INTERFACE, name)[0]
+        except BusError:
+            return None
 
     def call(self, method, *arguments, user=None, interface=INTERFACE, timeout=60):
         """Calls a method of the agent, as *user*; None if it was done, else the error as busctl says it."""
@@ -194,16 +221,27 @@ class Agent:
         words = [word for pair in values.items() for word in pair]
         return self.call("Report", "a(ss)", len(values), *words, interface=f"{INTERFACE}.Parameters")
 
-    def wait(self, name, wanted, timeout=REGISTER_SECONDS):
-        """Waits until the property has the value, or wanted(value) is true; returns the value."""
+    def mark(self):
+        """A moment that wait() can look back to: the number of the next change."""
+        return len(self.watch.changes)
+
+    def wait(self, name, wanted, timeout=REGISTER_SECONDS, since=None):
+        """Waits until the property has the value, or wanted(value) is true; returns the value. What the watch has
+        recorded since the call, or since mark(), counts as well: a value may be gone before it is asked for."""
         fits = wanted if callable(wanted) else lambda value: value == wanted
-        seen = []
+        begin = self.mark() if since is None else since
+        seen, asked = [None], []
 
         def look():
-            seen[:] = [self.get(name)]
+            told = [values[name] for _, _, values in self.watch.changes[begin:] if name in values and fits(values[name])]
+            if told:
+                seen[:] = told[:1]
+            elif not asked or time.monotonic() > asked[-1] + 0.5:
+                asked[:] = [time.monotonic()]
+                seen[:] = [self.get(name)]
             return seen[0] is not None and fits(seen[0])
         try:
-            wait_for(name, look, timeout, 0.25)
+            wait_for(name, look, timeout, 0.02)
         except Failure:
             state = {key: self.get(key) for key in ("State", "Step", "Clause", "LastError")}
             raise Failure(f"{name} is {seen[0]!r} after {timeout} s, wanted "
@@ -213,6 +251,10 @@ class Agent:
     def registered(self, timeout=REGISTER_SECONDS):
         self.wait("State", "registered", timeout)
 
+    def has_registered(self, timeout=REGISTER_SECONDS):
+        """Registered at any moment since start(): for what has a HeMS that ends it soon."""
+        self.wait("State", "registered", timeout, self.begun)
+
     def failed(self, pattern, state="retrying", timeout=FAILURE_SECONDS):
         """Waits until *state* and a LastError that matches *pattern* were published together, with an empty Mme."""
         matches = re.compile(pattern, re.IGNORECASE)
@@ -221,13 +263,14 @@ class Agent:
             moments = [*self.watch.moments(), {key: self.get(key) for key in ("State", "LastError", "Mme")}]
             return [one for one in moments if one.get("State") == state and matches.search(one.get("LastError") or "")]
         try:
-            moment = wait_for("the failure", look, timeout, 0.5)[0]
+            moment = wait_for("the failure", look, timeout, 0.1)[0]
         except Failure:
             errors = [values["LastError"] for _, _, values in self.watch.changes if "LastError" in values]
             raise Failure(f"no {state} with LastError /{pattern}/ in {timeout} s; states {self.watch.states()}, "
                           f"errors {errors}") from None
         if moment.get("Mme"):
             raise Failure(f"Mme is not empty in {state}")
+        return moment
 
     # The kernel.
 
@@ -246,69 +289,85 @@ class Agent:
 
     def tunnel(self):
         """Failure unless SAs, policies, link, rules and routes are what a tunnel needs."""
-        ours = [text for text in states() if f"reqid {ID} " in text]
+        inner = self.inner()
+        seen = kernel(inner)
+        _, sas, rules = seen
+        ours = [text for text in sas if f"reqid {ID} " in text]
         if len(ours) != 2 or not all("proto esp" in text and "mode tunnel" in text for text in ours):
             raise Failure(f"not one SA each way with our reqid: {ours}")
         if not all(f"if_id {ID:#x}" in text for text in ours):
             raise Failure(f"SAs without our if_id: {ours}")
         for direction in ("in", "out"):
-            if not any(f"dir {direction} priority {ID} " in text and f"if_id {ID:#x}" in text for text in policies()):
-                raise Failure(f"no policy {direction} with our priority and if_id: {policies()}")
-        self.guard()
+            if not any(f"dir {direction} priority {ID} " in text and f"if_id {ID:#x}" in text for text in rules):
+                raise Failure(f"no policy {direction} with our priority and if_id: {rules}")
+        self.guard(inner, seen)
+
+    def inner(self):
+        """The inner address, or the one it is going to have."""
+        return (self.get("InnerAddresses") or [places.INNER])[0]
 
     def whole_or_none(self):
         """Failure unless there is one whole tunnel or nothing of one: no larval SA, no half."""
         if tunnel_leftovers():
             self.tunnel()
 
-    def guard(self, inner=None):
+    def guard(self, inner=None, seen=None):
         """Failure unless what keeps inner traffic inside is there: it outlives the tunnel."""
-        inner = inner or (self.get("InnerAddresses") or [places.INNER])[0]
-        family, bits, word = ("-6", 128, "inet6") if ":" in inner else ("-4", 32, "inet")
-        link = run("ip", "-d", "link", "show", TUNNEL)
-        if "xfrm" not in link or f"if_id {ID:#x}" not in link:
-            raise Failure(f"{TUNNEL} is no XFRM interface of ours: {link}")
-        if f"{word} {inner}/{bits}" not in run("ip", family, "addr", "show", "dev", TUNNEL):
+        inner = inner or self.inner()
+        bits, word = (128, "inet6") if ":" in inner else (32, "inet")
+        text, _, rules = seen or kernel(inner)
+        lines = text.splitlines()
+        if not re.search(rf"^\d+: {TUNNEL}[@:]", text) or "xfrm" not in text or f"if_id {ID:#x}" not in text:
+            raise Failure(f"{TUNNEL} is no XFRM interface of ours: {text}")
+        if f"{word} {inner}/{bits}" not in text:
             raise Failure(f"{inner} is not on {TUNNEL}")
-        rules = [line for line in run("ip", family, "rule").splitlines() if line.startswith(f"{ID}:")]
+        ours = [line for line in lines if line.startswith(f"{ID}:")]
         for wanted in (f"oif {TUNNEL}", f"from {inner}"):
-            if not any(wanted in line and f"lookup {ID}" in line for line in rules):
-                raise Failure(f"no rule '{wanted}': {rules}")
-        table = run("ip", family, "route", "show", "table", ID)
-        if "unreachable default" not in table:
-            raise Failure(f"table {ID} does not end in unreachable: {table}")
-        blocks = [text for text in policies() if "action block" in text and "dir in" in text]
+            if not any(wanted in line and f"lookup {ID}" in line for line in ours):
+                raise Failure(f"no rule '{wanted}': {ours}")
+        if not any(line.startswith("unreachable default") for line in lines):
+            raise Failure(f"table {ID} does not end in unreachable: {text}")
+        blocks = [text for text in rules if "action block" in text and "dir in" in text]
         if not any(f"dst {inner}/{bits}" in text and "if_id" not in text for text in blocks):
             raise Failure(f"no block policy guards {inner}: {blocks}")
 
     def forget(self):
         """Takes the agent off the box with all it leaves: unit stopped, kernel, state and configuration."""
-        run("systemctl", "kill", "-s", "KILL", UNIT, check=False)
-        run("systemctl", "stop", UNIT, check=False)
-        run("systemctl", "reset-failed", UNIT, check=False)
-        run("ip", "link", "del", TUNNEL, check=False)
-        for family in ("-4", "-6"):
-            while str(ID) in run("ip", family, "rule"):
-                run("ip", family, "rule", "del", "priority", ID)
-            run("ip", family, "route", "flush", "table", ID, check=False)
-        run("ip", "xfrm", "state", "flush")
-        run("ip", "xfrm", "policy", "flush")
-        run("umount", STATE, check=False)
+        if self.unit("ActiveState")["ActiveState"] != "inactive":
+            self.crash()
+            self.reset_failed()
+        rules = f"rule del priority {ID}\n" * RULES
+        for family, lines in (("-4", f"link del {TUNNEL}\nxfrm state flush\nxfrm policy flush\n"), ("-6", "")):
+            run("ip", family, "-force", "-batch", "-", stdin=f"{lines}{rules}route flush table {ID}\n", check=False)
+        if os.path.ismount(STATE):
+            run("umount", STATE)
         shutil.rmtree(STATE, ignore_errors=True)
         shutil.rmtree(CONFIG, ignore_errors=True)
 
 
+def _texts(output):
+    """Of a list of states or policies: one text each, states without counters."""
+    output = re.sub(r"anti-replay.*(\n\s+\d.*|\n\s+seq-hi.*|\n\s+replay_window.*|\n\s+[0-9a-f]{8} .*)*", "", output)
+    return [" ".join(text.split()) for text in re.split(r"(?:^|\n)(?=src )", output) if text.startswith("src ")]
+
+
 def policies():
     """XFRM policies of the HeNB but those of sockets, one text each."""
-    return [" ".join(text.split()) for text in re.split(r"\n(?=src )", run("ip", "xfrm", "policy", "list", "nosock"))
-            if text.strip()]
+    return _texts(run("ip", "xfrm", "policy", "list", "nosock"))
 
 
 def states():
     """XFRM states of the HeNB without keys and counters, one text each."""
-    output = re.sub(r"anti-replay.*(\n\s+\d.*|\n\s+seq-hi.*|\n\s+replay_window.*|\n\s+[0-9a-f]{8} .*)*", "",
-                    run("ip", "xfrm", "state", "list", "nokeys"))
-    return [" ".join(text.split()) for text in re.split(r"\n(?=src )", output) if text.strip()]
+    return _texts(run("ip", "xfrm", "state", "list", "nokeys"))
+
+
+def kernel(inner):
+    """What there is of a tunnel: (link, addresses, rules and our table of its family as one text, states, policies)."""
+    commands = (f"addr show dev {TUNNEL}", "rule", f"route show table {ID}")
+    # -force: the link and the table may be missing, which is for the caller to say.
+    text = run("ip", "-6" if ":" in inner else "-4", "-d", "-force", "-batch", "-", stdin="\n".join(commands) + "\n",
+               check=False)
+    return text, states(), policies()
 
 
 def tunnel_leftovers():

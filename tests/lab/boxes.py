@@ -9,14 +9,17 @@ from hosting import Hosting
 from links import Links
 from machine import Children
 from names import Names
+from openiked import OpenIked
 from servers import Servers
+from traffic import Traffic
 from watchers import Watchers
 
 
-class Boxes(Children, Links, Names, Gateways, Hosting, Servers, Watchers):
+class Boxes(Children, Links, Names, Gateways, OpenIked, Hosting, Servers, Traffic, Watchers):
     """Everything around the HeNB. Logs go to the folder *logs*."""
 
     def stop(self):
         """Ends what runs and removes namespaces; afterwards nothing of the lab is left."""
         self.end_all()
+        self.iked_end()
         self.links_end()

@@ -2,12 +2,15 @@
 """Security gateways: strongSwan, as many as a scenario wants at once."""
 
 import os
+import re
 import shutil
-import subprocess
+import socket
+import struct
 from dataclasses import dataclass
 
 import places
-from machine import CERTIFICATES, RUN, Failure, wait_for
+import vici
+from machine import CERTIFICATES, RUN, Failure, inside, wait_for
 
 
 @dataclass
@@ -21,8 +24,59 @@ class Gateway:
     selector: str = "0.0.0.0/0"
     inside: str = "4"  # families of the addresses it gives: 4, 6, 46
     dns: object = None  # what it says the DNS is; None: its network's, in these families; "": nothing
+    # What it does of its own accord, in seconds; 0: nothing. A re-authentication below a minute is for its peer to do.
+    rekey_child: int = 0
+    rekey_ike: int = 0
+    reauthenticate: int = 0
+    dpd: int = 0
+    cookie: bool = False  # each IKE_SA_INIT has to come again with a cookie
+    fragment_size: int = 0  # of its IKE messages, which are in fragments then whenever the peer allows it
+    mobike: bool = True
+    pss: bool = False  # signs with RSA-PSS
     options: tuple = ()  # more lines of the connection
     hosting: object = None  # the hosting party of a second authentication: hosting.HostingParty
+    child_options: tuple = ()  # of its child
+    settings: tuple = ()  # of charon itself
+
+    def connection_lines(self):
+        timers = {"rekey_time": self.rekey_ike, "reauth_time": self.reauthenticate, "dpd_delay": self.dpd}
+        lines = [f"{name} = {seconds}s" for name, seconds in timers.items() if seconds]
+        if self.rekey_ike or self.reauthenticate:
+            lines += ["rand_time = 0s", "over_time = 60s"]
+        if self.fragment_size:
+            lines.append("fragmentation = force")
+        if not self.mobike:
+            lines.append("mobike = no")
+        return (*lines, *self.options)
+
+    def child_lines(self):
+        lines = [f"rekey_time = {self.rekey_child}s", "life_time = 3600s", "rand_time = 0s"] if self.rekey_child else []
+        return (*lines, *self.child_options)
+
+    def charon_lines(self):
+        lines = ["cookie_threshold = 1", "cookie_threshold_ip = 0", "half_open_timeout = 86400"] if self.cookie else []
+        if self.fragment_size:
+            lines.append(f"fragment_size = {self.fragment_size}")
+        if self.pss:
+            lines.append("rsa_pss = yes")
+        return (*lines, *self.settings)
+
+
+# A point everybody knows to be on P-256: its generator.
+P256 = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+                     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+
+
+def ike_sa_init():
+    """An IKE_SA_INIT request that offers AES-128-GCM, SHA2-256 and P-256."""
+    def payload(following, body):
+        return struct.pack("!BBH", following, 0, 4 + len(body)) + body
+    transforms = [(1, 20, struct.pack("!HH", 0x800E, 128)), (2, 5, b""), (4, 19, b"")]
+    body = b"".join(struct.pack("!BBHBBH", 3 if number < len(transforms) else 0, 0, 8 + len(attribute), kind, 0, value) + attribute
+                    for number, (kind, value, attribute) in enumerate(transforms, 1))
+    proposal = struct.pack("!BBHBBBB", 0, 0, 8 + len(body), 1, 1, 0, len(transforms)) + body
+    message = payload(34, proposal) + payload(40, struct.pack("!HH", 19, 0) + P256) + payload(0, os.urandom(32))
+    return os.urandom(8) + bytes(8) + bytes([33, 0x20, 34, 8]) + struct.pack("!II", 0, 28 + len(message)) + message
 
 
 class Gateways:
@@ -48,7 +102,7 @@ class Gateways:
                     proposals = {gateway.ike}
                     pools = {names}
                     send_cert = always
-                    {newline.join(gateway.options)}
+                    {newline.join(gateway.connection_lines())}
                     local {{
                         auth = pubkey
                         certs = {gateway.certificate}.pem
@@ -59,6 +113,7 @@ class Gateways:
                         all {{
                             local_ts = {selector}
                             esp_proposals = {gateway.esp}
+                            {newline.join(gateway.child_lines())}
                             mode = tunnel
                         }}
                     }}
@@ -67,11 +122,28 @@ class Gateways:
             pools {{
                 {newline.join(pools)}
             }}
-        """, **({"plugins": "eap-radius", "plugin": hosting.plugin} if hosting else {}))
+        """, gateway.charon_lines(), **({"plugins": "eap-radius", "plugin": hosting.plugin} if hosting else {}))
+        if gateway.cookie:
+            self.half_open(side.segw)
 
-    def charon(self, name, namespace, certificate, intermediates, configuration, plugins="", plugin=""):
-        """strongSwan with its own folder and control socket; None is the HeNB's own namespace. *plugins*: more of them,
-        *plugin*: their settings."""
+    def half_open(self, segw):
+        """One IKE_SA_INIT from elsewhere that is not gone on with: from now on the gateway asks everybody for a cookie."""
+        with inside("internet"):
+            mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with mouth:
+            mouth.settimeout(1)
+            for _ in range(20):
+                mouth.sendto(ike_sa_init(), (segw, 500))
+                try:
+                    mouth.recv(4096)
+                    return
+                except OSError:
+                    continue
+        raise Failure(f"{segw} does not answer an IKE_SA_INIT")
+
+    def charon(self, name, namespace, certificate, intermediates, configuration, settings=(), plugins="", plugin=""):
+        """strongSwan with its own folder and control socket, *settings* more lines of strongswan.conf; None is the HeNB's
+        own namespace. *plugins*: more of them, *plugin*: their settings."""
         folder = RUN / name
         for part in ("x509", "x509ca", "private"):
             (folder / part).mkdir(parents=True, exist_ok=True)
@@ -84,6 +156,7 @@ class Gateways:
             charon-systemd {{
                 load = random nonce x509 constraints pubkey pkcs1 pkcs8 pem openssl kdf hmac gcm sha2 sha1 aes kernel-netlink socket-default vici {plugins}
                 retransmit_timeout = 1.0
+                {chr(10).join(settings)}
                 plugins {{
                     vici {{
                         socket = unix://{folder}/charon.vici
@@ -109,17 +182,55 @@ class Gateways:
         self.spawn(name, namespace, "/usr/sbin/charon-systemd",
                    environment={"STRONGSWAN_CONF": f"{folder}/strongswan.conf"})
         wait_for(f"{name}'s control socket", lambda: self.alive(name) and (folder / "charon.vici").exists())
-        self.swanctl(name, "--load-all", "--file", folder / "swanctl.conf")
+        self.load(name, vici.parse(configuration))
 
-    def swanctl(self, name, *argv, check=True):
-        done = subprocess.run(
-            ["swanctl", argv[0], "--uri", f"unix://{RUN}/{name}/charon.vici", *map(str, argv[1:])], text=True,
-            capture_output=True, env={**os.environ, "SWANCTL_DIR": str(RUN / name),
-                                      "STRONGSWAN_CONF": f"{RUN}/{name}/strongswan.conf"}, timeout=60)
-        if check and done.returncode != 0:
-            raise Failure(f"swanctl {argv[0]} at {name}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+    def control(self, name):
+        """charon's control interface."""
+        return vici.Vici(RUN / name / "charon.vici")
+
+    def load(self, name, configuration):
+        """Certificates and keys of its folder, pools, connections: what swanctl --load-all does."""
+        folder = RUN / name
+        with self.control(name) as charon:
+            for part, flag in (("x509", "NONE"), ("x509ca", "CA")):
+                for path in sorted((folder / part).iterdir()):
+                    charon.request("load-cert", {"type": "X509", "flag": flag, "data": path.read_bytes()})
+            for path in sorted((folder / "private").iterdir()):
+                charon.request("load-key", {"type": "any", "data": path.read_bytes()})
+            for pool, parts in configuration.get("pools", {}).items():
+                charon.request("load-pool", {pool: parts})
+            for connection, parts in configuration["connections"].items():
+                for end in parts.values():
+                    if isinstance(end, dict) and "certs" in end:
+                        end["certs"] = [(folder / "x509" / one.strip()).read_bytes() for one in end["certs"].split(",")]
+                charon.request("load-conn", {connection: parts})
+
+    def rekey(self, name="segw", what="child", connection=None):
+        """The gateway begins a rekeying of its "child" or its "ike" SA."""
+        with self.control(name) as charon:
+            charon.request("rekey", {what: connection or ("all" if what == "child" else "henb")})
+
+    def terminate(self, name="segw", force=False):
+        """The gateway deletes the IKE SA; with *force* it does not wait for an answer."""
+        with self.control(name) as charon:
+            charon.listed("terminate", "control-log", {"ike": "henb", "timeout": "20000", "loglevel": "-1",
+                                                       "force": "yes" if force else "no"})
+
+    def redirect(self, gateway, name="segw"):
+        """The gateway sends its peers to another address or name, in an established SA."""
+        with self.control(name) as charon:
+            charon.request("redirect", {"ike": "henb", "gateway": gateway})
+
+    def rekeyings(self, name="segw"):
+        """(children, IKE SAs) that were rekeyed at a gateway so far."""
+        log = self.log(f"{name}-charon")
+        children = set(re.findall(r"CHILD_SA all\{(\d+)\} established with SPIs", log))
+        return len(children) - 1, len(re.findall(r"IKE_SA henb\[\d+\] rekeyed between", log))
 
     def segw_sas(self, name="segw"):
         """Established IKE SAs at a SeGW, one line each."""
-        return [line for line in self.swanctl(name, "--list-sas").splitlines() if "ESTABLISHED" in line]
+        with self.control(name) as charon:
+            seen = [(connection, sa) for event in charon.listed("list-sas", "list-sa") for connection, sa in event.items()]
+        return [f"{connection}: #{sa['uniqueid']}, ESTABLISHED, {sa['local-host']} and {sa['remote-host']} "
+                f"({sa.get('remote-id')}), inner {', '.join(sa.get('remote-vips', []))}"
+                for connection, sa in seen if sa["state"] == "ESTABLISHED"]

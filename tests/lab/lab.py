@@ -125,7 +125,7 @@ class Lab:
         """What somebody wants to read after a failure."""
         commands = {
             "journal": ["journalctl", "-q", "--no-pager", "-o", "short-monotonic",
-                        *(["--after-cursor", self.agent.cursor] if self.agent.cursor else [])],
+                        *(["--after-cursor", self.agent.messages.cursor] if self.agent.messages else [])],
             "state": ["sh", "-c", "ip -d addr; ip rule; ip route show table all; ip -s xfrm state list nokeys; "
                       "ip -s xfrm policy; cat /proc/net/xfrm_stat; systemctl status --no-pager henb-agent; "
                       f"busctl introspect {henb.BUS} {henb.OBJECT}"],
@@ -137,8 +137,7 @@ class Lab:
             shutil.copytree(henb.STATE, self.logs / "store", dirs_exist_ok=True)
 
     def tear_down(self):
-        if self.agent.watch:
-            self.agent.watch.stop()
+        self.agent.watch_end()
         if self.scenario.agent:
             self.agent.forget()
         self.boxes.stop()
@@ -148,15 +147,18 @@ class Lab:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def play(scenario):
-    """Plays one scenario; None, or why it failed."""
+def play(scenario, phase=lambda name: None):
+    """Plays one scenario; None, or why it failed. phase() is told what begins."""
     logs = RESULTS / scenario.name
     logs.mkdir(parents=True, exist_ok=True)
     lab = Lab(scenario, logs)
     why = None
     try:
+        phase("set-up")
         lab.set_up()
+        phase("steps")
         scenario.steps(lab)
+        phase("end")
         if scenario.agent:
             if lab.agent.unit("ActiveState")["ActiveState"] == "active":
                 lab.agent.stop()
@@ -182,6 +184,27 @@ def play(scenario):
     return why
 
 
+class Cost:
+    """What each phase of a scenario takes: seconds, seconds of the processor (of both if there are two), new processes."""
+
+    def __init__(self):
+        self.last = None
+        self.parts = []
+
+    def phase(self, name):
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        ticks = [int(word) for word in lines[0].split()[1:9]]
+        now = (time.monotonic(), (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK"),
+               next(int(line.split()[1]) for line in lines if line.startswith("processes ")))
+        if self.last:
+            before, at = self.last
+            self.parts.append(f"{before} {now[0] - at[0]:.1f} s {now[1] - at[1]:.1f} s {now[2] - at[2]}")
+        self.last = (name, now) if name else None
+
+    def __str__(self):
+        return ", ".join(self.parts)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Plays scenarios of the lab; without names the default ones.")
     parser.add_argument("--long", action="store_true", help="the long ones too")
@@ -198,14 +221,16 @@ def main():
     with open(RESULTS / "results", "w", encoding="utf-8") as results:
         for scenario in chosen:
             begin = time.monotonic()
-            why = play(scenario)
+            cost = Cost()
+            why = play(scenario, cost.phase)
+            cost.phase(None)
             seconds = time.monotonic() - begin
             if why is None:
                 say(f"  ok    {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
             else:
                 say(f"  FAIL  {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
                 say("        " + why.replace("\n", "\n        "))
-            print("ok" if why is None else "FAIL", scenario.name, f"{seconds:.1f}", file=results, flush=True)
+            print("ok" if why is None else "FAIL", scenario.name, f"{seconds:.1f}", cost, file=results, flush=True)
             os.sync()
     return 0
 

@@ -7,7 +7,7 @@ UPLINK_MAC = "02:00:00:00:00:10"
 # The internet: the HeNB's uplink, its router with the public DNS, a HeMS anybody can reach; the gateways' network.
 HENB, HENB_MOVED, ROUTER, PUBLIC_DNS, PUBLIC_HEMS = "192.0.2.10", "192.0.2.11", "192.0.2.1", "192.0.2.53", "192.0.2.80"
 HENB6, ROUTER6, PUBLIC_DNS6, PUBLIC_HEMS6 = "2001:db8::10", "2001:db8::1", "2001:db8::53", "2001:db8::80"
-NAT, NAT6 = "203.0.113.254", "2001:db8:1::fe"
+NAT, NAT6, NAT_MOVED = "203.0.113.254", "2001:db8:1::fe", "203.0.113.253"
 # An uplink whose own network is the operator's private one; its router has the address of the gateway inside.
 HENB_OVERLAPPING, ROUTER_OVERLAPPING = "10.0.0.99", "10.0.0.1"
 

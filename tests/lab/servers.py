@@ -5,9 +5,10 @@ import ast
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
+import acs
+import mme
 import places
 from machine import CERTIFICATES, HERE, Failure, inside, wait_for
 
@@ -28,8 +29,8 @@ class Servers:
     def mme(self, side=places.SERVING):
         """Listens for S1 on both families; one program each, so that neither tells the other's addresses."""
         for name, listen in (("mme", f"{side.mme}:{places.S1_PORT}"), ("mme6", f"[{side.mme6}]:{places.S1_PORT}")):
-            self.spawn(f"{name}-output", side.network, sys.executable, HERE / "mme.py", "--listen", listen, "--log",
-                       self.logs / f"{name}.log")
+            self.fork(f"{name}-output", side.network, mme.main, "--listen", listen, "--log", self.logs / f"{name}.log")
+        for name in ("mme", "mme6"):
             wait_for("the MME to listen", lambda: self.alive(f"{name}-output") and "listening" in self.log(name))
 
     def hems(self, scenario, name=SERVING_HEMS, side=places.SERVING):
@@ -54,8 +55,8 @@ class Servers:
         path = HERE / "acs" / scenario if isinstance(scenario, str) else HERE / "acs" / f"of-{name}.json"
         if not isinstance(scenario, str):
             path.write_text(json.dumps(scenario, indent=4))
-        self.spawn(name, namespace, sys.executable, HERE / "acs.py", "--listen", listen, "--scenario", path, "--log",
-                   self.logs / f"{ACS_LOG[name]}.log", *options)
+        self.fork(name, namespace, acs.main, "--listen", listen, "--scenario", path, "--log",
+                  self.logs / f"{ACS_LOG[name]}.log", *options)
         port = int(listen.rpartition(":")[2])
         wait_for(f"{name} to listen", lambda: self.alive(name) and listening(namespace, port))
 

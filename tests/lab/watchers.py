@@ -33,7 +33,7 @@ class Watchers:
     def probe(self, target, tcp=(22, 53, 80, 443, 500, 4500, 7547, 7548, 36412, 2152), udp=(53, 500, 2152, 4500, 5000),
               patience=1.5):
         """Answers the prober gets from *target* over the HeNB's uplink address, in words."""
-        run("ip", "-n", "internet", "route", "replace", f"{target}/32", "via", HENB, "dev", "henb")
+        self.batch("internet", f"route replace {target}/32 via {HENB} dev henb")
         answers, waiting = [], {}
         with inside("internet"):
             for port in tcp:
@@ -86,5 +86,4 @@ class Watchers:
                 poller.unregister(one)
         for one in (*waiting, echo):
             one.close()
-        run("ip", "-n", "internet", "route", "del", f"{target}/32")
         return answers

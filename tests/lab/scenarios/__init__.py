@@ -2,5 +2,5 @@
 """The lab's scenarios, in the order they are played."""
 
 from . import (  # noqa: F401
-    selftest, serving, initial, public, registration, deregistration, families, certificates, failures, outage, power, clock,
-    neighbours, repeats, demo, rtt)
+    selftest, serving, initial, public, registration, deregistration, families, certificates, failures, outage, longlived, hosting, revocation, power, clock,
+    neighbours, repeats, demo, rtt, rekey_bench)

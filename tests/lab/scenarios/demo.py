@@ -134,7 +134,7 @@ def demo_deregistration(lab):
     say("5.1.4. A registered HeNB is taken out of service by its HeMS, in a session of its own:")
     watched(lab)
     lab.agent.start()
-    lab.agent.registered()
+    lab.agent.has_registered()
     lab.agent.wait("State", "deregistered")
     sessions_seen(lab, "hems")
     mme_on_the_bus()

@@ -212,7 +212,7 @@ def restart_saved(lab):
 def fallback(lab):
     registered(lab)
     lab.boxes.silence("segw", "meta l4proto { udp, esp } iifname wan")
-    lab.boxes.swanctl("segw", "--terminate", "--ike", "henb", "--force", check=False)
+    lab.boxes.terminate(force=True)
     lab.agent.wait("State", lambda state: state != "registered", 300)
     properties(lab, Mme=[])
     lab.agent.wait("SeGW", places.SEGW_SECOND_NAME, 300)

@@ -27,8 +27,7 @@ def prober(lab):
     silent(lab, "after stop")
     lab.agent.start()
     lab.agent.registered()
-    run("systemctl", "kill", "-s", "KILL", henb.UNIT)
-    run("systemctl", "stop", henb.UNIT)
+    lab.agent.crash()
     silent(lab, "after a crash")
 
 
@@ -49,8 +48,6 @@ def spoofed(lab):
             return ears.recv(2048).hex()
         except TimeoutError:
             return None
-        finally:
-            run("ip", "-n", "internet", "route", "del", f"{places.INNER}/32")
 
 
 def udp_packet(source, sport, destination, dport, body):

@@ -104,7 +104,7 @@ def uplink_moves(lab):
     lab.boxes.capture("moved")
     lab.boxes.uplink_moves()
     wait_for("an SA from the new address", lambda: any(
-        places.HENB_MOVED in line for line in lab.boxes.swanctl("segw", "--list-sas").splitlines()), FAILURE)
+        places.HENB_MOVED in line for line in lab.boxes.segw_sas()), FAILURE)
     back(lab)
     lab.boxes.capture_end("moved")
     errors = [values["LastError"] for _, _, values in lab.agent.watch.changes[begin:] if values.get("LastError")]

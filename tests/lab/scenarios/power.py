@@ -66,8 +66,7 @@ def long_kill_while_storing(lab):
         wait_for("the session", lambda: any("2.1" in one.get("Clause", "") or "5.1.3" in one.get("Clause", "") for one in
                                             lab.agent.watch.moments()[-3:]), FAILURE, 0.005)
         time.sleep(0.02 * number)
-        run("systemctl", "kill", "-s", "KILL", henb.UNIT)
-        run("systemctl", "stop", henb.UNIT)
+        lab.agent.crash()
         run("sqlite3", henb.STATE / "state.db", "pragma integrity_check")
     lab.agent.start()
     registered(lab)
@@ -121,13 +120,17 @@ FAILS = [9002, 9001, 9004, 9003]
     [spv("second", *s1(places.MME_NAME))], []))
 def store_full(lab):
     small_store()
-    up(lab)
-    fill()
+    lab.agent.start()
+    lab.agent.has_registered()
+    fill()  # before the next session
+    ping()
     wait_for("a session with a full disk", lambda: lab.boxes.hems_says().count("session ok") >= 2, FAILURE)
     (henb.STATE / "filler").unlink()
-    properties(lab, State="registered", Mme=mme_list(places.MME))
     lab.agent.wait_journal(r"full|no space|disk", 10)
-    lab.agent.wait("Mme", mme_list((places.MME_NAME, places.MME)), FAILURE)
+    lab.agent.wait("Mme", mme_list((places.MME_NAME, places.MME)), FAILURE, lab.agent.begun)
+    seen = [values["Mme"] for _, _, values in lab.agent.watch.changes if values.get("Mme")]
+    expect(seen == [mme_list(places.MME), mme_list((places.MME_NAME, places.MME))], f"Mme was {seen}")
+    properties(lab, State="registered")
 
 
 @scenario("store-read-only", "started on a read-only disk: said, and nothing is taken that cannot be kept; then with a good one", hems=sessions(

@@ -32,7 +32,7 @@ def mmes_all(lab):
     []))
 def mme_changes(lab):
     lab.agent.start()
-    lab.agent.registered()
+    lab.agent.has_registered()
     lab.agent.wait("State", "registered-without-mme")
     seen = [values["Mme"] for _, _, values in lab.agent.watch.changes if "Mme" in values]
     wanted = [mme_list(places.MME_SECOND), mme_list(places.MME, port=36413), []]
@@ -53,7 +53,7 @@ def mme_changes(lab):
 def moved_later(lab):
     lab.boxes.hems_moved(acs(*s1(places.MME)))
     lab.agent.start()
-    lab.agent.registered()
+    lab.agent.has_registered()
     lab.agent.wait("SeGW", places.SEGW_SECOND_NAME)
     lab.agent.wait("Mme", mme_list(places.MME), FAILURE)
     properties(lab, State="registered", SeGWAddress=places.SECOND.segw, InnerAddresses=[places.SECOND.inner],

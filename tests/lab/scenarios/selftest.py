@@ -4,6 +4,7 @@
 import re
 import socket
 import struct
+import time
 
 import judge
 import places
@@ -11,6 +12,7 @@ from contents import acs
 from gateways import Gateway
 from machine import IPPROTO_SCTP, expect, run, wait_for
 from names import dns_ask
+from openiked import Iked
 from scenario import scenario
 from ways import SECOND, inside
 
@@ -26,19 +28,24 @@ def inner_sctp(source, message=b"hello", host=places.MME):
         client.sendmsg([message], [(IPPROTO_SCTP, 2, struct.pack("=HHIII", 0, 0, socket.htonl(18), 0, 0))])
 
 
-def strongswan(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(places.PRIVATE,), families="4"):
+def strongswan(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(places.PRIVATE,), families="4",
+               ike="aes128gcm16-prfsha256-ecp256", esp="aes128gcm16", device="ecdsa", rekey_child=0, rekey_ike=0):
     """strongSwan as the HeNB."""
     vips = ", ".join({"4": "0.0.0.0", "6": "::"}[family] for family in families)
-    lab.boxes.charon("client", None, "henb-ecdsa", (), f"""
+    newline = "\n"
+    lines = [f"rekey_time = {rekey_ike}s", "rand_time = 0s", "over_time = 3600s"] if rekey_ike else []
+    child_lines = [f"rekey_time = {rekey_child}s", "rand_time = 0s", "life_time = 3600s"] if rekey_child else []
+    lab.boxes.charon("client", None, f"henb-{device}", (), f"""
         connections {{
             lab {{
                 version = 2
                 remote_addrs = {segw}
                 vips = {vips}
-                proposals = aes128gcm16-prfsha256-ecp256
+                proposals = {ike}
+                {newline.join(lines)}
                 local {{
                     auth = pubkey
-                    certs = henb-ecdsa.pem
+                    certs = henb-{device}.pem
                     id = henb-000001.operator.example
                 }}
                 remote {{
@@ -48,13 +55,16 @@ def strongswan(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(place
                 children {{
                     all {{
                         remote_ts = {",".join(networks)}
-                        esp_proposals = aes128gcm16
+                        esp_proposals = {esp}
+                        {newline.join(child_lines)}
                     }}
                 }}
             }}
         }}
-    """)
-    lab.boxes.swanctl("client", "--initiate", "--child", "all", "--timeout", "30")
+    """, ("retransmit_tries = 8",))
+    # Gateways answer the first time or never; a link that loses packets does not.
+    with lab.boxes.control("client") as charon:
+        charon.listed("initiate", "control-log", {"child": "all", "timeout": "60000", "loglevel": "-1"})
 
 
 @scenario("lab-selftest", "the lab alone: tunnel, DNS, SCTP, and a judge and a prober that find leaks", agent=False, hems=None)
@@ -151,6 +161,59 @@ def lab_selftest_sides(lab):
     lab.boxes.hems_verdict()
     verdict = lab.judge()
     expect(verdict.seen.get("ESP", 0) >= 5, f"the capture shows {verdict.seen}")
+
+
+def carried(lab, act, rate=100, inner=places.INNER):
+    """Traffic of the lab's own while act() is done: (up, down)."""
+    lab.boxes.traffic(inner, rate)
+    act()
+    return lab.boxes.traffic_end()
+
+
+@scenario("lab-selftest-variants", "the lab alone: cookies, fragments, rekeyings, a NAT that forgets, DPD; and what the traffic tells",
+          agent=False, hems=None, mme=False, nat=True, gateway=Gateway(cookie=True, fragment_size=576, rekey_child=5, dpd=3))
+def lab_selftest_variants(lab):
+    strongswan(lab)
+    log = lambda: lab.boxes.log("segw-charon")  # noqa: E731
+    expect("N(COOKIE)" in log(), "the SeGW asked for no cookie")
+    expect(re.search(r"splitting IKE message .* into \d+ fragments", log()), "the SeGW sent no fragments")
+    up_flow, down_flow = carried(lab, lambda: wait_for("two rekeyings", lambda: lab.boxes.rekeyings()[0] >= 2, 60))
+    # strongSwan does lose some in a rekeying.
+    expect(up_flow.sent > 200 and down_flow.sent > 200 and up_flow.lost < up_flow.sent / 10 and
+           down_flow.lost < down_flow.sent / 10, f"up: {up_flow}; down: {down_flow}")
+    wait_for("a question of the SeGW", lambda: "sending DPD request" in log(), 30)
+    # What is lost has to be seen as lost, and on its own side only.
+    lab.boxes.silence("segw", "meta l4proto udp iifname wan udp dport 4500")
+    up_flow, down_flow = carried(lab, lambda: time.sleep(1))
+    expect(up_flow.lost == up_flow.sent and down_flow.lost < down_flow.sent / 4, f"silenced upwards: up: {up_flow}; down: {down_flow}")
+    lab.boxes.hear("segw")
+    lab.boxes.impair(100)
+    up_flow, down_flow = carried(lab, lambda: time.sleep(2))
+    expect(0.05 <= up_flow.latest < 0.5 and 0.05 <= down_flow.latest < 0.5, f"50 ms each way: up: {up_flow}; down: {down_flow}")
+    lab.boxes.impair(0)
+    lab.boxes.nat_moves()
+    run("ping", "-c", "2", "-i", "0.2", "-W", "5", "-I", places.INNER, places.HEMS, check=False)
+    wait_for("the SeGW to follow", lambda: any(places.NAT_MOVED in line for line in lab.boxes.segw_sas()), 90)
+    run("ping", "-c", "2", "-i", "0.2", "-W", "5", "-I", places.INNER, places.HEMS)
+    lab.boxes.rekey(what="ike")
+    wait_for("the IKE SA to be rekeyed", lambda: lab.boxes.rekeyings()[1] == 1, 30)
+    lab.boxes.terminate()
+    gone(lab, "segw")
+
+
+@scenario("lab-selftest-openiked", "the lab alone: OpenIKED as the gateway, which rekeys", agent=False, hems=None, mme=False, gateway=None)
+def lab_selftest_openiked(lab):
+    lab.boxes.iked(Iked(ike_seconds=14, child_seconds=6, fragments=True))
+    strongswan(lab, networks=("0.0.0.0/0",), ike="aes256-sha256-ecp256", esp="aes256-sha384")
+    # Which one of its pool it gives is for it to choose.
+    inner = re.search(r"inet (10\.1\.0\.\d+)/32", run("ip", "addr"))
+    expect(inner, f"no inner address: {lab.boxes.log('client-charon')[-500:]}")
+    run("ping", "-c", "2", "-i", "0.2", "-W", "5", "-I", inner[1], places.HEMS)
+    spis = set(re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state")))
+    up_flow, down_flow = carried(lab, lambda: wait_for("other SAs", lambda: not spis & set(
+        re.findall(r"spi (0x[0-9a-f]+)", run("ip", "xfrm", "state"))), 60, 0.5), inner=inner[1])
+    expect(up_flow.lost < up_flow.sent / 2 and down_flow.lost < down_flow.sent / 2, f"up: {up_flow}; down: {down_flow}")
+    lab.boxes.end("client")
 
 
 @scenario("kernel", "the kernel side of the tunnel alone, between two namespaces: netlink-guest's own checks", agent=False,

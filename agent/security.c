@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See security.h. */
+#include "security.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "ike/usim-file-io.h"
+#include "ike/usim-pcsc-io.h"
+
+#define PEM_MAX (256 * 1024)
+
+/* One reading of roots and certificate. */
+typedef struct Reading Reading;
+struct Reading {
+    Reading *former;
+    TrustStore *trust;
+    Credential *credential;
+};
+
+struct Security {
+    const Config *config;
+    Reading *reading;
+    RevocationCache *revocation;
+    UsimFile *usim_file;
+    UsimPcsc *usim_pcsc;
+    Usim usim;
+};
+
+/* One line about a value of agent.conf that cannot be used, as for what config_load() refuses. */
+static void value_refused(const Config *config, const char *section, const char *key, const char *value,
+                          const char *error) {
+    log_error("%s%s: %s", config_origin(config, section, key), value, error);
+}
+
+/* Reads the whole file *path*, the value of *key*. 0 or negative errno, logged. */
+static int file_read(const Config *config, const char *key, const char *path, size_t size_max, uint8_t **ret,
+                     size_t *ret_size) {
+    FILE *f = fopen(path, "re");
+    uint8_t *data = f ? malloc(size_max) : NULL;
+    int r = f && !data ? -ENOMEM : -errno;
+
+    if (data) {
+        setvbuf(f, NULL, _IONBF, 0); /* no second copy of a private key */
+        size_t n = fread(data, 1, size_max, f);
+        r = ferror(f) ? -EIO : n == size_max ? -EFBIG : 0;
+        if (r == 0) {
+            *ret_size = n;
+            *ret = TAKE_PTR(data);
+        }
+        free(data);
+    }
+    if (f)
+        fclose(f);
+    if (r < 0)
+        value_refused(config, "Trust", key, path, strerror(-r));
+    return r;
+}
+
+static int trust_read(const Config *config, TrustStore **ret) {
+    _cleanup_free_ uint8_t *pem = NULL;
+    char error[ERROR_MAX_BYTES];
+    size_t size;
+
+    int r = file_read(config, "CA", config->ca, PEM_MAX, &pem, &size);
+    if (r < 0)
+        return r;
+    r = trust_store_load(ret, pem, size, error);
+    if (r < 0)
+        value_refused(config, "Trust", "CA", config->ca, r == -EINVAL ? error : strerror(-r));
+    return r;
+}
+
+static int credential_read(const Config *config, Credential **ret) {
+    _cleanup_free_ uint8_t *certificate = NULL, *key = NULL;
+    size_t certificate_size, key_size;
+    char error[ERROR_MAX_BYTES];
+
+    int r = file_read(config, "Certificate", config->certificate, PEM_MAX, &certificate, &certificate_size);
+    if (r < 0)
+        return r;
+    r = file_read(config, "Key", config->key, PEM_MAX, &key, &key_size);
+    if (r < 0)
+        return r;
+    r = credential_load(ret, certificate, certificate_size, key, key_size, error);
+    explicit_bzero(key, key_size);
+    if (r == -EKEYREJECTED)
+        value_refused(config, "Trust", "Key", config->key, error);
+    else if (r < 0)
+        value_refused(config, "Trust", "Certificate", config->certificate,
+                      r == -EINVAL ? error : strerror(-r));
+    return r;
+}
+
+static int crl_read(const Config *config, RevocationCache *cache) {
+    _cleanup_free_ uint8_t *data = NULL;
+    char error[ERROR_MAX_BYTES] = "";
+    size_t size = 0;
+
+    if (!config->crl[0] || config->revocation == REVOCATION_OFF)
+        return 0;
+    int r = file_read(config, "CRL", config->crl, REVOCATION_FILE_MAX + 1, &data, &size);
+    if (r < 0)
+        return r;
+    r = revocation_cache_load(cache, data, size, error);
+    if (r < 0)
+        value_refused(config, "Trust", "CRL", config->crl, r == -EINVAL ? error : strerror(-r));
+    return r;
+}
+
+static void reading_free(Reading *r) {
+    trust_store_free(r->trust);
+    credential_free(r->credential);
+    free(r);
+}
+DEFINE_CLEANUP(Reading, reading_free)
+
+int security_reload(Security *s) {
+    _cleanup_(reading_freep) Reading *reading = calloc(1, sizeof *reading);
+
+    int r = reading ? trust_read(s->config, &reading->trust) : -ENOMEM;
+    if (r == 0)
+        r = credential_read(s->config, &reading->credential);
+    if (r == 0)
+        r = crl_read(s->config, s->revocation);
+    if (r < 0)
+        return r;
+    reading->former = s->reading;
+    s->reading = TAKE_PTR(reading);
+    return 0;
+}
+
+static int usim_read(Security *s, const char *folder) {
+    const ConfigUsim *u = &s->config->usim;
+    char text[CREDENTIAL_TEXT];
+    int r = 0;
+
+    switch (u->kind) {
+    case USIM_NONE:
+        return 0;
+    case USIM_MILENAGE:
+        r = usim_file_new(&s->usim_file, u->argument, folder, text);
+        if (r < 0)
+            value_refused(s->config, "HostingParty", "USIM", u->argument, text);
+        else
+            s->usim = usim_file_driver(s->usim_file);
+        return r;
+    case USIM_PCSC:
+        r = usim_pcsc_new(&s->usim_pcsc, u->argument);
+        if (r < 0)
+            value_refused(s->config, "HostingParty", "USIM", "pcsc", strerror(-r));
+        else
+            s->usim = usim_pcsc_driver(s->usim_pcsc);
+        return r;
+    }
+    return r;
+}
+
+int security_new(Security **ret, const Config *config, const char *folder) {
+    _cleanup_(security_freep) Security *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return -ENOMEM;
+    s->config = config;
+    int r = revocation_cache_new(&s->revocation);
+    if (r == 0)
+        r = security_reload(s);
+    if (r == 0 && folder)
+        r = usim_read(s, folder);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+void security_free(Security *s) {
+    if (!s)
+        return;
+    for (Reading *r = s->reading, *former; r; r = former) {
+        former = r->former;
+        reading_free(r);
+    }
+    revocation_cache_free(s->revocation);
+    usim_file_free(s->usim_file);
+    usim_pcsc_free(s->usim_pcsc);
+    free(s);
+}
+
+const TrustStore *security_trust(const Security *s) {
+    return s->reading->trust;
+}
+
+const Credential *security_credential(const Security *s) {
+    return s->reading->credential;
+}
+
+RevocationCache *security_revocation(Security *s) {
+    return s->revocation;
+}
+
+IkeConfig security_ike(const Security *s) {
+    const Config *c = s->config;
+
+    return (IkeConfig){.trust = s->reading->trust,
+                       .credential = s->reading->credential,
+                       .ike_proposals = &c->ike_proposals,
+                       .esp_proposals = &c->esp_proposals,
+                       .pfs = c->pfs,
+                       .esn = c->esn,
+                       .clock_lenient = c->clock_policy == CLOCK_LENIENT,
+                       .check_revocation = c->revocation != REVOCATION_OFF,
+                       .usim = c->usim.kind == USIM_NONE ? NULL : &s->usim,
+                       .realm = c->realm,
+                       .ike_lifetime = c->ike_lifetime * USEC_PER_SEC,
+                       .child_lifetime = c->child_lifetime * USEC_PER_SEC,
+                       .child_bytes = c->child_bytes,
+                       .child_packets = c->child_packets,
+                       .replay_window = c->replay_window,
+                       .datagram_max = c->fragment_size,
+                       .nat_keepalive = c->nat_keepalive * USEC_PER_SEC};
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What proves who is who: the operator's roots, this box's certificate and key, lists of what is revoked, the
+ * hosting party's USIM. Read from the files agent.conf names, and read again on reload. */
+#pragma once
+
+#include "config.h"
+#include "ike/ike-sa.h"
+#include "ike/revocation-cache.h"
+
+typedef struct Security Security;
+
+/* Reads all of it; *folder* is where the USIM's sequence numbers are kept, and NULL leaves the USIM alone.
+ * *config* must outlive it. 0 or negative errno, logged with file, line and key. */
+int security_new(Security **ret, const Config *config, const char *folder);
+void security_free(Security *security);
+DEFINE_CLEANUP(Security, security_free)
+/* Reads roots, certificate, key and lists anew. What cannot be used changes nothing. 0 or negative errno,
+ * logged. */
+int security_reload(Security *security);
+
+/* The present ones. Those of before a reload live as long as *security*, for SAs that were made with them. */
+const TrustStore *security_trust(const Security *security);
+const Credential *security_credential(const Security *security);
+RevocationCache *security_revocation(Security *security);
+/* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential; without
+ * rng and clock_floor. */
+IkeConfig security_ike(const Security *security);

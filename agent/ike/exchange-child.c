@@ -11,8 +11,10 @@ usec_t rekey_time(IkeSa *sa, usec_t lifetime) {
     return lifetime - lifetime / 10 - rng_below(&sa->config.rng, lifetime / 10 + 1);
 }
 
-static usec_t retry_time(IkeSa *sa, Moment now) {
-    return now.mono + IKE_RETRY_PAUSE + rng_below(&sa->config.rng, IKE_RETRY_PAUSE);
+/* After TEMPORARY_FAILURE, for what lives *until*: sooner when there is little time left. */
+static usec_t retry_time(IkeSa *sa, Moment now, usec_t until) {
+    usec_t left = until > now.mono ? until - now.mono : 0, pause = MIN(IKE_RETRY_PAUSE, left / 8);
+    return now.mono + pause + rng_below(&sa->config.rng, pause + 1);
 }
 
 /* 2.8.1: octet by octet, and a beginning is lower than the whole. */
@@ -396,7 +398,7 @@ static void rekey_child_refused(IkeSa *sa, Moment now, Child *old, unsigned erro
         return;
     }
     if (error == IKE_NOTIFY_TEMPORARY_FAILURE)
-        old->rekey_at = retry_time(sa, now);
+        old->rekey_at = retry_time(sa, now, old->until);
     else if (error == IKE_NOTIFY_CHILD_SA_NOT_FOUND && !old->lost) {
         old->lost = true; /* it is asked for a new one */
         old->rekey_at = now.mono;
@@ -418,7 +420,7 @@ static void creating_failed(IkeSa *sa, Moment now, unsigned error) {
     } else if (peer)
         generation_use(sa, peer, now);
     else if (error == IKE_NOTIFY_TEMPORARY_FAILURE)
-        sa->rekey_at = retry_time(sa, now);
+        sa->rekey_at = retry_time(sa, now, sa->expires);
     else {
         sa->rekey_at = now.mono + RETRY_LATER;
         ike_sa_reauthenticate(sa, now, "the gateway does not rekey the IKE SA");

@@ -36,7 +36,7 @@ typedef struct IkeSa IkeSa;
 #define IKE_CHILD_SWITCH (2 * USEC_PER_SEC)
 /* What the gateway should have deleted and did not, we delete. */
 #define IKE_DELETE_PATIENCE (30 * USEC_PER_SEC)
-/* After TEMPORARY_FAILURE (2.25), between this and twice as long. */
+/* After TEMPORARY_FAILURE (2.25), between this and twice as long, or less when the end of life is near. */
 #define IKE_RETRY_PAUSE (5 * USEC_PER_SEC)
 /* Word that the gateway does not know us, which anybody can send, has it asked no more often than this. */
 #define IKE_DOUBT_INTERVAL (10 * USEC_PER_SEC)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Namespaces, links, addresses and routes of the boxes; NAT, silence, delay; what happens to the HeNB's uplink."""
 
+import re
 import json
 import os
 import socket
@@ -196,6 +197,21 @@ class Links:
             table inet silence {{
                 chain in {{ type filter hook input priority 0; {match} drop; }}
             }}""")
+
+    def count_plain(self, inner):
+        """Counts from now on what comes to the router for an inner address: what a gateway sent without ESP."""
+        family = "ip6" if ":" in inner else "ip"
+        self.firewall("internet", f"""
+            table inet plain
+            delete table inet plain
+            table inet plain {{
+                chain in {{ type filter hook prerouting priority -300; {family} daddr {inner} counter; }}
+            }}""")
+
+    def plain(self):
+        """How many that were."""
+        with inside("internet"):
+            return int(re.search(r"packets (\d+)", run("nft", "list", "table", "inet", "plain"))[1])
 
     def hear(self, namespace):
         with inside(namespace):

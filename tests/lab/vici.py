@@ -4,6 +4,7 @@ as much as a tunnel does."""
 
 import socket
 import struct
+import time
 
 REQUEST, RESPONSE, UNKNOWN, REGISTER, _, CONFIRM, _, EVENT = range(8)
 SECTION_START, SECTION_END, KEY_VALUE, LIST_START, LIST_ITEM, LIST_END = range(1, 7)
@@ -92,7 +93,15 @@ class Vici:
     def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                self.socket.connect(str(path))
+                return
+            except ConnectionRefusedError:  # bound already, and not listening yet
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.05)
 
     def __enter__(self):
         return self

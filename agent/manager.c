@@ -248,16 +248,16 @@ static bool inside_is_same(const Manager *m, const IkeConfiguration *c) {
 static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
-    if (report->again && inside_is_same(m, report->configuration)) {
+    if (report->again && (!report->configuration || inside_is_same(m, report->configuration))) {
         outer_report(m);
+        manager_run(m);
         return;
     }
     inside_forget(m);
     outer_report(m);
-    if (report->again) {
-        tell(m, &(ProcedureEvent){
-                    .type = EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
-    } else if (report->configuration) {
+    if (report->again)
+        tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
+    else if (report->configuration) {
         m->inside = *report->configuration;
         if (clock_is_trusted(m))
             m->clock_good = clock_now();
@@ -472,6 +472,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
 
 static void publish(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
+    TunnelOuter outer;
 
     status_fill(m, view);
     if (!streq(s->step, view->title) || !streq(s->clause, view->clause))
@@ -480,7 +481,8 @@ static void publish(Manager *m, const ProcedureView *view) {
     s->state = view->state;
     s->mme = view->s1->mme;
     s->inner_addresses = m->inside.addresses;
-    s->segw_address = view->segw_address;
+    tunnel_outer(m->tunnel, &outer);
+    s->segw_address = outer.remote.family == AF_UNSPEC ? view->segw_address : outer.remote;
     snprintf(s->step, sizeof s->step, "%s", view->title);
     snprintf(s->clause, sizeof s->clause, "%s", view->clause);
     snprintf(s->last_error, sizeof s->last_error, "%s", view->last_error);

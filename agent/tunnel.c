@@ -396,6 +396,8 @@ static void on_child_moved(Tunnel *t, Association *a, const IkeAction *action) {
     a->remote = child->remote.address;
     if (netlink_io_move(t->config.netlink, child, &action->child.old_local, &action->child.old_remote) < 0)
         ike_sa_expire(a->sa, clock_now(), child->spi_in, true);
+    else if (a == t->associations[CURRENT])
+        t->config.report(t->config.userdata, &(TunnelReport){.again = true});
 }
 
 static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action) {

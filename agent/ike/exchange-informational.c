@@ -33,8 +33,10 @@ int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const C
         sa->mobility.wanted = false;
         r = address_write(sa, g, &s->m);
         break;
-    default: /* empty: the liveness check */
+    default: /* the liveness check: empty, unless it is to tell whether a NAT still maps us to the same */
         sa->liveness_wanted = false;
+        if (sa->mobility.supported && sa->nat_local)
+            r = nat_detection_write(sa, g, &s->m);
     }
     if (r == 0)
         r = request_seal(sa, g, now, TAKE_PTR(s), task);
@@ -129,6 +131,7 @@ static void address_answered(IkeSa *sa, const IkePayloads *payloads) {
         return;
     }
     sa->mobility.tried = 0;
+    (void)nat_detection_changed(sa, payloads);
     (void)nat_detection_read(sa, sa->current->spi_i, sa->current->spi_r, payloads, &sa->nat_local,
                              &sa->nat_remote);
     addresses_move(sa, &sa->local, &sa->remote);
@@ -137,6 +140,8 @@ static void address_answered(IkeSa *sa, const IkePayloads *payloads) {
 void informational_response(IkeSa *sa, Moment now, const Request *q, const IkePayloads *payloads) {
     if (q->task == TASK_DELETE_CHILD)
         child_delete_done(sa, q->child, now);
+    else if (q->task == TASK_LIVENESS)
+        sa->mobility.wanted |= sa->mobility.supported && sa->nat_local && nat_detection_changed(sa, payloads);
     else if (q->task == TASK_ADDRESS && !sa->mobility.wanted) /* else they have changed again */
         address_answered(sa, payloads);
 }

@@ -61,6 +61,18 @@ bool nat_detection_read(const IkeSa *sa, uint64_t spi_i, uint64_t spi_r, const I
     return source && destination;
 }
 
+bool nat_detection_changed(IkeSa *sa, const IkePayloads *payloads) {
+    Mobility *m = &sa->mobility;
+    IkeNotify n;
+
+    if (!notify_find(payloads, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, &n) || n.size != sizeof m->seen)
+        return false;
+    bool changed = m->seen_by == sa->current && memcmp(m->seen, n.data, n.size) != 0;
+    m->seen_by = sa->current;
+    memcpy(m->seen, n.data, n.size);
+    return changed;
+}
+
 /* The request --------------------------------------------------------------------------------------------- */
 
 /* RFC 5685 3 and 10: who has sent us here, as a gateway identity. */
@@ -335,6 +347,7 @@ void init_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads 
         sa->local.port = sa->remote.port = IKE_NAT_PORT;
     else
         sa->nat_local = sa->nat_remote = false;
+    (void)nat_detection_changed(sa, payloads);
     if (sa->config.usim && !sa->multiple_auth) {
         ike_sa_end(sa, IKE_END_UNACCEPTABLE,
                    "the gateway knows no second authentication for the hosting party (RFC 4739)");

@@ -127,6 +127,8 @@ typedef struct Mobility {
     bool supported; /* by the gateway */
     bool wanted;    /* it is to be told our address */
     uint8_t cookie2[16];
+    const Generation *seen_by; /* whose SPIs are in *seen*; NULL: nothing was seen */
+    uint8_t seen[20];          /* how the gateway saw our address: NAT_DETECTION_DESTINATION_IP */
     size_t n_others;
     Address others[PEERS_MAX]; /* of the gateway */
     size_t tried;              /* of those, since it last answered */
@@ -267,6 +269,9 @@ int nat_detection_write(const IkeSa *sa, const Generation *g, IkeWriter *m);
 /* What they say in an answer. False: one is missing. */
 bool nat_detection_read(const IkeSa *sa, uint64_t spi_i, uint64_t spi_r, const IkePayloads *payloads,
                         bool *ret_local, bool *ret_remote);
+/* RFC 4555 3.8: keeps how the gateway sees our address. True: otherwise than before, by a NAT that has changed
+ * its mind. */
+bool nat_detection_changed(IkeSa *sa, const IkePayloads *payloads);
 /* RFC 5685: a REDIRECT notify to sa->redirect; with the nonce it must echo, or NULL. False: it is none. */
 bool redirect_read(IkeSa *sa, const IkeNotify *n, const uint8_t *nonce, size_t nonce_size);
 

@@ -2,6 +2,8 @@
 /* See signed.h. */
 #include "ike/signed.h"
 
+#include "ike/private-key.h"
+
 #include <stdio.h>
 
 #include "base/macro.h"

@@ -10,13 +10,23 @@ static void inside(const Certificate *x, const uint8_t *data, size_t size) {
 }
 
 /* A log line of any length: terminated, and nothing in it that ends it. */
-static void format_names(const Certificate *x, size_t size) {
-    _cleanup_free_ char *buf = malloc(size);
-    MUST(x509_format_names(x, buf, size) == buf);
+static void line_check(const char *buf, size_t size) {
     size_t length = strnlen(buf, size);
     MUST(length < size);
     for (size_t i = 0; i < length; i++)
         MUST(buf[i] >= ' ' && buf[i] <= '~');
+}
+
+static void format(const Certificate *x, size_t size) {
+    _cleanup_free_ char *buf = malloc(size);
+    MUST(x509_format_names(x, buf, size) == buf);
+    line_check(buf, size);
+    if (size <= 2)
+        return;
+    MUST(x509_format_serial(x->serial, buf, size) == buf);
+    line_check(buf, size);
+    MUST(x509_format_name(x->issuer, x->issuer_size, buf, size) == buf);
+    line_check(buf, size);
 }
 
 static void dns_name(const Certificate *x, size_t size) {
@@ -59,11 +69,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     inside(&x, x.issuer, x.issuer_size);
     inside(&x, x.subject, x.subject_size);
     inside(&x, x.spki, x.spki_size);
+    (void)x509_is_issuer_of(&x, &x);
     MUST(x.n_names <= X509_NAMES_MAX && x.path_length >= -128 && x.path_length <= 127);
     for (size_t i = 0; i < x.n_names; i++)
         identity(&x, &x.names[i]);
     for (size_t n = 1; n <= 512; n *= 8)
-        format_names(&x, n);
+        format(&x, n);
     dns_name(&x, 8);
     dns_name(&x, HOST_MAX_BYTES);
     return 0;

@@ -156,6 +156,7 @@ class Gateways:
             charon-systemd {{
                 load = random nonce x509 constraints pubkey pkcs1 pkcs8 pem openssl kdf hmac gcm sha2 sha1 aes kernel-netlink socket-default vici {plugins}
                 retransmit_timeout = 1.0
+                install_routes = {"yes" if namespace is None else "no"}
                 {chr(10).join(settings)}
                 plugins {{
                     vici {{

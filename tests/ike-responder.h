@@ -5,6 +5,7 @@
  * the engine's but the codec and the cryptography. */
 #pragma once
 
+#include "quick-check.h"
 #include "base/moment.h"
 #include "ike/auth.h"
 #include "ike/keys.h"
@@ -125,6 +126,7 @@ typedef enum ResponderState {
 #define RESPONDER_RESEND        (1 * USEC_PER_SEC) /* doubled each time */
 #define RESPONDER_TRIES         6
 #define RESPONDER_TRY_AGAIN     (3 * USEC_PER_SEC) /* after TEMPORARY_FAILURE */
+#define RESPONDER_PATIENCE      (30 * USEC_PER_SEC)
 #define RESPONDER_HALF_OPEN_FOR (30 * USEC_PER_SEC)
 
 typedef struct Message {

@@ -135,6 +135,10 @@ void gw_ts_write(Responder *r, IkeWriter *m, bool own) {
         TrafficSelector any = {.address = {.family = family}, .port_max = UINT16_MAX};
         if (family == r->switches.without_ts)
             continue;
+        if (r->switches.narrow && family == AF_INET) {
+            any.address.bytes[0] = 10;
+            any.prefix = 8;
+        }
         ts.prefix = (uint8_t)(8 * address_size(family));
         near[n_near++] = r->switches.ts_wide ? any : ts;
         if (family != r->switches.without_tsr)

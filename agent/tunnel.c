@@ -126,8 +126,8 @@ static void association_drop(Tunnel *t, unsigned place) {
     free(a);
 }
 
-/* Closes it; its DELETE is brought home in the background. */
-static void association_leave(Tunnel *t, unsigned place) {
+/* Closes it, by ike_sa_close() or ike_sa_supersede(); its DELETE is brought home in the background. */
+static void association_leave(Tunnel *t, unsigned place, void (*close)(IkeSa *sa, Moment now)) {
     Association *a = t->associations[place];
 
     judged_forget(t, a);
@@ -139,7 +139,7 @@ static void association_leave(Tunnel *t, unsigned place) {
     }
     t->associations[place] = NULL;
     t->associations[LEAVING] = a;
-    ike_sa_close(a->sa, clock_now());
+    close(a->sa, clock_now());
 }
 
 /* What was made ahead was not used: the key is not left lying about. */
@@ -273,7 +273,7 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
         char text[128];
         snprintf(text, sizeof text, "the kernel refused the tunnel to %s: %s", ADDRESS_STR(&a->remote),
                  strerror(-r));
-        association_leave(t, place);
+        association_leave(t, place, ike_sa_close);
         if (place == CURRENT)
             report_down(t, text);
         else {
@@ -291,7 +291,7 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
     if (place == SUCCESSOR) { /* its pair is the newer one: traffic has gone over to it already */
         report.again = true;
         t->associations[SUCCESSOR] = NULL;
-        association_leave(t, CURRENT);
+        association_leave(t, CURRENT, ike_sa_supersede);
         t->associations[CURRENT] = a;
     }
     t->config.report(t->config.userdata, &report);
@@ -333,7 +333,7 @@ static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
     Tunnel *t = userdata;
 
     if (!answer->error) /* one that was begun meanwhile goes where we are not wanted */
-        association_leave(t, t->redirect.place);
+        association_leave(t, t->redirect.place, ike_sa_close);
     bool started = !answer->error && redirect_start(t, &answer->addresses);
 
     if (!started && t->redirect.place == CURRENT)
@@ -378,8 +378,10 @@ static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
         gateways_remember(&t->gateways, &a->remote, 0);
     if (place <= SUCCESSOR && end == IKE_END_REDIRECTED && redirect_follow(t, place))
         return;
+    /* What is not trusted any more is not trusted because it was before; where we were redirected to may be. */
+    bool distrusted = place == SUCCESSOR && end == IKE_END_UNTRUSTED && !a->redirected;
     association_drop(t, place);
-    if (place == CURRENT) {
+    if (place == CURRENT || distrusted) {
         tunnel_close(t); /* a successor has nothing to succeed */
         report_down(t, text);
     } else if (place == SUCCESSOR)
@@ -404,9 +406,10 @@ static void on_reauthenticate(Tunnel *t, Association *a, const IkeAction *action
 static void on_child_install(Tunnel *t, Association *a, const IkeAction *action) {
     const ChildSa *child = action->child.child;
 
-    if (netlink_io_install(t->config.netlink, child, action->child.parts) < 0)
+    if (netlink_io_install(t->config.netlink, child, action->child.parts) < 0) {
+        netlink_io_remove(t->config.netlink, child, CHILD_IN | CHILD_OUT); /* and what it had of it before */
         ike_sa_child_failed(a->sa, clock_now(), child->spi_in);
-    else
+    }    else
         log_info("Child SA with %s: SPIs %08x in, %08x out (%s)", ADDRESS_STR(&a->remote), child->spi_in,
                  child->spi_out, action->child.parts == CHILD_IN ? "in" : action->child.parts == CHILD_OUT ? "out" : "both");
 }
@@ -427,6 +430,8 @@ static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action)
 
     if (netlink_io_traffic(t->config.netlink, action->child.child, &in, &out) == 0)
         ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, in, out);
+    else /* somebody has taken our SAs away */
+        (void)netlink_io_resync(t->config.netlink);
 }
 
 static void on_judged(void *userdata, bool good, RevocationVerdict verdict, const char *text) {
@@ -439,10 +444,9 @@ static void on_judged(void *userdata, bool good, RevocationVerdict verdict, cons
     tunnel_run(t);
 }
 
-static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action) {
+static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action, char *verdict) {
     _cleanup_(revocation_job_freep) RevocationJob *job = NULL;
     bool dated = clock_now().real >= t->config.ike.clock_floor;
-    char verdict[ERROR_MAX_BYTES];
     CertificatePath path;
 
     int r = peer_chain_path(action->revocation.chain, t->config.ike.trust, a->identity,
@@ -461,11 +465,12 @@ static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action) {
 static void on_revocation(Tunnel *t, Association *a, const IkeAction *action) {
     revocation_io_cancel(t->config.revocation); /* of an attempt that was given up */
     t->judged = NULL;
-    int r = revocation_ask(t, a, action);
+    char verdict[ERROR_MAX_BYTES] = "";
+    int r = revocation_ask(t, a, action, verdict);
     if (r == 0)
         t->judged = a;
     else
-        ike_sa_revocation(a->sa, clock_now(), false, strerror(-r));
+        ike_sa_revocation(a->sa, clock_now(), false, verdict[0] ? verdict : strerror(-r));
 }
 
 /* Performs one action. */
@@ -588,8 +593,8 @@ int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
 void tunnel_close(Tunnel *t) {
     t->uplink_given_up = USEC_NEVER;
     resolver_free(TAKE_PTR(t->redirect.resolver));
-    association_leave(t, SUCCESSOR);
-    association_leave(t, CURRENT);
+    association_leave(t, SUCCESSOR, ike_sa_close);
+    association_leave(t, CURRENT, ike_sa_close);
     tunnel_run(t);
 }
 
@@ -649,7 +654,7 @@ void tunnel_reauthenticate(Tunnel *t, const TrustStore *trust, const Credential 
     t->config.ike.trust = trust;
     t->config.ike.credential = credential;
     t->renewals++;
-    association_leave(t, SUCCESSOR); /* made with the old ones */
+    association_leave(t, SUCCESSOR, ike_sa_close); /* made with the old ones */
     if (a && ike_sa_is_established(a->sa)) {
         ike_sa_reauthenticate(a->sa, clock_now(), renewal_text);
         ike_sa_tick(a->sa, clock_now());
@@ -677,4 +682,9 @@ void tunnel_outer(const Tunnel *t, TunnelOuter *ret) {
     *ret = (TunnelOuter){};
     if (a && a->up)
         *ret = (TunnelOuter){a->local, a->remote, ike_sa_nat_local(a->sa), ike_sa_nat_remote(a->sa)};
+}
+
+const char *tunnel_identity(const Tunnel *t) {
+    const Association *a = t->associations[CURRENT];
+    return a && a->up ? a->identity : "";
 }

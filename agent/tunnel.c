@@ -19,6 +19,7 @@ typedef struct Association {
     uint16_t group;  /* of the first KE */
     bool up;         /* has carried traffic */
     bool redirected; /* another gateway sent us to this one */
+    unsigned renewals; /* of the tunnel, when it was started */
 } Association;
 
 /* Places for them: what carries traffic or will, what is to take its place, and what is closed and waits for
@@ -43,6 +44,7 @@ struct Tunnel {
     bool running;         /* tunnel_run() is on the stack */
     Association *judged;  /* whose revocation is being asked about */
 
+    unsigned renewals; /* times that certificate and trust became others */
     usec_t redirects_from; /* the period that is counted */
     unsigned redirects;
     struct {
@@ -52,6 +54,8 @@ struct Tunnel {
         Address from;
     } redirect;
 };
+
+static const char renewal_text[] = "certificate or trust are others now";
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 static void tunnel_run(Tunnel *t);
@@ -104,6 +108,7 @@ static void judged_forget(Tunnel *t, const Association *a) {
 static void association_drop(Tunnel *t, unsigned place) {
     Association *a = TAKE_PTR(t->associations[place]);
     const ChildSa *child;
+    IkeAction action;
     unsigned parts;
 
     judged_forget(t, a);
@@ -111,6 +116,9 @@ static void association_drop(Tunnel *t, unsigned place) {
         return;
     if (a->sa) {
         counters_log(a);
+        while (ike_sa_next(a->sa, &action)) /* what it has given up already, ike_sa_child() does not tell */
+            if (action.type == IKE_CHILD_REMOVE)
+                child_remove(t, action.child.child, action.child.parts);
         for (size_t i = 0; (child = ike_sa_child(a->sa, i, &parts)); i++)
             child_remove(t, child, parts);
         ike_sa_free(a->sa);
@@ -185,7 +193,7 @@ static int association_start(Tunnel *t, unsigned place, const char *identity, co
 
     if (!a)
         return -ENOMEM;
-    *a = (Association){.tunnel = t, .remote = *remote, .redirected = from != NULL};
+    *a = (Association){.tunnel = t, .remote = *remote, .redirected = from != NULL, .renewals = t->renewals};
     snprintf(a->identity, sizeof a->identity, "%s", identity);
     int r = outer_source(t, remote, &a->local);
     if (r < 0)
@@ -233,6 +241,12 @@ static int child_up(Tunnel *t, const ChildSa *child, const IkeConfiguration *con
     return netlink_io_install(t->config.netlink, child, CHILD_IN | CHILD_OUT);
 }
 
+/* That of the one in use, after a successor's was there. */
+static void inside_restore(Tunnel *t, const AddressList *inside) {
+    if (netlink_io_set_inner(t->config.netlink, inside) == 0)
+        t->inside = *inside;
+}
+
 static void up_log(const Association *a, const IkeAction *action) {
     const ChildSa *child = action->up.child;
     const Suite *suite = ike_sa_suite(a->sa);
@@ -251,6 +265,7 @@ static void up_log(const Association *a, const IkeAction *action) {
 
 static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
     Association *a = t->associations[place];
+    AddressList inside = t->inside;
     uint16_t group = ike_sa_group(a->sa);
 
     int r = child_up(t, action->up.child, action->up.configuration);
@@ -261,13 +276,17 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
         association_leave(t, place);
         if (place == CURRENT)
             report_down(t, text);
-        else
+        else {
             log_warning("%s; the one in use stays", text);
+            inside_restore(t, &inside);
+        }
         return;
     }
     gateways_remember(&t->gateways, &a->remote, group == proposals_groups()[0] ? 0 : group);
     up_log(a, action);
     a->up = true;
+    if (a->renewals != t->renewals)
+        ike_sa_reauthenticate(a->sa, clock_now(), renewal_text);
     TunnelReport report = {.configuration = action->up.configuration};
     if (place == SUCCESSOR) { /* its pair is the newer one: traffic has gone over to it already */
         report.again = true;
@@ -312,6 +331,9 @@ static bool redirect_start(Tunnel *t, const AddressList *addresses) {
 
 static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
     Tunnel *t = userdata;
+
+    if (!answer->error) /* one that was begun meanwhile goes where we are not wanted */
+        association_leave(t, t->redirect.place);
     bool started = !answer->error && redirect_start(t, &answer->addresses);
 
     if (!started && t->redirect.place == CURRENT)
@@ -525,6 +547,7 @@ static void tunnel_run(Tunnel *t) {
 
 /* No DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up. */
 static void uplink_lost(Tunnel *t, const char *text) {
+    resolver_free(TAKE_PTR(t->redirect.resolver));
     association_drop(t, SUCCESSOR);
     association_drop(t, CURRENT);
     t->uplink_given_up = USEC_NEVER;
@@ -571,6 +594,8 @@ void tunnel_close(Tunnel *t) {
 }
 
 bool tunnel_is_idle(const Tunnel *t) {
+    if (t->redirect.resolver)
+        return false;
     for (unsigned i = 0; i < ASSOCIATIONS_; i++)
         if (t->associations[i])
             return false;
@@ -623,9 +648,12 @@ void tunnel_reauthenticate(Tunnel *t, const TrustStore *trust, const Credential 
 
     t->config.ike.trust = trust;
     t->config.ike.credential = credential;
+    t->renewals++;
     association_leave(t, SUCCESSOR); /* made with the old ones */
-    if (a && ike_sa_is_established(a->sa))
-        (void)association_start(t, SUCCESSOR, a->identity, &a->remote, NULL);
+    if (a && ike_sa_is_established(a->sa)) {
+        ike_sa_reauthenticate(a->sa, clock_now(), renewal_text);
+        ike_sa_tick(a->sa, clock_now());
+    }
     tunnel_run(t);
 }
 

@@ -5,6 +5,9 @@
 #include <check.h>
 #include <stdio.h>
 
+const LinkFiles link_files_quick = {"ed25519-ca.pem", "device-ed25519.pem", "device-ed25519.key.pem",
+                                    "gateway-ed25519-ed25519.pem", "gateway-ed25519.key.pem"};
+
 Link *link_new(const Switches *switches, const LinkFiles *files, uint64_t seed) {
     static const LinkFiles usual = {"ca.pem", "device-ecdsa.pem", "device-ecdsa.key.pem", "gateway.pem",
                                     "gateway.key.pem"};

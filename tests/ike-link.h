@@ -83,6 +83,7 @@ struct Link {
 typedef struct LinkFiles {
     const char *trust, *device, *device_key, *gateway, *gateway_key;
 } LinkFiles;
+extern const LinkFiles link_files_quick; /* nothing but Ed25519 */
 Link *link_new(const Switches *switches, const LinkFiles *files, uint64_t seed);
 void link_free(Link *link);
 DEFINE_CLEANUP(Link, link_free)

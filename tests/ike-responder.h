@@ -5,6 +5,7 @@
  * the engine's but the codec and the cryptography. */
 #pragma once
 
+#include "quick-check.h"
 #include "base/moment.h"
 #include "ike/auth.h"
 #include "ike/keys.h"
@@ -125,6 +126,7 @@ typedef enum ResponderState {
 #define RESPONDER_RESEND        (1 * USEC_PER_SEC) /* doubled each time */
 #define RESPONDER_TRIES         6
 #define RESPONDER_TRY_AGAIN     (3 * USEC_PER_SEC) /* after TEMPORARY_FAILURE */
+#define RESPONDER_PATIENCE      (30 * USEC_PER_SEC)
 #define RESPONDER_HALF_OPEN_FOR (30 * USEC_PER_SEC)
 
 typedef struct Message {
@@ -261,6 +263,7 @@ struct Responder {
     unsigned requests, cookies_seen, init_contacts;
     uint8_t peer_id[HOST_MAX_BYTES];
     size_t peer_id_size, peer_certificates;
+    Address peer_asked; /* inner IPv4 address by which the request began; AF_UNSPEC: any */
     bool peer_certreq, peer_certreq_ocsp, peer_authenticated, peer_asked_address, peer_fragments;
     uint8_t peer_auth_method;
     HashSet peer_hashes;

@@ -28,7 +28,7 @@ typedef struct KernelModel {
 uint32_t kernel_allocate(void *model);
 /* IKE_CHILD_UP, _INSTALL, _REMOVE and _MOVED; others are not for the kernel. False: it refuses to install. */
 bool kernel_perform(KernelModel *k, const IkeAction *action);
-/* Between drains: at most one outbound SA. */
+/* Between drains: at most one outbound SA for the same selectors. */
 void kernel_assert_settled(const KernelModel *k);
 /* After IKE_ENDED, or what IKE_CHILD_DOWN leaves: the caller of an engine takes everything of it off. */
 void kernel_assert_empty(const KernelModel *k);

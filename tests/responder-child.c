@@ -28,8 +28,10 @@ ResponderChild *gw_child_add(Responder *r, ResponderIke *ike) {
 
     for (size_t i = 0; i < RESPONDER_CHILDREN; i++) {
         ResponderChild *c = &r->children[i];
-        if (c->state == CHILD_NONE || (c->state == CHILD_GONE && (!child || child->state != CHILD_NONE)))
+        if (c->state == CHILD_NONE || (c->state == CHILD_GONE && !child))
             child = c;
+        if (c->state == CHILD_NONE)
+            break;
     }
     ck_assert_ptr_nonnull(child);
     *child = (ResponderChild){.state = CHILD_ACTIVE, .since = r->now, .ike = ike};

@@ -3,15 +3,15 @@
 #include "responder-internal.h"
 
 /* 2.8.1: octet by octet, and one that ends first is the lower one. */
-static int nonce_compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
+static int order_of(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
     int c = memcmp(a, b, MIN(a_size, b_size));
     return c ?: (a_size > b_size) - (a_size < b_size);
 }
 
 bool gw_lowest_is_in(const Nonces *a, const Nonces *b) {
-    bool a_initiator = nonce_compare(a->i, a->i_size, a->r, a->r_size) < 0;
-    bool b_initiator = nonce_compare(b->i, b->i_size, b->r, b->r_size) < 0;
-    return nonce_compare(a_initiator ? a->i : a->r, a_initiator ? a->i_size : a->r_size,
+    bool a_initiator = order_of(a->i, a->i_size, a->r, a->r_size) < 0;
+    bool b_initiator = order_of(b->i, b->i_size, b->r, b->r_size) < 0;
+    return order_of(a_initiator ? a->i : a->r, a_initiator ? a->i_size : a->r_size,
                          b_initiator ? b->i : b->r, b_initiator ? b->i_size : b->r_size) < 0;
 }
 
@@ -177,6 +177,9 @@ void gw_rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
     r->collisions_ike += theirs != NULL;
     bool lost = theirs && gw_lowest_is_in(&ours->nonces, &theirs->nonces) != r->switches.wrong_loser;
     inherit(r, ike, lost ? theirs : ours);
-    if (!r->switches.keep_old)
-        gw_want(r, lost ? ours : ike, REQUEST_DELETE_IKE, 0, 0);
+    if (r->switches.keep_old)
+        return;
+    gw_want(r, lost ? ours : ike, REQUEST_DELETE_IKE, 0, 0);
+    if (theirs && !lost && theirs->state == RESPONDER_ESTABLISHED) /* if the initiator does not know of it */
+        gw_want(r, theirs, REQUEST_DELETE_IKE, 0, r->now + RESPONDER_PATIENCE);
 }

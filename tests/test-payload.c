@@ -208,7 +208,10 @@ START_TEST(rules) {
         {CHILD, false, true, {NO, TSI, TSR}, SA},
         {CHILD, false, true, {SA, TSI, TSR}, NO},
         {CHILD, false, true, {SA, NO, AUTH}, AUTH},
-        {CHILD, true, true, {SA, NO}, SA}, /* we never ask */
+        {CHILD, true, true, {SA, NO, KE, TSI, TSR, N}, 0},
+        {CHILD, true, true, {N}, 0},
+        {CHILD, true, true, {SA, NO, NO}, NO},
+        {CHILD, true, true, {SA, NO, CP}, CP},
         {INFO, false, true, {0}, 0},
         {INFO, false, true, {D, N, CP, V}, 0},
         {INFO, false, true, {D, D, D}, 0},

@@ -20,8 +20,11 @@ enum {
 
 /* Established, and a packet each way every 10 ms from now on. */
 static Link *established(const Switches *switches, uint64_t seed, usec_t ike_lifetime) {
-    Link *l = link_new(switches, NULL, seed);
+    /* A tenth of the time that P-256 takes. */
+    Link *l = link_new(switches, switches->group ? NULL : &link_files_quick, seed);
 
+    if (!switches->group)
+        l->config.group = IKE_DH_CURVE25519;
     l->config.ike_lifetime = ike_lifetime;
     link_assert_up(l);
     link_run_for(l, SECOND);
@@ -79,8 +82,7 @@ START_TEST(child_rekeyed_by_us) {
             ck_assert_uint_ne(ike_sa_child_in_use(l->sa)->spi_in, old);
             ck_assert_uint_eq(l->responder.rekeys_child, k);
             ck_assert_uint_eq(l->responder.deletes_child, k);
-            bool with = l->responder.children[0].esp.by_type[IKE_TRANSFORM_DH] ||
-                        l->responder.children[1].esp.by_type[IKE_TRANSFORM_DH];
+            bool with = responder_child(&l->responder, 0)->esp.by_type[IKE_TRANSFORM_DH];
             ck_assert(with == (pfs[i % 3] != PFS_NO && !s.no_pfs));
         }
     }
@@ -177,16 +179,29 @@ START_TEST(by_time_and_count) {
 }
 END_TEST
 
+/* One Child SA carries everything; another one is for a gateway that wants to narrow. */
 START_TEST(additional_child_of_the_gateway) {
     _cleanup_(link_freep) Link *l = established(&(Switches){}, 1, 0);
-    char why[LINK_WHY_MAX];
 
     gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, 5 * SECOND);
-    ck_assert(l->responder.answered && l->ends == 0);
-    bool one = link_is_one_pair(l, why);
-    ck_assert_msg(one != (l->responder.own_new_children == 1), "%s", why);
-    ck_assert(link_echo(l));
+    ck_assert_uint_eq(l->responder.response_notify, NO_ADDITIONAL_SAS);
+    settle(l, SECOND);
+    l->responder.switches.narrow = true;
+    gateway_wants(l, REQUEST_NEW_CHILD, 0);
+    link_run_for(l, 5 * SECOND);
+    ck_assert_uint_eq(l->responder.own_new_children, 1);
+    ck_assert_uint_eq(l->kernel.n, 2);
+    assert_nothing_lost(l);
+    for (unsigned i = 0; i < 6; i++)
+        gateway_wants(l, REQUEST_NEW_CHILD, 0);
+    link_run_for(l, 5 * SECOND);
+    ck_assert_uint_eq(l->kernel.n, 2);
+    l->responder.switches.narrow = false;
+    engine_rekeys_child(l);
+    link_run_for(l, 30 * SECOND);
+    ck_assert_uint_eq(l->responder.rekeys_child, 1);
+    ck_assert(l->ends == 0 && link_echo(l));
 }
 END_TEST
 
@@ -347,7 +362,7 @@ START_TEST(thread_1_child_and_child) {
 END_TEST
 
 START_TEST(child_and_child_with_pfs) {
-    cross_all(&(Switches){.own_pfs = true, .eager = true}, false, REQUEST_REKEY_CHILD, (unsigned)_i);
+    cross_all(&(Switches){.own_pfs = true}, false, REQUEST_REKEY_CHILD, (unsigned)_i);
 }
 END_TEST
 
@@ -503,7 +518,11 @@ START_TEST(kernel_refuses_the_new_pair) {
             engine_rekeys_child(l);
         link_run_for(l, 150 * SECOND);
         ck_assert_uint_eq(l->kernel.refuse_installs, 0);
-        ck_assert_msg(l->ends == 0, "ended: %s", l->text);
+        if (l->ends) { /* the gateway's DELETE for the old one was under way already */
+            ck_assert(i == 1 && l->end == IKE_END_DELETED);
+            ck_assert_uint_eq(responder_count_ikes(&l->responder), 0);
+            continue;
+        }
         link_assert_one_pair(l);
         engine_rekeys_child(l);
         link_run_for(l, 90 * SECOND);

@@ -23,3 +23,11 @@ static inline uint64_t rng_below(const Rng *rng, uint64_t bound) {
     while (v >= UINT64_MAX - UINT64_MAX % bound);
     return v % bound;
 }
+
+/* Not 0. */
+static inline uint64_t rng_spi(const Rng *rng) {
+    uint64_t v = 0;
+    while (v == 0)
+        rng->fill(rng->userdata, &v, sizeof v);
+    return v;
+}

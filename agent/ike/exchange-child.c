@@ -17,19 +17,8 @@ static usec_t retry_time(IkeSa *sa, Moment now, usec_t until) {
     return now.mono + pause + rng_below(&sa->config.rng, pause + 1);
 }
 
-/* 2.8.1: octet by octet, and a beginning is lower than the whole. */
-static int nonce_compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
-    int order = memcmp(a, b, MIN(a_size, b_size));
-    return order ? order : a_size < b_size ? -1 : a_size > b_size;
-}
-
-static void nonces_lowest(const Nonces *n, uint8_t ret[static IKE_NONCE_MAX], size_t *ret_size) {
-    bool i = nonce_compare(n->i, n->i_size, n->r, n->r_size) < 0;
-    *ret_size = i ? n->i_size : n->r_size;
-    memcpy(ret, i ? n->i : n->r, *ret_size);
-}
-
-/* Pairs --------------------------------------------------------------------------------------------------- */
+/* Pairs ---------------------------------------------------------------------------------------------------
+ */
 
 Child *child_find(IkeSa *sa, uint32_t spi_in) {
     for (size_t i = 0; i < IKE_CHILDREN_MAX && spi_in; i++) {
@@ -110,7 +99,8 @@ void child_drop(IkeSa *sa, Child *c) {
 static void child_remove(IkeSa *sa, Child *c, unsigned parts) {
     if (!(c->parts & parts))
         return;
-    ike_sa_push(sa, (IkeAction){.type = IKE_CHILD_REMOVE, .child = {.child = &c->sa, .parts = c->parts & parts}});
+    ike_sa_push(sa,
+                (IkeAction){.type = IKE_CHILD_REMOVE, .child = {.child = &c->sa, .parts = c->parts & parts}});
     c->parts &= ~parts;
 }
 
@@ -255,6 +245,11 @@ void child_tick(IkeSa *sa, Moment now) {
             child_patience_over(sa, &sa->children[i], now);
 }
 
+/* Not when it is on its way out already. */
+static bool child_may_rekey(const IkeSa *sa, const Child *c) {
+    return c->state == CHILD_IN_USE && !c->switching && !child_replacement((IkeSa *)sa, c->sa.spi_in);
+}
+
 usec_t child_deadline(const IkeSa *sa) {
     bool busy = generation_busy(sa->current), idle = !busy && sa->creating.task == TASK_NONE;
     usec_t deadline = idle ? sa->rekey_at : USEC_NEVER;
@@ -264,7 +259,7 @@ usec_t child_deadline(const IkeSa *sa) {
         if (c->state == CHILD_FREE)
             continue;
         deadline = MIN(deadline, c->until);
-        if (c->state == CHILD_IN_USE && idle)
+        if (idle && child_may_rekey(sa, c))
             deadline = MIN(deadline, c->rekey_at);
         if (c->delete_wanted && !busy)
             deadline = 0;
@@ -272,7 +267,8 @@ usec_t child_deadline(const IkeSa *sa) {
     return deadline;
 }
 
-/* Our request --------------------------------------------------------------------------------------------- */
+/* Our request ---------------------------------------------------------------------------------------------
+ */
 
 void creating_forget(IkeSa *sa) {
     Child *c = child_find(sa, sa->creating.spi_in);
@@ -286,8 +282,7 @@ void creating_forget(IkeSa *sa) {
 static Child *child_due(const IkeSa *sa, Moment now) {
     for (size_t i = 0; i < IKE_CHILDREN_MAX; i++) {
         Child *c = (Child *)&sa->children[i];
-        if (c->state == CHILD_IN_USE && now.mono >= c->rekey_at && !c->switching &&
-            !child_replacement((IkeSa *)sa, c->sa.spi_in))
+        if (child_may_rekey(sa, c) && now.mono >= c->rekey_at)
             return c;
     }
     return NULL;
@@ -333,12 +328,6 @@ static int creating_key(IkeSa *sa, uint16_t group) {
     return 0;
 }
 
-static void spi_new(IkeSa *sa, uint64_t *ret) {
-    do
-        sa->config.rng.fill(sa->config.rng.userdata, ret, sizeof *ret);
-    while (*ret == 0);
-}
-
 int creating_start(IkeSa *sa, Moment now, Task task) {
     uint16_t group = sa->current->suite.by_type[IKE_TRANSFORM_DH]->id;
     Creating *x = &sa->creating;
@@ -347,7 +336,7 @@ int creating_start(IkeSa *sa, Moment now, Task task) {
     *x = (Creating){.task = task, .nonces.i_size = NONCE_SIZE};
     sa->config.rng.fill(sa->config.rng.userdata, x->nonces.i, NONCE_SIZE);
     if (task == TASK_REKEY_IKE) {
-        spi_new(sa, &x->spi);
+        x->spi = rng_spi(&sa->config.rng);
         x->n_offered = proposals_offer(&sa->ike_proposals, x->spi, x->offered);
     } else {
         old = child_due(sa, now);
@@ -366,7 +355,8 @@ int creating_start(IkeSa *sa, Moment now, Task task) {
     return r < 0 ? r : creating_send(sa, now);
 }
 
-/* The answer to our request ------------------------------------------------------------------------------- */
+/* The answer to our request -------------------------------------------------------------------------------
+ */
 
 /* The other IKE SA of a collision, which the gateway made. */
 static Generation *generation_of_peer(IkeSa *sa) {
@@ -430,7 +420,8 @@ static void creating_failed(IkeSa *sa, Moment now, unsigned error) {
 static bool group_is_offered(const Creating *x, uint16_t group) {
     for (size_t i = 0; i < x->n_offered; i++)
         for (size_t k = 0; k < x->offered[i].n_transforms; k++)
-            if (x->offered[i].transforms[k].type == IKE_TRANSFORM_DH && x->offered[i].transforms[k].id == group)
+            if (x->offered[i].transforms[k].type == IKE_TRANSFORM_DH &&
+                x->offered[i].transforms[k].id == group)
                 return group != IKE_DH_NONE;
     return false;
 }
@@ -445,8 +436,7 @@ static bool creating_group(IkeSa *sa, Moment now, const IkePayloads *payloads) {
         return false;
     Reader r = reader_new(n.data, n.size);
     uint16_t group = reader_u16(&r);
-    if (!reader_done(&r) || group == key_exchange_group(x->key_exchange) ||
-        !group_is_offered(x, group))
+    if (!reader_done(&r) || group == key_exchange_group(x->key_exchange) || !group_is_offered(x, group))
         return false;
     x->groups++;
     return creating_key(sa, group) == 0 && creating_send(sa, now) == 0;
@@ -556,7 +546,8 @@ static void rekey_child_done(IkeSa *sa, Generation *g, Moment now, const IkePayl
 }
 
 /* Completes the IKE SA we asked for. False: the answer cannot be used. */
-static bool generation_complete(IkeSa *sa, const Generation *old, Generation *g, const IkePayloads *payloads) {
+static bool generation_complete(IkeSa *sa, const Generation *old, Generation *g,
+                                const IkePayloads *payloads) {
     _cleanup_(created_wipe) Created answer = {};
     Creating *x = &sa->creating;
 
@@ -570,8 +561,8 @@ static bool generation_complete(IkeSa *sa, const Generation *old, Generation *g,
         return false;
     g->spi_r = answer.proposals[0].spi;
     nonces_lowest(&x->nonces, g->lowest, &g->lowest_size);
-    return ike_keys_rekey(&old->suite, old->keys.sk_d, &g->suite, answer.secret, answer.secret_size, &x->nonces,
-                          g->spi_i, g->spi_r, &g->keys) == 0;
+    return ike_keys_rekey(&old->suite, old->keys.sk_d, &g->suite, answer.secret, answer.secret_size,
+                          &x->nonces, g->spi_i, g->spi_r, &g->keys) == 0;
 }
 
 static void rekey_ike_done(IkeSa *sa, Generation *old, Moment now, const IkePayloads *payloads) {
@@ -613,7 +604,8 @@ void creating_response(IkeSa *sa, Generation *g, Moment now, const IkePayloads *
         rekey_child_done(sa, g, now, payloads);
 }
 
-/* The gateway's request ----------------------------------------------------------------------------------- */
+/* The gateway's request -----------------------------------------------------------------------------------
+ */
 
 /* Our key pair for the group that was chosen, and the secret. 0, IKE_NOTIFY_* or negative errno. */
 static int answer_agree(IkeSa *sa, Created *request, const Suite *suite, KeyExchange **ret) {
@@ -625,7 +617,8 @@ static int answer_agree(IkeSa *sa, Created *request, const Suite *suite, KeyExch
     return r < 0 ? r : created_agree(request, *ret);
 }
 
-static void answer_write(IkeWriter *m, const IkeProposal *chosen, const Nonces *nonces, const KeyExchange *key) {
+static void answer_write(IkeWriter *m, const IkeProposal *chosen, const Nonces *nonces,
+                         const KeyExchange *key) {
     size_t size;
 
     ike_sa_payload_write(m, chosen, 1);
@@ -636,9 +629,19 @@ static void answer_write(IkeWriter *m, const IkeProposal *chosen, const Nonces *
     }
 }
 
+/* Two outbound SAs for the same traffic: the kernel has one policy for it, and nobody would know which is
+ * used.
+ */
+static bool child_is_there(const IkeSa *sa, const Child *c) {
+    for (size_t i = 0; i < IKE_CHILDREN_MAX; i++)
+        if (sa->children[i].state == CHILD_IN_USE && selectors_equal(&sa->children[i].sa, &c->sa))
+            return true;
+    return false;
+}
+
 /* A pair by the gateway's wish; *ret* is complete but not installed. 0, IKE_NOTIFY_* or negative errno. */
-static int child_answer(IkeSa *sa, const Generation *g, const IkePayloads *payloads, IkeWriter *m,
-                        uint16_t *ret_group, Child **ret) {
+static int child_answer(IkeSa *sa, const Generation *g, const IkePayloads *payloads, bool additional,
+                        IkeWriter *m, uint16_t *ret_group, Child **ret) {
     _cleanup_(created_wipe) Created request = {};
     _cleanup_(key_exchange_freep) KeyExchange *key = NULL;
     Nonces nonces = {.r_size = NONCE_SIZE};
@@ -666,6 +669,8 @@ static int child_answer(IkeSa *sa, const Generation *g, const IkePayloads *paylo
     if (!created_selectors(sa, &c->sa, ike_payloads_find(payloads, IKE_PAYLOAD_TSR, 0),
                            ike_payloads_find(payloads, IKE_PAYLOAD_TSI, 0)))
         r = IKE_NOTIFY_TS_UNACCEPTABLE;
+    else if (additional && child_is_there(sa, c))
+        r = IKE_NOTIFY_NO_ADDITIONAL_SAS;
     else /* the gateway is this exchange's initiator: its direction comes first */
         r = child_keys_derive(&g->suite, &g->keys, &esp, request.secret_size ? request.secret : NULL,
                               request.secret_size, &nonces, &c->sa.keys_in, &c->sa.keys_out);
@@ -691,7 +696,7 @@ static int rekey_child_answer(IkeSa *sa, Generation *g, Moment now, const IkePay
         return IKE_NOTIFY_CHILD_SA_NOT_FOUND;
     if (old->state != CHILD_IN_USE || old->switching || child_replacement(sa, old->sa.spi_in))
         return IKE_NOTIFY_TEMPORARY_FAILURE; /* it is being closed, or was replaced already */
-    int r = child_answer(sa, g, payloads, m, ret_group, &c);
+    int r = child_answer(sa, g, payloads, false, m, ret_group, &c);
     if (r != 0)
         return r;
     c->state = CHILD_WAITING;
@@ -710,7 +715,7 @@ static int add_child_answer(IkeSa *sa, Generation *g, Moment now, const IkePaylo
         n += sa->children[i].state != CHILD_FREE;
     if (n + IKE_CHILDREN_SPARE > IKE_CHILDREN_MAX)
         return IKE_NOTIFY_NO_ADDITIONAL_SAS;
-    int r = child_answer(sa, g, payloads, m, ret_group, &c);
+    int r = child_answer(sa, g, payloads, true, m, ret_group, &c);
     if (r != 0)
         return r;
     child_begin(sa, c, now);
@@ -732,7 +737,8 @@ static int rekey_ike_answer(IkeSa *sa, Generation *old, Moment now, const IkePay
         return IKE_NOTIFY_TEMPORARY_FAILURE;
     int r = created_read(&request, payloads, nonces.i, &nonces.i_size);
     if (r == 0)
-        r = proposal_select(&sa->ike_proposals, request.proposals, request.n_proposals, PFS_YES, &chosen, &suite);
+        r = proposal_select(&sa->ike_proposals, request.proposals, request.n_proposals, PFS_YES, &chosen,
+                            &suite);
     if (r == 0 && (chosen.spi_size != IKE_SPI_SIZE || chosen.spi == 0))
         r = IKE_NOTIFY_NO_PROPOSAL_CHOSEN;
     if (r == 0) {
@@ -746,7 +752,7 @@ static int rekey_ike_answer(IkeSa *sa, Generation *old, Moment now, const IkePay
         return IKE_NOTIFY_TEMPORARY_FAILURE;
     g->suite = suite;
     g->spi_i = chosen.spi;
-    spi_new(sa, &g->spi_r);
+    g->spi_r = rng_spi(&sa->config.rng);
     chosen.spi = g->spi_r;
     sa->config.rng.fill(sa->config.rng.userdata, nonces.r, NONCE_SIZE);
     r = ike_keys_rekey(&old->suite, old->keys.sk_d, &suite, request.secret, request.secret_size, &nonces,

@@ -230,8 +230,6 @@ void ike_sa_reason(IkeSa *sa, IkeEnd end, const char *format, va_list ap) _print
 void ike_sa_proceed(IkeSa *sa, Moment now);
 /* Both ends are at these endpoints from now on: pairs are moved. */
 void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote);
-/* A successor is wanted from now on. */
-void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text);
 
 /* Seals, sends and keeps *s* as the request of *g*. Takes it, also when this fails. 0 or negative errno. */
 int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task);

@@ -204,6 +204,9 @@ void ike_sa_revocation(IkeSa *sa, Moment now, bool good, const char *text);
 /* The box has another outer address now. True: the gateway is told (RFC 4555). False: the gateway does not
  * follow, or nothing is established; close the SA. */
 bool ike_sa_moved(IkeSa *sa, Moment now, const Address *local);
+/* A successor is wanted from now on: IKE_REAUTHENTICATE follows at the next tick, again and again while this
+ * one lives. *text* says why and must outlive the SA. */
+void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text);
 /* The kernel keeps NATs alive by itself. */
 void ike_sa_kernel_keepalive(IkeSa *sa);
 

@@ -110,3 +110,14 @@ void child_sa_wipe_keys(ChildSa *child) {
 void child_sa_wipe(ChildSa *child) {
     explicit_bzero(child, sizeof *child);
 }
+
+int nonce_compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
+    int order = memcmp(a, b, MIN(a_size, b_size));
+    return order ? order : a_size < b_size ? -1 : a_size > b_size;
+}
+
+void nonces_lowest(const Nonces *n, uint8_t ret[static IKE_NONCE_MAX], size_t *ret_size) {
+    bool i = nonce_compare(n->i, n->i_size, n->r, n->r_size) < 0;
+    *ret_size = i ? n->i_size : n->r_size;
+    memcpy(ret, i ? n->i : n->r, *ret_size);
+}

@@ -16,6 +16,11 @@ typedef struct Nonces {
     size_t i_size, r_size;
 } Nonces;
 
+/* The order of collisions (2.8.1): octet by octet, and a beginning is lower than the whole. Below 0, 0,
+ * above. */
+int nonce_compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size);
+void nonces_lowest(const Nonces *nonces, uint8_t ret[static IKE_NONCE_MAX], size_t *ret_size);
+
 /* 0 or -EIO. */
 int ike_keys_derive(const Suite *suite, const uint8_t *secret, size_t secret_size, const Nonces *nonces,
                     uint64_t spi_i, uint64_t spi_r, IkeKeys *ret);

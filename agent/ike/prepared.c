@@ -7,8 +7,7 @@ int ike_prepared_new(IkePrepared **ret, uint16_t group, const Rng *rng) {
 
     if (!p)
         return -ENOMEM;
-    while (p->spi_i == 0)
-        rng->fill(rng->userdata, &p->spi_i, sizeof p->spi_i);
+    p->spi_i = rng_spi(rng);
     rng->fill(rng->userdata, p->nonce, sizeof p->nonce);
     int r = key_exchange_new(&p->key_exchange, transform_find(IKE_TRANSFORM_DH, group, 0), rng);
     if (r < 0)

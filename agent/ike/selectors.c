@@ -84,3 +84,9 @@ bool selectors_settle(ChildSa *child, IkeConfiguration *c) {
     c->dns = dns_settle(&c->dns, &c->addresses);
     return selectors_narrow(child, &c->addresses);
 }
+
+bool selectors_equal(const ChildSa *a, const ChildSa *b) {
+    return a->n_local_ts == b->n_local_ts && a->n_remote_ts == b->n_remote_ts &&
+           memcmp(a->local_ts, b->local_ts, a->n_local_ts * sizeof a->local_ts[0]) == 0 &&
+           memcmp(a->remote_ts, b->remote_ts, a->n_remote_ts * sizeof a->remote_ts[0]) == 0;
+}

@@ -14,3 +14,4 @@ bool selectors_narrow(ChildSa *child, const AddressList *inner);
  * side of the selectors those addresses and nothing else. Of the DNS servers those of a family that has an
  * address. False: no address is left. */
 bool selectors_settle(ChildSa *child, IkeConfiguration *configuration);
+bool selectors_equal(const ChildSa *a, const ChildSa *b);

@@ -250,7 +250,7 @@ static void deliver(Link *l, size_t i) {
         if (!l->gateway_silent)
             responder_input(&l->responder, f.data, f.size, &f.from, NULL);
         link_gateway(l);
-    } else if (l->sa) {
+    } else if (l->sa && (l->home.family == AF_UNSPEC || address_equal(&f.to.address, &l->home))) {
         ike_sa_input(l->sa, l->now, f.data, f.size, &f.from);
         link_drain(l);
     }
@@ -311,7 +311,6 @@ static Turn turn_next(const Link *l, usec_t *ret_at, size_t *ret_flight) {
     *ret_at = next;
     return turn;
 }
-
 
 bool link_step(Link *l, usec_t until) {
     size_t flight = 0;

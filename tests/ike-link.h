@@ -54,6 +54,7 @@ struct Link {
     void *userdata;
     KernelModel kernel;
     bool gateway_silent; /* the gateway is off */
+    Address home;        /* where the box is; what is sent elsewhere is lost. AF_UNSPEC: everywhere */
     bool unrecorded;     /* *sent* is not kept: a long run */
     /* ESP packets each way, one in so many microseconds; 0: none. The network delays them by up to *jitter*,
      * and loses none: what is lost is the doing of the two ends. */

@@ -380,7 +380,7 @@ static usec_t ike_deadline(const Responder *r, const ResponderIke *ike) {
     for (size_t i = 0; i < ike->n_queue; i++)
         if (ike->queue[i].not_before < deadline)
             deadline = MAX(ike->queue[i].not_before, r->now + 1);
-    if (ike->state != RESPONDER_ESTABLISHED)
+    if (ike->state != RESPONDER_ESTABLISHED || ike->n_queue > 0)
         return deadline;
     deadline = MIN(deadline, after(ike->heard, r->switches.liveness));
     return ike->aged ? deadline : MIN(deadline, after(ike->since, r->switches.ike_lifetime));

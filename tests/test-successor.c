@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What stands beside the association in use: successors, redirections, moves, the kernel's events, and
- * handlers of reports that open and close. */
+ * questions about revocation. See tunnel-world.h. */
 #include "tunnel-world.h"
 
 static const char *const elsewhere[] = {"203.0.113.2", "other.operator.example"};
@@ -673,8 +673,9 @@ START_TEST(revocation_of_the_successor) {
 END_TEST
 
 SUITE("successor", authentication_ends, certificate_is_another, successor_fails, successor_fails_for_long,
-      kernel_refuses_the_successor, other_inner_address, death_beside_the_successor, certificate_is_another_meanwhile, redirected,
-      redirected_to_a_stranger, redirected_to_the_dead, redirected_for_ever, redirected_while_up_for_ever,
-      redirected_to_no_name, redirected_and_closed, redirected_and_renewed, kernel_refuses_rekeyings, moves_along,
-      move_fails, moved_while_set_up, moved_beside_the_successor, family_goes, expires, mappings,
-      revocation_is_asked, revocation_is_not_answered, revocation_of_the_successor)
+      kernel_refuses_the_successor, other_inner_address, death_beside_the_successor,
+      certificate_is_another_meanwhile, redirected, redirected_to_a_stranger, redirected_to_the_dead,
+      redirected_for_ever, redirected_while_up_for_ever, redirected_to_no_name, redirected_and_closed,
+      redirected_and_renewed, kernel_refuses_rekeyings, moves_along, move_fails, moved_while_set_up,
+      moved_beside_the_successor, family_goes, expires, mappings, revocation_is_asked,
+      revocation_is_not_answered, revocation_of_the_successor)

@@ -37,7 +37,8 @@ sd_event_source *sd_event_source_disable_unref(sd_event_source *source) {
     return NULL;
 }
 
-/* IKE's sockets ------------------------------------------------------------------------------------------- */
+/* IKE's sockets -------------------------------------------------------------------------------------------
+ */
 
 int ike_io_source(const Address *remote, Address *ret) {
     const Address *source = &world.source[remote->family == AF_INET6];
@@ -108,9 +109,11 @@ int ike_io_send(IkeIo *io, const Endpoint *local, const Endpoint *remote, const 
     return 0;
 }
 
-void ike_io_keepalive(IkeIo *io, const Endpoint *local, const Endpoint *remote) {}
+void ike_io_keepalive(IkeIo *io, const Endpoint *local, const Endpoint *remote) {
+}
 
-/* The resolver -------------------------------------------------------------------------------------------- */
+/* The resolver --------------------------------------------------------------------------------------------
+ */
 
 int resolver_new(Resolver **ret, sd_event *event, const ResolverConfig *config) {
     ck_assert(!world.resolving); /* one question at a time, or the one before leaks */
@@ -147,7 +150,8 @@ void world_resolve(const char *literal) {
     handler(world.resolved_for, &answer);
 }
 
-/* Revocation ---------------------------------------------------------------------------------------------- */
+/* Revocation ----------------------------------------------------------------------------------------------
+ */
 
 void revocation_io_cancel(RevocationIo *io) {
     revocation_job_free(TAKE_PTR(world.job));
@@ -171,7 +175,8 @@ void world_judge(bool good) {
                  good ? "" : "certificate 4711 is revoked");
 }
 
-/* The kernel ---------------------------------------------------------------------------------------------- */
+/* The kernel ----------------------------------------------------------------------------------------------
+ */
 
 static void called(const char *what) {
     strncat(world.calls, what, sizeof world.calls - strlen(world.calls) - 1);
@@ -257,7 +262,8 @@ int netlink_io_remove(NetlinkIo *io, const ChildSa *child, unsigned parts) {
     return 0;
 }
 
-int netlink_io_move(NetlinkIo *io, const ChildSa *child, const Endpoint *old_local, const Endpoint *old_remote) {
+int netlink_io_move(NetlinkIo *io, const ChildSa *child, const Endpoint *old_local,
+                    const Endpoint *old_remote) {
     WorldPair *p = pair_find(child->spi_in);
 
     called("move ");
@@ -278,7 +284,8 @@ int netlink_io_move(NetlinkIo *io, const ChildSa *child, const Endpoint *old_loc
     return 0;
 }
 
-int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, uint64_t *ret_packets_in, uint64_t *ret_packets_out) {
+int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, uint64_t *ret_packets_in,
+                       uint64_t *ret_packets_out) {
     *ret_packets_in = *ret_packets_out = 0;
     return 0;
 }
@@ -317,7 +324,8 @@ void assert_one(unsigned i) {
     ck_assert_uint_eq(responder_count_ikes(&world.gateways[!i]), 0);
 }
 
-/* What happens next --------------------------------------------------------------------------------------- */
+/* What happens next ---------------------------------------------------------------------------------------
+ */
 
 bool arrive(void) {
     for (size_t i = 0; i < world.n_arriving; i++) {
@@ -383,7 +391,8 @@ void run(usec_t usec) {
     }
 }
 
-/* The tunnel ---------------------------------------------------------------------------------------------- */
+/* The tunnel ----------------------------------------------------------------------------------------------
+ */
 
 static void fill(void *userdata, void *ret, size_t size) {
     Rng rng = {.fill = seeded_fill, .userdata = &world.random[0]};

@@ -290,6 +290,11 @@ int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, uint64_t *ret_packet
     return 0;
 }
 
+int netlink_io_resync(NetlinkIo *io) {
+    called("resync ");
+    return 0;
+}
+
 bool netlink_io_has(const NetlinkIo *io, unsigned features) {
     return false;
 }

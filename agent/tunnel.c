@@ -378,10 +378,8 @@ static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
         gateways_remember(&t->gateways, &a->remote, 0);
     if (place <= SUCCESSOR && end == IKE_END_REDIRECTED && redirect_follow(t, place))
         return;
-    /* What is not trusted any more is not trusted because it was before; where we were redirected to may be. */
-    bool distrusted = place == SUCCESSOR && end == IKE_END_UNTRUSTED && !a->redirected;
     association_drop(t, place);
-    if (place == CURRENT || distrusted) {
+    if (place == CURRENT) {
         tunnel_close(t); /* a successor has nothing to succeed */
         report_down(t, text);
     } else if (place == SUCCESSOR)
@@ -441,6 +439,13 @@ static void on_judged(void *userdata, bool good, RevocationVerdict verdict, cons
     if (text[0])
         log_notice("SeGW %s: %s", ADDRESS_STR(&a->remote), text);
     ike_sa_revocation(a->sa, clock_now(), good, text);
+    if (verdict == REVOCATION_REVOKED && a == t->associations[SUCCESSOR] && !a->redirected) {
+        /* It has proved to be the gateway of the one in use. */
+        char reason[ERROR_MAX_BYTES];
+        snprintf(reason, sizeof reason, "%s", text);
+        tunnel_close(t);
+        report_down(t, reason);
+    }
     tunnel_run(t);
 }
 

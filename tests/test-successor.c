@@ -26,7 +26,7 @@ START_TEST(authentication_ends) {
     run(LIFETIME * USEC_PER_SEC * 12 / 100);
     ck_assert_uint_eq(world.begun[0], 2);
     ck_assert_uint_ne(world.gateways[0].spi_i, first);
-    ck_assert_str_eq(world.calls, "reserve inner install remove ");
+    ck_assert_str_eq(world.calls, "reserve inner install remove remove ");
     ck_assert_uint_eq(world.gateways[0].init_contacts, 1);
     ck_assert_str_eq(ADDRESS_STR(&world.gateways[0].peer_asked), "10.1.0.7");
     ck_assert_uint_eq(world.ups, 2);
@@ -56,7 +56,7 @@ START_TEST(certificate_is_another) {
     tunnel_reauthenticate(world.tunnel, trust, device);
     assert_kernel(1);
     run(0);
-    ck_assert_str_eq(world.calls, "reserve inner install remove ");
+    ck_assert_str_eq(world.calls, "reserve inner install remove remove ");
     ck_assert_uint_eq(world.again, 1);
     ck_assert_uint_eq(world.gateways[0].deletes_ike, 1);
     ck_assert_uint_eq(world.gateways[0].init_contacts, 1);
@@ -119,15 +119,16 @@ START_TEST(successor_fails) {
 }
 END_TEST
 
-/* Nothing comes of an attempt every half minute for an hour but the attempts. */
+/* Nothing comes of attempts for an hour but the attempts. */
 START_TEST(successor_fails_for_long) {
     Fixture f = fixture_new(&(Switches){}, 0);
     up(0);
     world.gateways[0].switches.init_error = IKE_NOTIFY_NO_PROPOSAL_CHOSEN;
     renew(&f);
     run(3600 * USEC_PER_SEC);
-    ck_assert_uint_ge(world.begun[0], 10);
-    ck_assert_uint_le(world.begun[0], 130);
+    /* 30 to 60 s apart at first, then twice as long each time. */
+    ck_assert_uint_ge(world.begun[0], 6);
+    ck_assert_uint_le(world.begun[0], 10);
     ck_assert_uint_eq(world.downs + world.gaps, 0);
     assert_one(0);
     fixture_free(&f);
@@ -665,8 +666,10 @@ START_TEST(revocation_of_the_successor) {
         world_judge(good);
         run(20 * USEC_PER_SEC);
         ck_assert_uint_eq(world.again, good);
-        ck_assert_uint_eq(world.gaps + world.downs, 0);
-        assert_one(0);
+        /* A gateway that is revoked now keeps no tunnel of before. */
+        ck_assert_uint_eq(world.downs, !good);
+        if (good)
+            assert_one(0);
         fixture_free(&f);
     }
 }

@@ -65,6 +65,7 @@ typedef struct World {
     uint32_t next_spi;
     size_t n_pairs;
     WorldPair pairs[WORLD_PAIRS_MAX];
+    unsigned shifts;
     int install_error;
     unsigned refuse_installs; /* so many times from now on */
     unsigned installs_refused;

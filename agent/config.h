@@ -55,7 +55,7 @@ typedef struct Config {
     char operator_name[IDENTITY_MAX_BYTES];
     ConfigPair initial, serving;
     char ca[PATH_MAX], certificate[PATH_MAX], key[PATH_MAX]; /* paths, absolute */
-    char crl[PATH_MAX];                                      /* of the HeMS's TLS; "": none */
+    char crl[PATH_MAX];                                      /* for gateways and HeMSs; "": none */
     Revocation revocation;
     ClockPolicy clock_policy;
     size_t n_public_dns;

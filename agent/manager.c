@@ -53,6 +53,7 @@ struct Manager {
     bool session; /* one runs */
     Procedure *procedure;
     IkeConfiguration inside; /* of the tunnel that is up; no addresses without one */
+    IkeConfiguration kept;   /* of one that is up with other addresses than before, until the procedure takes it */
     Status status;
     sd_event_source *timer, *clock_timer, *stop_timer;
     bool running, stopping, network;
@@ -245,6 +246,15 @@ static bool inside_is_same(const Manager *m, const IkeConfiguration *c) {
     return address_list_equal(&m->inside.addresses, &c->addresses) && address_list_equal(&m->inside.dns, &c->dns);
 }
 
+static void inside_set(Manager *m, const IkeConfiguration *configuration) {
+    m->inside = *configuration;
+    m->kept = (IkeConfiguration){};
+    if (clock_is_trusted(m))
+        m->clock_good = clock_now();
+    clock_keep(m);
+    tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
+}
+
 static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
@@ -255,15 +265,12 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     }
     inside_forget(m);
     outer_report(m);
+    m->kept = report->again ? *report->configuration : (IkeConfiguration){};
     if (report->again)
         tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
-    else if (report->configuration) {
-        m->inside = *report->configuration;
-        if (clock_is_trusted(m))
-            m->clock_good = clock_now();
-        clock_keep(m);
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
-    } else
+    else if (report->configuration)
+        inside_set(m, report->configuration);
+    else
         tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text, .moved = report->moved});
 }
 
@@ -293,6 +300,12 @@ static const char *segw_identity(const Config *config, const char *segw) {
 
 static void tunnel_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
+
+    if (m->kept.addresses.n > 0 && streq(tunnel_identity(m->tunnel), segw_identity(m->config, action->name))) {
+        IkeConfiguration kept = m->kept;
+        inside_set(m, &kept);
+        return;
+    }
 
     int r = tunnel_open(m->tunnel, segw_identity(m->config, action->name), &action->address);
     if (r == 0)

@@ -158,6 +158,8 @@ static int set_options(Fetch *f) {
         curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(f->io->config.fetch_timeout)),
+        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                         MSEC(f->io->config.fetch_timeout / REVOCATION_IO_ADDRESSES)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
         curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, f),
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),
@@ -255,12 +257,15 @@ static void follow(Fetch *f) {
 static void on_done(void *userdata, CURL *easy, CURLcode code) {
     Fetch *f = NULL;
     long status = 0;
+    curl_off_t connected = 0;
     char *type = NULL, text[128];
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&f);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-    if (code == CURLE_COULDNT_CONNECT && !f->why[0] &&
+    curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
+    bool unreached = code == CURLE_COULDNT_CONNECT || (code == CURLE_OPERATION_TIMEDOUT && connected == 0);
+    if (unreached && !f->why[0] &&
         f->address + 1 < MIN(f->addresses.n, (size_t)REVOCATION_IO_ADDRESSES)) {
         f->address++;
         fetch_transfer(f);

@@ -123,6 +123,9 @@ int security_reload(Security *s) {
         r = credential_read(s->config, &reading->credential);
     if (r == 0)
         r = crl_read(s->config, s->revocation);
+    /* A list that cannot be read must not keep a box from ever starting again where lists need not be there. */
+    if (r < 0 && reading && reading->credential && s->config->revocation != REVOCATION_STRICT)
+        r = 0;
     if (r < 0)
         return r;
     reading->former = s->reading;

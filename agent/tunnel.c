@@ -19,6 +19,7 @@ typedef struct Association {
     uint16_t group;  /* of the first KE */
     bool up;         /* has carried traffic */
     bool redirected; /* another gateway sent us to this one */
+    unsigned renewals; /* of the tunnel, when it was started */
 } Association;
 
 /* Places for them: what carries traffic or will, what is to take its place, and what is closed and waits for
@@ -43,6 +44,7 @@ struct Tunnel {
     bool running;         /* tunnel_run() is on the stack */
     Association *judged;  /* whose revocation is being asked about */
 
+    unsigned renewals; /* times that certificate and trust became others */
     usec_t redirects_from; /* the period that is counted */
     unsigned redirects;
     struct {
@@ -52,6 +54,8 @@ struct Tunnel {
         Address from;
     } redirect;
 };
+
+static const char renewal_text[] = "certificate or trust are others now";
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 static void tunnel_run(Tunnel *t);
@@ -104,6 +108,7 @@ static void judged_forget(Tunnel *t, const Association *a) {
 static void association_drop(Tunnel *t, unsigned place) {
     Association *a = TAKE_PTR(t->associations[place]);
     const ChildSa *child;
+    IkeAction action;
     unsigned parts;
 
     judged_forget(t, a);
@@ -111,6 +116,9 @@ static void association_drop(Tunnel *t, unsigned place) {
         return;
     if (a->sa) {
         counters_log(a);
+        while (ike_sa_next(a->sa, &action)) /* what it has given up already, ike_sa_child() does not tell */
+            if (action.type == IKE_CHILD_REMOVE)
+                child_remove(t, action.child.child, action.child.parts);
         for (size_t i = 0; (child = ike_sa_child(a->sa, i, &parts)); i++)
             child_remove(t, child, parts);
         ike_sa_free(a->sa);
@@ -118,8 +126,8 @@ static void association_drop(Tunnel *t, unsigned place) {
     free(a);
 }
 
-/* Closes it; its DELETE is brought home in the background. */
-static void association_leave(Tunnel *t, unsigned place) {
+/* Closes it, by ike_sa_close() or ike_sa_supersede(); its DELETE is brought home in the background. */
+static void association_leave(Tunnel *t, unsigned place, void (*close)(IkeSa *sa, Moment now)) {
     Association *a = t->associations[place];
 
     judged_forget(t, a);
@@ -131,7 +139,7 @@ static void association_leave(Tunnel *t, unsigned place) {
     }
     t->associations[place] = NULL;
     t->associations[LEAVING] = a;
-    ike_sa_close(a->sa, clock_now());
+    close(a->sa, clock_now());
 }
 
 /* What was made ahead was not used: the key is not left lying about. */
@@ -185,7 +193,7 @@ static int association_start(Tunnel *t, unsigned place, const char *identity, co
 
     if (!a)
         return -ENOMEM;
-    *a = (Association){.tunnel = t, .remote = *remote, .redirected = from != NULL};
+    *a = (Association){.tunnel = t, .remote = *remote, .redirected = from != NULL, .renewals = t->renewals};
     snprintf(a->identity, sizeof a->identity, "%s", identity);
     int r = outer_source(t, remote, &a->local);
     if (r < 0)
@@ -233,6 +241,12 @@ static int child_up(Tunnel *t, const ChildSa *child, const IkeConfiguration *con
     return netlink_io_install(t->config.netlink, child, CHILD_IN | CHILD_OUT);
 }
 
+/* That of the one in use, after a successor's was there. */
+static void inside_restore(Tunnel *t, const AddressList *inside) {
+    if (netlink_io_set_inner(t->config.netlink, inside) == 0)
+        t->inside = *inside;
+}
+
 static void up_log(const Association *a, const IkeAction *action) {
     const ChildSa *child = action->up.child;
     const Suite *suite = ike_sa_suite(a->sa);
@@ -251,6 +265,7 @@ static void up_log(const Association *a, const IkeAction *action) {
 
 static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
     Association *a = t->associations[place];
+    AddressList inside = t->inside;
     uint16_t group = ike_sa_group(a->sa);
 
     int r = child_up(t, action->up.child, action->up.configuration);
@@ -258,21 +273,25 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
         char text[128];
         snprintf(text, sizeof text, "the kernel refused the tunnel to %s: %s", ADDRESS_STR(&a->remote),
                  strerror(-r));
-        association_leave(t, place);
+        association_leave(t, place, ike_sa_close);
         if (place == CURRENT)
             report_down(t, text);
-        else
+        else {
             log_warning("%s; the one in use stays", text);
+            inside_restore(t, &inside);
+        }
         return;
     }
     gateways_remember(&t->gateways, &a->remote, group == proposals_groups()[0] ? 0 : group);
     up_log(a, action);
     a->up = true;
+    if (a->renewals != t->renewals)
+        ike_sa_reauthenticate(a->sa, clock_now(), renewal_text);
     TunnelReport report = {.configuration = action->up.configuration};
     if (place == SUCCESSOR) { /* its pair is the newer one: traffic has gone over to it already */
         report.again = true;
         t->associations[SUCCESSOR] = NULL;
-        association_leave(t, CURRENT);
+        association_leave(t, CURRENT, ike_sa_supersede);
         t->associations[CURRENT] = a;
     }
     t->config.report(t->config.userdata, &report);
@@ -312,6 +331,9 @@ static bool redirect_start(Tunnel *t, const AddressList *addresses) {
 
 static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
     Tunnel *t = userdata;
+
+    if (!answer->error) /* one that was begun meanwhile goes where we are not wanted */
+        association_leave(t, t->redirect.place, ike_sa_close);
     bool started = !answer->error && redirect_start(t, &answer->addresses);
 
     if (!started && t->redirect.place == CURRENT)
@@ -356,8 +378,10 @@ static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
         gateways_remember(&t->gateways, &a->remote, 0);
     if (place <= SUCCESSOR && end == IKE_END_REDIRECTED && redirect_follow(t, place))
         return;
+    /* What is not trusted any more is not trusted because it was before; where we were redirected to may be. */
+    bool distrusted = place == SUCCESSOR && end == IKE_END_UNTRUSTED && !a->redirected;
     association_drop(t, place);
-    if (place == CURRENT) {
+    if (place == CURRENT || distrusted) {
         tunnel_close(t); /* a successor has nothing to succeed */
         report_down(t, text);
     } else if (place == SUCCESSOR)
@@ -382,9 +406,10 @@ static void on_reauthenticate(Tunnel *t, Association *a, const IkeAction *action
 static void on_child_install(Tunnel *t, Association *a, const IkeAction *action) {
     const ChildSa *child = action->child.child;
 
-    if (netlink_io_install(t->config.netlink, child, action->child.parts) < 0)
+    if (netlink_io_install(t->config.netlink, child, action->child.parts) < 0) {
+        netlink_io_remove(t->config.netlink, child, CHILD_IN | CHILD_OUT); /* and what it had of it before */
         ike_sa_child_failed(a->sa, clock_now(), child->spi_in);
-    else
+    }    else
         log_info("Child SA with %s: SPIs %08x in, %08x out (%s)", ADDRESS_STR(&a->remote), child->spi_in,
                  child->spi_out, action->child.parts == CHILD_IN ? "in" : action->child.parts == CHILD_OUT ? "out" : "both");
 }
@@ -405,6 +430,8 @@ static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action)
 
     if (netlink_io_traffic(t->config.netlink, action->child.child, &in, &out) == 0)
         ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, in, out);
+    else /* somebody has taken our SAs away */
+        (void)netlink_io_resync(t->config.netlink);
 }
 
 static void on_judged(void *userdata, bool good, RevocationVerdict verdict, const char *text) {
@@ -417,10 +444,9 @@ static void on_judged(void *userdata, bool good, RevocationVerdict verdict, cons
     tunnel_run(t);
 }
 
-static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action) {
+static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action, char *verdict) {
     _cleanup_(revocation_job_freep) RevocationJob *job = NULL;
     bool dated = clock_now().real >= t->config.ike.clock_floor;
-    char verdict[ERROR_MAX_BYTES];
     CertificatePath path;
 
     int r = peer_chain_path(action->revocation.chain, t->config.ike.trust, a->identity,
@@ -439,11 +465,12 @@ static int revocation_ask(Tunnel *t, Association *a, const IkeAction *action) {
 static void on_revocation(Tunnel *t, Association *a, const IkeAction *action) {
     revocation_io_cancel(t->config.revocation); /* of an attempt that was given up */
     t->judged = NULL;
-    int r = revocation_ask(t, a, action);
+    char verdict[ERROR_MAX_BYTES] = "";
+    int r = revocation_ask(t, a, action, verdict);
     if (r == 0)
         t->judged = a;
     else
-        ike_sa_revocation(a->sa, clock_now(), false, strerror(-r));
+        ike_sa_revocation(a->sa, clock_now(), false, verdict[0] ? verdict : strerror(-r));
 }
 
 /* Performs one action. */
@@ -525,6 +552,7 @@ static void tunnel_run(Tunnel *t) {
 
 /* No DELETE leaves from an address that is gone; INITIAL_CONTACT cleans up. */
 static void uplink_lost(Tunnel *t, const char *text) {
+    resolver_free(TAKE_PTR(t->redirect.resolver));
     association_drop(t, SUCCESSOR);
     association_drop(t, CURRENT);
     t->uplink_given_up = USEC_NEVER;
@@ -565,12 +593,14 @@ int tunnel_open(Tunnel *t, const char *identity, const Address *remote) {
 void tunnel_close(Tunnel *t) {
     t->uplink_given_up = USEC_NEVER;
     resolver_free(TAKE_PTR(t->redirect.resolver));
-    association_leave(t, SUCCESSOR);
-    association_leave(t, CURRENT);
+    association_leave(t, SUCCESSOR, ike_sa_close);
+    association_leave(t, CURRENT, ike_sa_close);
     tunnel_run(t);
 }
 
 bool tunnel_is_idle(const Tunnel *t) {
+    if (t->redirect.resolver)
+        return false;
     for (unsigned i = 0; i < ASSOCIATIONS_; i++)
         if (t->associations[i])
             return false;
@@ -623,9 +653,12 @@ void tunnel_reauthenticate(Tunnel *t, const TrustStore *trust, const Credential 
 
     t->config.ike.trust = trust;
     t->config.ike.credential = credential;
-    association_leave(t, SUCCESSOR); /* made with the old ones */
-    if (a && ike_sa_is_established(a->sa))
-        (void)association_start(t, SUCCESSOR, a->identity, &a->remote, NULL);
+    t->renewals++;
+    association_leave(t, SUCCESSOR, ike_sa_close); /* made with the old ones */
+    if (a && ike_sa_is_established(a->sa)) {
+        ike_sa_reauthenticate(a->sa, clock_now(), renewal_text);
+        ike_sa_tick(a->sa, clock_now());
+    }
     tunnel_run(t);
 }
 
@@ -649,4 +682,9 @@ void tunnel_outer(const Tunnel *t, TunnelOuter *ret) {
     *ret = (TunnelOuter){};
     if (a && a->up)
         *ret = (TunnelOuter){a->local, a->remote, ike_sa_nat_local(a->sa), ike_sa_nat_remote(a->sa)};
+}
+
+const char *tunnel_identity(const Tunnel *t) {
+    const Association *a = t->associations[CURRENT];
+    return a && a->up ? a->identity : "";
 }

@@ -78,4 +78,6 @@ void tunnel_reauthenticate(Tunnel *tunnel, const TrustStore *trust, const Creden
 /* The kernel's events (NetlinkConfig). */
 void tunnel_expired(Tunnel *tunnel, uint32_t spi, bool hard);
 void tunnel_mapping(Tunnel *tunnel, uint32_t spi_in, const Endpoint *from);
+/* The identity wanted of the gateway in use, "" without one. */
+const char *tunnel_identity(const Tunnel *tunnel);
 void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);

@@ -332,6 +332,9 @@ void gw_auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
     r->peer_authenticated = peer_verify(r, ike, payloads);
     certreqs_note(r, payloads);
     r->peer_asked_address = cp && cp->size > 4 && cp->data[0] == IKE_CFG_REQUEST;
+    r->peer_asked = (Address){};
+    if (r->peer_asked_address && cp->size >= 12 && cp->data[5] == IKE_CP_INTERNAL_IP4_ADDRESS && cp->data[7] == 4)
+        r->peer_asked = address_from_bytes(AF_INET, cp->data + 8);
     another = gw_find_notify(payloads, NOTIFY_ANOTHER_AUTH_FOLLOWS, &n);
     ck_assert(!another || gw_find_notify(payloads, NOTIFY_MULTIPLE_AUTH_SUPPORTED, &n)); /* RFC 4739 2 */
     ck_assert(!another || r->switches.multiple_auth);

@@ -217,6 +217,8 @@ void auth_judge_dates(IkeSa *sa, Moment now) {
     crypto_forget_caches();
     if (r == 0 && x509_parse(sa->chain.certificates[0].data, sa->chain.certificates[0].size, &certificate) == 0)
         renewal_set(sa, now, &certificate);
+    if (r == 0 && sa->config.check_revocation)
+        ike_sa_reauthenticate(sa, now, "the time is known now, and revocation is judged by it");
     if (r > 0)
         ike_sa_refuse(sa, IKE_END_UNTRUSTED, "gateway not trusted now that the time is known: %s", verdict);
     else if (r < 0)
@@ -293,11 +295,23 @@ static void established(IkeSa *sa, Moment now) {
 void ike_sa_revocation(IkeSa *sa, Moment now, bool good, const char *text) {
     if (sa->state != STATE_REVOCATION)
         return;
-    if (good)
-        established(sa, now);
-    else
+    if (!good)
         ike_sa_refuse(sa, IKE_END_UNTRUSTED, "gateway not trusted: %s", text);
+    else if (sa->config.usim && sa->hosting == HOSTING_NONE)
+        hosting_begin(sa, now);
+    else
+        established(sa, now);
     ike_sa_proceed(sa, now);
+}
+
+/* Before anything is told to the gateway that a thief of its key should not know. */
+static void revocation_ask(IkeSa *sa, Moment now) {
+    ike_sa_set_state(sa, STATE_REVOCATION);
+    if (sa->config.check_revocation)
+        ike_sa_push(sa,
+                    (IkeAction){.type = IKE_REVOCATION, .revocation = {&sa->chain, sa->ocsp, sa->n_ocsp}});
+    else
+        ike_sa_revocation(sa, now, true, "");
 }
 
 void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
@@ -315,7 +329,8 @@ void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
         return;
     }
     if (sa->config.usim && sa->hosting == HOSTING_NONE) {
-        hosting_begin(sa, now, payloads);
+        if (hosting_accept(sa, payloads))
+            revocation_ask(sa, now);
         return;
     }
     notifies_take(sa, now, payloads);
@@ -324,12 +339,10 @@ void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "%s", problem);
         return;
     }
-    if (!sa->config.check_revocation) {
+    if (sa->hosting == HOSTING_NONE)
+        revocation_ask(sa, now);
+    else /* that was before the hosting party was named */
         established(sa, now);
-        return;
-    }
-    ike_sa_set_state(sa, STATE_REVOCATION);
-    ike_sa_push(sa, (IkeAction){.type = IKE_REVOCATION, .revocation = {&sa->chain, sa->ocsp, sa->n_ocsp}});
 }
 
 void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {

@@ -14,6 +14,7 @@ usec_t rekey_time(IkeSa *sa, usec_t lifetime) {
 /* After TEMPORARY_FAILURE, for what lives *until*: sooner when there is little time left. */
 static usec_t retry_time(IkeSa *sa, Moment now, usec_t until) {
     usec_t left = until > now.mono ? until - now.mono : 0, pause = MIN(IKE_RETRY_PAUSE, left / 8);
+    pause = MAX(pause, IKE_RETRANSMIT_FIRST / 2);
     return now.mono + pause + rng_below(&sa->config.rng, pause + 1);
 }
 
@@ -102,6 +103,16 @@ static void child_remove(IkeSa *sa, Child *c, unsigned parts) {
     ike_sa_push(sa,
                 (IkeAction){.type = IKE_CHILD_REMOVE, .child = {.child = &c->sa, .parts = c->parts & parts}});
     c->parts &= ~parts;
+}
+
+void children_silence(IkeSa *sa) {
+    for (size_t i = 0; i < IKE_CHILDREN_MAX; i++) {
+        Child *c = &sa->children[i];
+        if (c->state == CHILD_RESERVED)
+            child_drop(sa, c);
+        else if (c->state != CHILD_FREE && c->state != CHILD_GONE)
+            child_remove(sa, c, CHILD_OUT);
+    }
 }
 
 static void child_install(IkeSa *sa, Child *c, unsigned parts) {
@@ -212,8 +223,6 @@ void ike_sa_expire(IkeSa *sa, Moment now, uint32_t spi, bool hard) {
         return;
     if (c->state == CHILD_IN_USE && !c->switching)
         c->rekey_at = now.mono;
-    if (hard)
-        c->parts &= ~(unsigned)(c->sa.spi_in == spi ? CHILD_IN : CHILD_OUT);
     ike_sa_proceed(sa, now);
 }
 
@@ -358,8 +367,7 @@ int creating_start(IkeSa *sa, Moment now, Task task) {
 /* The answer to our request -------------------------------------------------------------------------------
  */
 
-/* The other IKE SA of a collision, which the gateway made. */
-static Generation *generation_of_peer(IkeSa *sa) {
+Generation *generation_of_peer(IkeSa *sa) {
     for (size_t i = 0; i < GENERATIONS_MAX; i++) {
         Generation *g = &sa->generations[i];
         if (g->used && g != sa->current && !g->initiator && !g->replaced && !g->delete_wanted)
@@ -368,7 +376,7 @@ static Generation *generation_of_peer(IkeSa *sa) {
     return NULL;
 }
 
-static void generation_use(IkeSa *sa, Generation *g, Moment now) {
+void generation_use(IkeSa *sa, Generation *g, Moment now) {
     usec_t lifetime = sa->config.ike_lifetime ?: IKE_LIFETIME_DEFAULT;
 
     sa->current->replaced = true;
@@ -431,7 +439,10 @@ static bool creating_group(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     Creating *x = &sa->creating;
     IkeNotify n;
 
+    const Child *old = child_find(sa, x->old);
+
     if (!x->key_exchange || x->groups == IKE_GROUPS_MAX ||
+        (x->task == TASK_REKEY_CHILD && (!old || old->state != CHILD_IN_USE)) ||
         !notify_find(payloads, IKE_NOTIFY_INVALID_KE_PAYLOAD, &n))
         return false;
     Reader r = reader_new(n.data, n.size);

@@ -85,17 +85,24 @@ static void failed(IkeSa *sa, int error) {
     ike_sa_end(sa, IKE_END_FAILED, "the hosting party could not be authenticated: %s", strerror(-error));
 }
 
-void hosting_begin(IkeSa *sa, Moment now, const IkePayloads *payloads) {
+bool hosting_accept(IkeSa *sa, const IkePayloads *payloads) {
     const IkePayload *idr = ike_payloads_find(payloads, IKE_PAYLOAD_IDR, 0);
 
     if (ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0) || ike_payloads_find(payloads, IKE_PAYLOAD_EAP, 0)) {
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE,
                       "the gateway does not wait for the hosting party's authentication");
-        return;
+        return false;
     }
-    int r = blob_copy(&sa->idr, idr->data, idr->size);
-    if (r == 0)
-        r = eap_aka_new(&sa->eap, sa->config.usim, sa->config.realm);
+    if (blob_copy(&sa->idr, idr->data, idr->size) < 0) {
+        ike_sa_refuse(sa, IKE_END_FAILED, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+void hosting_begin(IkeSa *sa, Moment now) {
+    ike_sa_set_state(sa, STATE_AUTH);
+    int r = eap_aka_new(&sa->eap, sa->config.usim, sa->config.realm);
     if (r == 0)
         r = identity_send(sa, now);
     if (r < 0) /* the gateway waits for us: it is told */

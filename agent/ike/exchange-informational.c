@@ -50,14 +50,18 @@ int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const C
 void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote) {
     sa->local = *local;
     sa->remote = *remote;
+    bool encapsulate = sa->nat_local || sa->nat_remote;
+
     for (size_t i = 0; i < IKE_CHILDREN_MAX; i++) {
         Child *c = &sa->children[i];
         Endpoint old_local = c->sa.local, old_remote = c->sa.remote;
-        if (c->state == CHILD_FREE || c->state == CHILD_GONE)
+        if (c->state == CHILD_FREE || c->state == CHILD_GONE ||
+            (c->sa.encapsulate == encapsulate && endpoint_equal(&old_local, local) &&
+             endpoint_equal(&old_remote, remote)))
             continue;
         c->sa.local = *local;
         c->sa.remote = *remote;
-        c->sa.encapsulate = sa->nat_local || sa->nat_remote;
+        c->sa.encapsulate = encapsulate;
         if (c->parts)
             ike_sa_push(sa, (IkeAction){.type = IKE_CHILD_MOVED,
                                         .child = {&c->sa, c->parts, old_local, old_remote}});
@@ -163,7 +167,7 @@ static void lifetime_take(IkeSa *sa, Moment now, const IkeNotify *n) {
 
     if (!reader_done(&r) || lifetime == 0)
         return;
-    sa->reauthenticate_at = now.mono + rekey_time(sa, lifetime);
+    sa->reauthenticate_at = now.mono + rekey_time(sa, MAX(lifetime, IKE_AUTH_LIFETIME_MIN));
     sa->reauthenticate_text = "the gateway limits how long it believes us";
 }
 
@@ -220,6 +224,8 @@ Verdict informational_answer(IkeSa *sa, Generation *g, Moment now, const IkePayl
             return VERDICT_GENERATION_DELETED;
         for (size_t k = 0; k < d.n_spis && d.protocol == IKE_PROTOCOL_ESP; k++) {
             Child *c = child_find_out(sa, d.spis[k]);
+            if (sa->state == STATE_REVOCATION && d.spis[k] == sa->children[0].sa.spi_out)
+                verdict = VERDICT_TUNNEL_DELETED;
             if (c && child_deleted(sa, c, now, m))
                 verdict = VERDICT_TUNNEL_DELETED;
         }

@@ -258,7 +258,7 @@ static bool init_notifies(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     IkeNotify n;
 
     sa->peer_hashes = 0;
-    sa->fragmentation = false;
+    sa->fragmentation = sa->multiple_auth = false;
     for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_NOTIFY, i)); i++) {
         if (ike_notify_decode(p, &n) != 0)
             continue;

@@ -180,10 +180,11 @@ struct IkeSa {
     IkeRedirect redirect;
     char redirect_text[HOST_MAX_BYTES]; /* the same, for a log line */
 
+    bool superseded; /* closed for a successor: what still comes is taken */
     bool liveness_wanted;
     usec_t rekey_at; /* the IKE SA; USEC_NEVER */
     usec_t expires;  /* and when it may not live on */
-    usec_t reauthenticate_at, reauthenticate_real;
+    usec_t reauthenticate_at, reauthenticate_real, reauthenticate_pause;
     const char *reauthenticate_text;
     usec_t heard;    /* last authenticated message or ESP packet */
     usec_t said;     /* last datagram of ours */
@@ -230,8 +231,6 @@ void ike_sa_reason(IkeSa *sa, IkeEnd end, const char *format, va_list ap) _print
 void ike_sa_proceed(IkeSa *sa, Moment now);
 /* Both ends are at these endpoints from now on: pairs are moved. */
 void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote);
-/* A successor is wanted from now on. */
-void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text);
 
 /* Seals, sends and keeps *s* as the request of *g*. Takes it, also when this fails. 0 or negative errno. */
 int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task);
@@ -289,8 +288,10 @@ void auth_judge_dates(IkeSa *sa, Moment now);
 
 /* exchange-eap.c ------------------------------------------------------------------------------------------ */
 
-/* After the gateway's answer to the box's certificate. */
-void hosting_begin(IkeSa *sa, Moment now, const IkePayloads *payloads);
+/* The answer to the box's certificate, when the hosting party comes next. False: it was refused. */
+bool hosting_accept(IkeSa *sa, const IkePayloads *payloads);
+/* Once its revocation was judged. */
+void hosting_begin(IkeSa *sa, Moment now);
 void hosting_response(IkeSa *sa, Moment now, const IkePayloads *payloads);
 void hosting_forget(IkeSa *sa);
 
@@ -302,6 +303,8 @@ Child *child_find_out(IkeSa *sa, uint32_t spi_out);
 Child *child_in_use(const IkeSa *sa);
 /* A free place with a reserved SPI. NULL: no place, or the kernel refused. */
 Child *child_reserve(IkeSa *sa);
+/* Takes off what all of them send with. */
+void children_silence(IkeSa *sa);
 /* Takes off what the kernel has, and forgets it. */
 void child_drop(IkeSa *sa, Child *c);
 /* It is in use from now on: sets its times. */
@@ -324,6 +327,10 @@ Task creating_wanted(const IkeSa *sa, Moment now);
 int creating_start(IkeSa *sa, Moment now, Task task);
 void creating_response(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads);
 void creating_forget(IkeSa *sa);
+/* *g* takes the place of the IKE SA in use. */
+void generation_use(IkeSa *sa, Generation *g, Moment now);
+/* That which the gateway made in place of the one in use, and is not used yet; NULL: none. */
+Generation *generation_of_peer(IkeSa *sa);
 /* Writes the answer to the gateway's CREATE_CHILD_SA. */
 void creating_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads, IkeWriter *m);
 

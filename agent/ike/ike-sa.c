@@ -123,6 +123,7 @@ static void secrets_wipe(IkeSa *sa) {
     key_exchange_free(TAKE_PTR(sa->creating.key_exchange));
     explicit_bzero(&sa->creating, sizeof sa->creating);
     key_exchange_free(TAKE_PTR(sa->key_exchange));
+    hosting_forget(sa);
     explicit_bzero(&sa->nonces, sizeof sa->nonces);
     crypto_forget_caches();
 }
@@ -130,6 +131,15 @@ static void secrets_wipe(IkeSa *sa) {
 static void children_drop(IkeSa *sa) {
     for (size_t i = 0; i < IKE_CHILDREN_MAX; i++)
         child_drop(sa, &sa->children[i]);
+}
+
+/* The gateway has one IKE SA more when its own rekeying is not done with. */
+static void generations_delete(IkeSa *sa) {
+    Generation *peer = generation_of_peer(sa);
+
+    sa->current->delete_wanted = true;
+    if (peer)
+        peer->replaced = peer->delete_wanted = true;
 }
 
 static void end_now(IkeSa *sa) {
@@ -167,11 +177,14 @@ void ike_sa_refuse(IkeSa *sa, IkeEnd end, const char *format, ...) {
     ike_sa_reason(sa, end, format, ap);
     va_end(ap);
     creating_forget(sa);
-    children_drop(sa);
+    if (sa->superseded)
+        children_silence(sa);
+    else
+        children_drop(sa);
     if (sa->state == STATE_ESTABLISHED && end != IKE_END_CLOSED)
         ike_sa_push(sa, (IkeAction){.type = IKE_CHILD_DOWN, .ended = {end, sa->ended_text}});
     ike_sa_set_state(sa, STATE_CLOSING);
-    sa->current->delete_wanted = true;
+    generations_delete(sa);
     for (size_t i = 0; i < GENERATIONS_MAX; i++) /* of a set-up one answer may still come, of the rest none */
         if (sa->generations[i].request.task > TASK_DELETE)
             sa->generations[i].request.task = TASK_NONE;
@@ -343,8 +356,10 @@ int ike_sa_new(IkeSa **ret, const IkeConfig *config, Moment now) {
     sa->config.prepared = NULL;
     sa->local = (Endpoint){config->local, IKE_PORT};
     sa->remote = (Endpoint){config->remote, IKE_PORT};
-    sa->grace = sa->rekey_at = sa->expires = sa->traffic_at = USEC_NEVER;
+    sa->grace = sa->rekey_at = sa->traffic_at = USEC_NEVER;
     sa->reauthenticate_at = sa->reauthenticate_real = USEC_NEVER;
+    sa->reauthenticate_pause = IKE_REAUTHENTICATE_PAUSE;
+    sa->expires = now.mono + IKE_SET_UP_MAX;
     sa->heard = sa->said = now.mono;
     sa->deaf_limit = IKE_DEAF_INTERVALS;
     sa->current = generation_add(sa);
@@ -398,6 +413,15 @@ void ike_sa_close(IkeSa *sa, Moment now) {
     }
 }
 
+void ike_sa_supersede(IkeSa *sa, Moment now) {
+    if (sa->state != STATE_ESTABLISHED) {
+        ike_sa_close(sa, now);
+        return;
+    }
+    sa->superseded = true;
+    ike_sa_close(sa, now);
+}
+
 /* Messages ------------------------------------------------------------------------------------------------ */
 
 bool notify_find(const IkePayloads *payloads, unsigned type, IkeNotify *ret) {
@@ -439,15 +463,12 @@ static void generation_deleted(IkeSa *sa, Generation *g, Moment now) {
         return;
     }
     /* 2.25.2: closed while we rekey it; the gateway's own rekeying may have made another. */
-    for (size_t i = 0; i < GENERATIONS_MAX; i++) {
-        Generation *other = &sa->generations[i];
-        if (other->used && other != g && !other->replaced && !other->delete_wanted) {
-            creating_forget(sa);
-            generation_free(sa, g);
-            sa->current = other;
-            other->until = USEC_NEVER;
-            return;
-        }
+    Generation *other = generation_of_peer(sa);
+    if (other) {
+        creating_forget(sa);
+        generation_use(sa, other, now);
+        generation_free(sa, g);
+        return;
     }
     ike_sa_end(sa, IKE_END_DELETED, "the gateway deleted the IKE SA");
 }
@@ -472,13 +493,14 @@ static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *
     if (sealer_finish(s, &g->seal_counter, &sa->config.rng, limit, 0, &g->response) < 0)
         return;
     g->peer_next_id++;
+    reassembly_reset(&g->requests);
     send_datagrams(sa, now, &g->response);
 
     if (error == IKE_NOTIFY_INVALID_SYNTAX) /* 2.21.3: this is fatal */
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "the gateway sent a request with invalid syntax");
     else if (verdict == VERDICT_GENERATION_DELETED)
         generation_deleted(sa, g, now);
-    else if (verdict == VERDICT_TUNNEL_DELETED && sa->state == STATE_ESTABLISHED)
+    else if (verdict == VERDICT_TUNNEL_DELETED)
         ike_sa_refuse(sa, IKE_END_DELETED, "the gateway deleted the Child SA");
 }
 
@@ -698,7 +720,7 @@ void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const E
     uint8_t sealed = !error && payloads.n == 1 ? payloads.items[0].type : IKE_PAYLOAD_NONE;
     if (!error && sealed != IKE_PAYLOAD_SK && sealed != IKE_PAYLOAD_SKF)
         doubt(sa, now, &h, &payloads);
-    if (!message_is_due(sa, g, now, &h, !error && fragment_repeats(&payloads))) {
+    if (!message_is_due(sa, g, now, &h, sealed != IKE_PAYLOAD_NONE && fragment_repeats(&payloads))) {
         sa->counters.unexpected++;
         return;
     }
@@ -832,7 +854,9 @@ static void established_tick(IkeSa *sa, Moment now) {
     else if (silent || now.mono >= sa->traffic_at)
         traffic_ask(sa, now); /* what is silent comes back here at once */
     if (now.mono >= sa->reauthenticate_at || now.real >= sa->reauthenticate_real) {
-        sa->reauthenticate_at = now.mono + IKE_DELETE_PATIENCE + rng_below(&sa->config.rng, IKE_DELETE_PATIENCE);
+        sa->reauthenticate_at =
+            now.mono + sa->reauthenticate_pause + rng_below(&sa->config.rng, sa->reauthenticate_pause);
+        sa->reauthenticate_pause = MIN(2 * sa->reauthenticate_pause, IKE_REAUTHENTICATE_PAUSE_MAX);
         sa->reauthenticate_real = USEC_NEVER;
         ike_sa_push(sa, (IkeAction){.type = IKE_REAUTHENTICATE,
                                     .reauthenticate = {strempty(sa->reauthenticate_text), false}});
@@ -860,6 +884,9 @@ void ike_sa_tick(IkeSa *sa, Moment now) {
     }
     if (sa->state == STATE_ESTABLISHED)
         established_tick(sa, now);
+    else if (sa->state < STATE_ESTABLISHED && now.mono >= sa->expires)
+        ike_sa_end(sa, IKE_END_SILENT, "the set-up with %s does not come to an end",
+                   ADDRESS_STR(&sa->remote.address));
     ike_sa_proceed(sa, now);
 }
 
@@ -873,9 +900,10 @@ usec_t ike_sa_deadline(const IkeSa *sa) {
             deadline = MIN(deadline, sa->generations[i].request.deadline);
             deadline = MIN(deadline, sa->generations[i].until);
         }
+    if (sa->state <= STATE_ESTABLISHED)
+        deadline = MIN(deadline, sa->expires);
     if (sa->state != STATE_ESTABLISHED)
         return deadline;
-    deadline = MIN(deadline, sa->expires);
     deadline = MIN(deadline, sa->traffic_at);
     deadline = MIN(deadline, sa->reauthenticate_at);
     if (liveness_is_due(sa))

@@ -31,15 +31,22 @@ typedef struct IkeSa IkeSa;
 #define IKE_ERROR_GRACE (2 * USEC_PER_SEC)
 /* The inbound SA of a pair that was replaced takes what is still on the way for so long after its DELETE. */
 #define IKE_CHILD_LINGER (5 * USEC_PER_SEC)
-/* A pair the gateway made in place of another is used for sending when the gateway deletes the old one (2.8),
- * and at the latest so long after. */
-#define IKE_CHILD_SWITCH (2 * USEC_PER_SEC)
+/* A pair the gateway made in place of another is used for sending when the gateway deletes the old one (2.8):
+ * before, the answer that made it may not have arrived. At the latest so long after. */
+#define IKE_CHILD_SWITCH (30 * USEC_PER_SEC)
 /* What the gateway should have deleted and did not, we delete. */
 #define IKE_DELETE_PATIENCE (30 * USEC_PER_SEC)
 /* After TEMPORARY_FAILURE (2.25), between this and twice as long, or less when the end of life is near. */
 #define IKE_RETRY_PAUSE (5 * USEC_PER_SEC)
 /* Word that the gateway does not know us, which anybody can send, has it asked no more often than this. */
 #define IKE_DOUBT_INTERVAL (10 * USEC_PER_SEC)
+/* A set-up that takes longer, in however many answered requests, is given up. */
+#define IKE_SET_UP_MAX (120 * USEC_PER_SEC)
+/* A successor is asked for again after this, and then after twice as long each time, up to the second. */
+#define IKE_REAUTHENTICATE_PAUSE     (30 * USEC_PER_SEC)
+#define IKE_REAUTHENTICATE_PAUSE_MAX (3600 * USEC_PER_SEC)
+/* An AUTH_LIFETIME that is shorter counts as so long. */
+#define IKE_AUTH_LIFETIME_MIN (10 * USEC_PER_SEC)
 #define IKE_COOKIES_MAX    4     /* COOKIE answers followed in one set-up */
 #define IKE_GROUPS_MAX     3     /* INVALID_KE_PAYLOAD answers followed in one exchange */
 #define IKE_MESSAGE_MAX    16384 /* of ours */
@@ -183,6 +190,9 @@ bool ike_sa_owns(const IkeSa *sa, const uint8_t *datagram, size_t size);
 /* Tears down: DELETE when there is something to delete, IKE_ENDED after its answer (or the retransmission
  * budget, which a caller in a hurry need not wait for). A second call changes nothing. */
 void ike_sa_close(IkeSa *sa, Moment now);
+/* The same for one that a successor has taken the place of: what the gateway still sends is taken until it has
+ * answered the DELETE. */
+void ike_sa_supersede(IkeSa *sa, Moment now);
 void ike_sa_tick(IkeSa *sa, Moment now);
 /* When to call ike_sa_tick() at the latest, on Moment.mono; USEC_NEVER. */
 usec_t ike_sa_deadline(const IkeSa *sa);
@@ -204,6 +214,9 @@ void ike_sa_revocation(IkeSa *sa, Moment now, bool good, const char *text);
 /* The box has another outer address now. True: the gateway is told (RFC 4555). False: the gateway does not
  * follow, or nothing is established; close the SA. */
 bool ike_sa_moved(IkeSa *sa, Moment now, const Address *local);
+/* A successor is wanted from now on: IKE_REAUTHENTICATE follows at the next tick, again and again while this
+ * one lives. *text* says why and must outlive the SA. */
+void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text);
 /* The kernel keeps NATs alive by itself. */
 void ike_sa_kernel_keepalive(IkeSa *sa);
 

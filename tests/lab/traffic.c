@@ -80,6 +80,7 @@ int main(int argc, char **argv) {
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGUSR1); /* both ends listen: begin to send */
     sigprocmask(SIG_BLOCK, &ends, NULL);
     int signals = signalfd(-1, &ends, SFD_CLOEXEC),
         timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -88,7 +89,6 @@ int main(int argc, char **argv) {
     struct itimerspec tick = {.it_interval.tv_nsec = 10000000, .it_value.tv_nsec = 10000000};
     if (rate < 100)
         tick.it_interval.tv_nsec = tick.it_value.tv_nsec = 1000000000 / rate - 1;
-    timerfd_settime(timer, 0, &tick, NULL);
     puts("ready");
     fflush(stdout);
 
@@ -101,7 +101,12 @@ int main(int argc, char **argv) {
         poll(polled, 3, 100);
         if (polled[2].revents & POLLIN) {
             struct signalfd_siginfo info;
-            if (read(signals, &info, sizeof(info)) > 0 && end == 0)
+            if (read(signals, &info, sizeof(info)) <= 0)
+                continue;
+            if (info.ssi_signo == SIGUSR1) {
+                begin = now_nsec();
+                timerfd_settime(timer, 0, &tick, NULL);
+            } else if (end == 0)
                 end = now_nsec();
         }
         if (polled[1].revents & POLLIN) {

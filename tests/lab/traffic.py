@@ -37,10 +37,11 @@ class Traffic:
             raise Failure("the traffic helper is not installed")
         for name in ENDS:
             (self.logs / f"{name}.log").unlink(missing_ok=True)
-        # The peer's end first: packets to a port nobody listens on would be refused, not lost.
         for name, where, own, other in ((ENDS[1], namespace, host, inner), (ENDS[0], None, inner, host)):
             self.spawn(name, where, program, own, PORT, other, PORT, rate, size)
             wait_for(f"{name}", lambda: self.alive(name) and "ready" in self.log(name), interval=0.01)
+        for name in ENDS:  # both listen now
+            self.children[name].send_signal(signal.SIGUSR1)
 
     def traffic_end(self):
         """Ends it: (up, down), Flows."""

@@ -115,8 +115,9 @@ bool responder_next(Responder *r, ResponderDatagram *ret) {
 
 void gw_clear_finish(Responder *r, IkeWriter *m, Message *ret) {
     if (r->switches.unknown_payloads) {
-        gw_unknown_payload_write(m, false);
-        ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNKNOWN_STATUS, "x", 1);
+        gw_unknown_payload_write(r, m, false);
+        ike_notify_write(m, IKE_PROTOCOL_NONE,
+                         (uint16_t)(r->switches.unknown_notify ?: NOTIFY_UNKNOWN_STATUS), "x", 1);
         ret->bytes[17] |= 0x01; /* minor version */
         ret->bytes[19] |= 0x97; /* version and reserved flags */
     }

@@ -47,6 +47,8 @@ typedef struct Switches {
     bool nat_initiator, nat_responder; /* what was seen is not what was said */
     bool critical_init;                /* an unknown critical payload in the response */
     bool unknown_payloads;             /* unknown uncritical ones in every message, and reserved bits set */
+    uint8_t unknown_type;              /* which; 0: 200 */
+    unsigned unknown_notify;           /* of the notify beside them; 0: 40000, a status */
 
     /* IKE_AUTH */
     const TestChain *chain;       /* what to send, else that of the credential */

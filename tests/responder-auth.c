@@ -228,7 +228,7 @@ static void auth_finish(Responder *r, ResponderIke *ike, const IkePayloads *payl
         initial_contact(r, ike);
     }
     if (s->critical_auth)
-        gw_unknown_payload_write(m, true);
+        gw_unknown_payload_write(r, m, true);
     if (s->redirect_auth)
         gw_redirect_write(m, s->redirect_auth, NULL, 0);
     else if (s->child_error)

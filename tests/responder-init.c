@@ -259,7 +259,7 @@ static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *pay
         ike_notify_write(&m, IKE_PROTOCOL_NONE, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, hashes, sizeof hashes);
     supported_write(r, payloads, ike, &m);
     if (r->switches.critical_init)
-        gw_unknown_payload_write(&m, true);
+        gw_unknown_payload_write(r, &m, true);
     gw_clear_finish(r, &m, answer);
     gw_send_bytes(r, &r->local, from, answer->bytes, answer->size);
     gw_ike_set_state(r, ike, RESPONDER_HALF_OPEN);

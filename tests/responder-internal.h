@@ -40,7 +40,7 @@ typedef struct Build {
 } Build;
 
 /* responder-seal.c */
-void gw_unknown_payload_write(IkeWriter *m, bool critical);
+void gw_unknown_payload_write(Responder *r, IkeWriter *m, bool critical);
 void gw_build_start(Build *b, ResponderIke *ike, uint8_t exchange, bool response, uint32_t id);
 void gw_build_finish(Responder *r, Build *b, Packets *ret);
 void gw_packets_free(Packets *packets);

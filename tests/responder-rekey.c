@@ -11,8 +11,8 @@ static int order_of(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_
 bool gw_lowest_is_in(const Nonces *a, const Nonces *b) {
     bool a_initiator = order_of(a->i, a->i_size, a->r, a->r_size) < 0;
     bool b_initiator = order_of(b->i, b->i_size, b->r, b->r_size) < 0;
-    return order_of(a_initiator ? a->i : a->r, a_initiator ? a->i_size : a->r_size,
-                         b_initiator ? b->i : b->r, b_initiator ? b->i_size : b->r_size) < 0;
+    return order_of(a_initiator ? a->i : a->r, a_initiator ? a->i_size : a->r_size, b_initiator ? b->i : b->r,
+                    b_initiator ? b->i_size : b->r_size) < 0;
 }
 
 static ResponderIke *ike_made(Responder *r, const ResponderIke *old, bool initiator, uint64_t spi_i,

@@ -215,7 +215,7 @@ void payload_rekey_child(Responder *r, IkeWriter *m) {
 }
 
 void payload_critical(Responder *r, IkeWriter *m) {
-    gw_unknown_payload_write(m, true);
+    gw_unknown_payload_write(r, m, true);
 }
 
 void payload_misplaced(Responder *r, IkeWriter *m) {
@@ -224,5 +224,6 @@ void payload_misplaced(Responder *r, IkeWriter *m) {
 
 void payload_unknown_notify(Responder *r, IkeWriter *m) {
     ike_notify_write(m, IKE_PROTOCOL_NONE, 16383, NULL, 0);
-    ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNKNOWN_STATUS, NULL, 0);
+    ike_notify_write(m, IKE_PROTOCOL_NONE, (uint16_t)(r->switches.unknown_notify ?: NOTIFY_UNKNOWN_STATUS),
+                     NULL, 0);
 }

@@ -2,8 +2,8 @@
 /* The SK payload and RFC 7383's fragments of it, as the responder writes and takes them. */
 #include "responder-internal.h"
 
-void gw_unknown_payload_write(IkeWriter *m, bool critical) {
-    ike_blob_write(m, TYPE_UNKNOWN, "odd", 3);
+void gw_unknown_payload_write(Responder *r, IkeWriter *m, bool critical) {
+    ike_blob_write(m, r->switches.unknown_type ?: TYPE_UNKNOWN, "odd", 3);
     if (critical)
         m->w.data[m->payload + 1] |= 0x80;
 }
@@ -79,9 +79,10 @@ void gw_build_finish(Responder *r, Build *b, Packets *ret) {
 
     gw_packets_free(ret);
     if (r->switches.unknown_payloads) {
-        gw_unknown_payload_write(m, false);
+        gw_unknown_payload_write(r, m, false);
         m->w.data[m->payload + 1] |= 0x7f; /* reserved bits */
-        ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_UNKNOWN_STATUS, NULL, 0);
+        ike_notify_write(m, IKE_PROTOCOL_NONE,
+                         (uint16_t)(r->switches.unknown_notify ?: NOTIFY_UNKNOWN_STATUS), NULL, 0);
     }
     size_t plain = m->w.len - b->plain;
     if (r->switches.mangle_inner)

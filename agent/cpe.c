@@ -39,8 +39,7 @@ struct Cpe {
     unsigned set_topics; /* of it, 0: none waits */
 };
 
-/* Store ---------------------------------------------------------------------------------------------------
- */
+/* Store ----------------------------------------------------------------------------------------------- */
 
 /* The model's commit: one transaction. */
 static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
@@ -205,8 +204,7 @@ bool cpe_location_known(const Cpe *cpe) {
     return coordinates == ARRAY_SIZE(position) || cells > 0;
 }
 
-/* Schedule ------------------------------------------------------------------------------------------------
- */
+/* Schedule -------------------------------------------------------------------------------------------- */
 
 static SchedulePolicy policy_read(const Model *model) {
     return (SchedulePolicy){
@@ -267,8 +265,7 @@ void cpe_missed(Cpe *cpe) {
     session_failed(cpe, 0);
 }
 
-/* Session -------------------------------------------------------------------------------------------------
- */
+/* Session --------------------------------------------------------------------------------------------- */
 
 static void session_close(Cpe *cpe) {
     cwmp_io_close(cpe->io);

@@ -234,8 +234,7 @@ START_TEST(rules) {
 }
 END_TEST
 
-/* SA ------------------------------------------------------------------------------------------------------
- */
+/* SA -------------------------------------------------------------------------------------------------- */
 
 static void assert_same_proposal(const IkeProposal *a, const IkeProposal *b) {
     ck_assert_uint_eq(a->number, b->number);
@@ -365,8 +364,7 @@ START_TEST(proposal_limits) {
 }
 END_TEST
 
-/* The small ones ------------------------------------------------------------------------------------------
- */
+/* The small ones -------------------------------------------------------------------------------------- */
 
 static void write_small(IkeWriter *m) {
     ike_ke_write(m, IKE_DH_CURVE25519, (const uint8_t *)"public", 6);
@@ -485,8 +483,7 @@ START_TEST(small_ones_by_hand) {
 }
 END_TEST
 
-/* TS and CP -----------------------------------------------------------------------------------------------
- */
+/* TS and CP ------------------------------------------------------------------------------------------- */
 
 static void write_ts(IkeWriter *m) {
     TrafficSelector ts[3] = {{.prefix = 0, .port_max = UINT16_MAX, .address.family = AF_INET},
@@ -633,8 +630,7 @@ START_TEST(configuration_request) {
 }
 END_TEST
 
-/* Writing where there is no room, and bytes at random ------------------------------------------------------
- */
+/* Writing where there is no room, and bytes at random ------------------------------------------------- */
 
 static void write_all(IkeWriter *m) {
     write_offers(m);

@@ -178,8 +178,7 @@ START_TEST(largest_set) {
 }
 END_TEST
 
-/* The offer ------------------------------------------------------------------------------------------------
- */
+/* The offer ------------------------------------------------------------------------------------------- */
 
 /* As the field would write an offer. */
 static const char *offer_format(const IkeProposal *offer, size_t n, char buf[static PROPOSALS_STR_MAX]) {
@@ -267,8 +266,7 @@ START_TEST(children) {
 }
 END_TEST
 
-/* The choice ------------------------------------------------------------------------------------------------
- */
+/* The choice ------------------------------------------------------------------------------------------ */
 
 /* 2.7, 3.3: one proposal, by our number, one transform of each type that we offered, and nothing else. */
 START_TEST(accepting_proposals) {

@@ -61,8 +61,7 @@ static void settle(Link *l, usec_t time) {
     assert_nothing_lost(l);
 }
 
-/* Plain ---------------------------------------------------------------------------------------------------
- */
+/* Plain ----------------------------------------------------------------------------------------------- */
 
 START_TEST(child_rekeyed_by_us) {
     static const Pfs pfs[] = {PFS_NO, PFS_PREFER, PFS_YES};
@@ -205,8 +204,7 @@ START_TEST(additional_child_of_the_gateway) {
 }
 END_TEST
 
-/* Answers to our rekeying -----------------------------------------------------------------------------------
- */
+/* Answers to our rekeying ----------------------------------------------------------------------------- */
 
 START_TEST(our_child_rekeying_refused) {
     static const unsigned errors[] = {TEMPORARY_FAILURE,
@@ -243,8 +241,7 @@ START_TEST(our_ike_rekeying_refused) {
 }
 END_TEST
 
-/* Crossing ------------------------------------------------------------------------------------------------
- */
+/* Crossing -------------------------------------------------------------------------------------------- */
 
 /* What happens to one of the four crossing messages the first time it is sent. */
 typedef enum Blow {
@@ -405,8 +402,7 @@ START_TEST(a_gateway_that_deletes_the_wrong_one) {
 }
 END_TEST
 
-/* Threads -------------------------------------------------------------------------------------------------
- */
+/* Threads --------------------------------------------------------------------------------------------- */
 
 /* The answer to our rekeying, and right behind it the gateway's own DELETE for the old one: in one wakeup,
  * and in the wrong order. */

@@ -46,8 +46,7 @@ static void disk_is_looked_for(void) {
     later_sec += (time_t)(STORE_THAW_INTERVAL / USEC_PER_SEC);
 }
 
-/* Full disks ----------------------------------------------------------------------------------------------
- */
+/* Full disks ------------------------------------------------------------------------------------------ */
 
 /* What was there is there, whole; -ENOSPC is said once; and once there is room the next one is written. */
 static void commits_find_no_room(Store *store, const char *contents) {
@@ -293,8 +292,7 @@ START_TEST(a_disk_without_inodes) {
 }
 END_TEST
 
-/* Read-only disks -----------------------------------------------------------------------------------------
- */
+/* Read-only disks ------------------------------------------------------------------------------------- */
 
 START_TEST(a_read_only_disk) {
     char *contents, *value;

@@ -19,8 +19,7 @@
 #define SAN    "DNS:" HOST
 #define WANTED "(expected identity: " HOST ")"
 
-/* The HeNB -------------------------------------------------------------------------------------------------
- */
+/* The HeNB -------------------------------------------------------------------------------------------- */
 
 static char folder[64], ca[128], certificate[128], key[128], crl[128];
 static Identity root, device;
@@ -122,8 +121,7 @@ static const char *attempt_with(IdentityOptions o) {
         ck_assert_msg(strstr(_text, (what)), "%s, not %s", _text, (what));                                   \
     } while (0)
 
-/* Tests ----------------------------------------------------------------------------------------------------
- */
+/* Tests ----------------------------------------------------------------------------------------------- */
 
 START_TEST(a_good_hems) {
     static const struct {
@@ -357,8 +355,7 @@ START_TEST(an_openssl_conf_that_allows_everything) {
 }
 END_TEST
 
-/* Revocation -----------------------------------------------------------------------------------------------
- */
+/* Revocation ------------------------------------------------------------------------------------------ */
 
 typedef enum Crl {
     CRL_NONE,
@@ -658,8 +655,7 @@ START_TEST(a_revoked_intermediate) {
 }
 END_TEST
 
-/* Sessions -------------------------------------------------------------------------------------------------
- */
+/* Sessions -------------------------------------------------------------------------------------------- */
 
 START_TEST(our_own_files) {
     char other[128];

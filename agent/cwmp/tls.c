@@ -84,8 +84,7 @@ static Tls *tls_of(const SSL *ssl) {
     return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_index());
 }
 
-/* Names of certificates ------------------------------------------------------------------------------------
- */
+/* Names of certificates ------------------------------------------------------------------------------- */
 
 /* What came from a stranger may not end the line it is written in. */
 static size_t append(char *buf, size_t size, size_t len, const void *data, size_t data_size) {
@@ -144,8 +143,7 @@ static void refuse_certificate(Tls *tls, const X509 *x, const char *what) {
            tls->host);
 }
 
-/* The HeMS's chain -----------------------------------------------------------------------------------------
- */
+/* The HeMS's chain ------------------------------------------------------------------------------------ */
 
 static const char *chain_reason(int error) {
     static const struct {
@@ -244,8 +242,7 @@ static int judge_certificate(int ok, X509_STORE_CTX *ctx) {
     return 0;
 }
 
-/* The stapled OCSP response --------------------------------------------------------------------------------
- */
+/* The stapled OCSP response --------------------------------------------------------------------------- */
 
 typedef enum Staple {
     STAPLE_GOOD,
@@ -381,8 +378,7 @@ static int judge_staple(SSL *ssl, void *userdata) {
     return 0;
 }
 
-/* Alerts ---------------------------------------------------------------------------------------------------
- */
+/* Alerts ---------------------------------------------------------------------------------------------- */
 
 /* OpenSSL: something happened. Fatal alerts are what the two sides tell each other last. */
 static void note_alert(const SSL *ssl, int where, int value) {
@@ -410,8 +406,7 @@ static void note_alert(const SSL *ssl, int where, int value) {
         refuse(tls, "TLS alert %s of the HeMS (expected identity: %s)", text, tls->host);
 }
 
-/* Setting up -----------------------------------------------------------------------------------------------
- */
+/* Setting up ------------------------------------------------------------------------------------------ */
 
 /* Forgets OpenSSL's reasons but the first one. */
 static const char *first_reason(void) {

@@ -152,12 +152,31 @@ void informational_response(IkeSa *sa, Moment now, const Request *q, const IkePa
 
 /* The gateway's request ----------------------------------------------------------------------------------- */
 
+/* RFC 1918, RFC 6598, RFC 4193, and what reaches no further than a link. */
+static bool address_is_private(const Address *a) {
+    const uint8_t *b = a->bytes;
+
+    if (a->family == AF_INET)
+        return b[0] == 10 || b[0] == 127 || (b[0] == 172 && b[1] >> 4 == 1) || (b[0] == 192 && b[1] == 168) ||
+               (b[0] == 169 && b[1] == 254) || (b[0] == 100 && b[1] >> 6 == 1) || b[0] == 0 || b[0] >= 224;
+    return b[0] >> 1 == 0xfe >> 1 || b[0] >> 1 == 0xfc >> 1 || b[0] == 0xff || b[0] == 0;
+}
+
+/* Gateways name all addresses they have, those of the operator's network among them: of a gateway on the
+ * internet only such on the internet count, or what is inner would be talked to outside. */
+static bool other_is_usable(const IkeSa *sa, const Address *a) {
+    return !address_is_private(a) || address_is_private(&sa->config.remote);
+}
+
 static void other_address_take(IkeSa *sa, const IkeNotify *n) {
     Mobility *m = &sa->mobility;
     int family = n->type == IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS ? AF_INET : AF_INET6;
 
-    if (n->size == address_size(family) && m->n_others < PEERS_MAX)
-        m->others[m->n_others++] = address_from_bytes(family, n->data);
+    if (n->size != address_size(family) || m->n_others == PEERS_MAX)
+        return;
+    Address a = address_from_bytes(family, n->data);
+    if (other_is_usable(sa, &a))
+        m->others[m->n_others++] = a;
 }
 
 /* RFC 4478 3: in seconds. */

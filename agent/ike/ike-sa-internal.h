@@ -15,6 +15,7 @@
 #define ACTIONS_RESERVE 32  /* of them not for datagrams */
 #define GENERATIONS_MAX 4 /* the one in use, the one before, and two of a collision */
 #define PEERS_MAX       8 /* further addresses of the gateway that are kept (RFC 4555 3.4) */
+#define RETRY_LATER     (60 * USEC_PER_SEC) /* after a refusal that is no TEMPORARY_FAILURE */
 #define OCSP_MAX        CHAIN_MAX
 #define IKE_SHRINK_AFTER 2 /* times a request was sent in large datagrams */
 #define IKE_CHILDREN_SPARE 4 /* places that pairs of the gateway's wish leave for rekeying */
@@ -295,7 +296,7 @@ void hosting_begin(IkeSa *sa, Moment now);
 void hosting_response(IkeSa *sa, Moment now, const IkePayloads *payloads);
 void hosting_forget(IkeSa *sa);
 
-/* exchange-child.c ---------------------------------------------------------------------------------------- */
+/* child.c ---------------------------------------------------------------------------------------- */
 
 Child *child_find(IkeSa *sa, uint32_t spi_in);
 Child *child_find_out(IkeSa *sa, uint32_t spi_out);
@@ -322,6 +323,18 @@ bool child_deleted(IkeSa *sa, Child *c, Moment now, IkeWriter *m);
 void child_delete_done(IkeSa *sa, uint32_t spi_in, Moment now);
 void child_tick(IkeSa *sa, Moment now);
 usec_t child_deadline(const IkeSa *sa);
+/* What the gateway made in place of the pair *old*, and we have not given up. */
+Child *child_replacement(IkeSa *sa, uint32_t old);
+/* Has the kernel program, or take off, *parts* as far as it has not or has them. */
+void child_install(IkeSa *sa, Child *c, unsigned parts);
+void child_remove(IkeSa *sa, Child *c, unsigned parts);
+/* Another one is in use: its DELETE comes or goes. */
+void child_replace(Child *c, Moment now);
+/* Whether it is in use and not on its way out already. */
+bool child_may_rekey(const IkeSa *sa, const Child *c);
+
+/* exchange-child.c ---------------------------------------------------------------------------------------- */
+
 /* Which CREATE_CHILD_SA of ours is due. */
 Task creating_wanted(const IkeSa *sa, Moment now);
 int creating_start(IkeSa *sa, Moment now, Task task);

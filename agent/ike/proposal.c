@@ -121,8 +121,7 @@ static size_t proposal_count(const IkeProposal *p, uint8_t type) {
     return n;
 }
 
-/* The words ------------------------------------------------------------------------------------------------
- */
+/* The words ------------------------------------------------------------------------------------------- */
 
 static int word_parse(const char *word, size_t len, uint8_t protocol, const Transform **ret, char *error) {
     char copy[WORD_MAX_BYTES];
@@ -282,8 +281,7 @@ void proposals_default(ProposalSet *ret, uint8_t protocol, Esn esn) {
         proposals_complete(ret, esn);
 }
 
-/* The offer -------------------------------------------------------------------------------------------------
- */
+/* The offer ------------------------------------------------------------------------------------------- */
 
 static const uint16_t default_groups[] = {IKE_DH_ECP_256, IKE_DH_CURVE25519, IKE_DH_ECP_384, IKE_DH_MODP_2048,
                                           0};
@@ -379,8 +377,7 @@ size_t proposals_esp(IkeProposal ret[static IKE_PROPOSALS_MAX], uint32_t spi) {
     return proposals_child(&set, PFS_NO, 0, spi, ret);
 }
 
-/* The choice ------------------------------------------------------------------------------------------------
- */
+/* The choice ------------------------------------------------------------------------------------------ */
 
 /* Transform IDs that say "nothing": a peer may spell them out instead of leaving the type away
  * (3.3.2, 3.3.3). */

@@ -195,7 +195,10 @@ class Gateways:
         with self.control(name) as charon:
             for part, flag in (("x509", "NONE"), ("x509ca", "CA")):
                 for path in sorted((folder / part).iterdir()):
-                    charon.request("load-cert", {"type": "X509", "flag": flag, "data": path.read_bytes()})
+                    try:
+                        charon.request("load-cert", {"type": "X509", "flag": flag, "data": path.read_bytes()})
+                    except vici.ViciError:  # no CA, and it is to send it as if it were one
+                        charon.request("load-cert", {"type": "X509", "flag": "NONE", "data": path.read_bytes()})
             for path in sorted((folder / "private").iterdir()):
                 charon.request("load-key", {"type": "any", "data": path.read_bytes()})
             for pool, parts in configuration.get("pools", {}).items():
@@ -214,8 +217,12 @@ class Gateways:
     def terminate(self, name="segw", force=False):
         """The gateway deletes the IKE SA; with *force* it does not wait for an answer."""
         with self.control(name) as charon:
-            charon.listed("terminate", "control-log", {"ike": "henb", "timeout": "20000", "loglevel": "-1",
-                                                       "force": "yes" if force else "no"})
+            try:
+                charon.listed("terminate", "control-log", {"ike": "henb", "timeout": "20000", "loglevel": "-1",
+                                                           "force": "yes" if force else "no"})
+            except vici.ViciError:
+                if not force:  # else it is gone, and nobody has answered its DELETE
+                    raise
 
     def redirect(self, gateway, name="segw"):
         """The gateway sends its peers to another address or name, in an established SA."""

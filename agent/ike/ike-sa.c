@@ -789,7 +789,7 @@ void ike_sa_traffic(IkeSa *sa, Moment now, uint32_t spi_in, uint64_t packets_in,
         sa->deaf = 0;
         sa->deaf_at = now.mono;
         sa->deaf_limit = IKE_DEAF_INTERVALS;
-    } else if (out && now.mono >= sa->deaf_at + IKE_TRAFFIC_INTERVAL) {
+    } else if (out && now.mono >= sa->deaf_at + IKE_DEAF_INTERVAL) {
         sa->deaf_at = now.mono;
         if (++sa->deaf >= sa->deaf_limit)
             mend_data_path(sa, now, c);

@@ -18,13 +18,14 @@ typedef struct IkeSa IkeSa;
 #define IKE_RETRANSMIT_FIRST (500 * USEC_PER_MSEC)
 #define IKE_RETRANSMIT_TRIES 5
 /* A gateway from which nothing was heard for so long, be it IKE or ESP, is asked whether it lives (2.4). A
- * dead one is noticed after this and the retransmissions: 75.5 s at the latest after its last packet. */
+ * dead one is noticed after this and the retransmissions: 75.5 s after its last packet, and up to
+ * IKE_TRAFFIC_INTERVAL later when that was ESP. */
 #define IKE_LIVENESS_INTERVAL (60 * USEC_PER_SEC)
-/* So often the kernel is asked what went through the tunnel, unless a NAT wants to be kept alive more often.
- */
-#define IKE_TRAFFIC_INTERVAL (60 * USEC_PER_SEC)
-/* So many of those in a row in which we sent and heard nothing while IKE was answered: the way of the data is
+/* So often the kernel is asked what went through the tunnel. */
+#define IKE_TRAFFIC_INTERVAL (10 * USEC_PER_SEC)
+/* So many times so long in a row in which we sent and heard nothing while IKE was answered: the way of the data is
  * broken, and mended by an address update (RFC 4555) or new keys. */
+#define IKE_DEAF_INTERVAL  (60 * USEC_PER_SEC)
 #define IKE_DEAF_INTERVALS 3
 /* An error in the answer to IKE_SA_INIT may be forged: a good answer is waited for this much longer (2.21.1).
  */

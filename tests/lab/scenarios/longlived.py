@@ -193,12 +193,12 @@ def long_mtu(lab):
 
 # Where the box is.
 
-@scenario("nat-mapping", "the NAT forgets its mapping and makes another: the same tunnel goes on", nat=True)
+@scenario("nat-mapping", "the NAT forgets its mapping and makes another: the same tunnel goes on", nat=True, long=True)
 def nat_mapping(lab):
     up(lab)
     lab.boxes.nat_moves()
-    # What the box sends next, a keepalive at the latest, tells the gateway.
-    wait_for("the SeGW to follow", lambda: any(places.NAT_MOVED in line for line in lab.boxes.segw_sas()), 90)
+    # A liveness check at the latest tells the box, and the box the gateway.
+    wait_for("the SeGW to follow", lambda: any(places.NAT_MOVED in line for line in lab.boxes.segw_sas()), 150)
     ping()
     lab.boxes.rekey()
     rekeyed(lab, "child", 1)
@@ -289,7 +289,7 @@ def redirect_stranger(lab):
 
 
 @scenario("reauth", "AUTH_LIFETIME of a minute: authenticated anew in time, make before break, no packet is lost",
-          gateway=Gateway(reauthenticate=60))
+          gateway=Gateway(reauthenticate=60), long=True)
 def reauth(lab):
     up(lab)
     before = spis(lab)
@@ -300,7 +300,7 @@ def reauth(lab):
     properties(lab, Mme=mme_list(places.MME), State="registered")
 
 
-@scenario("certificate-replaced", "the certificate is replaced and the unit reloaded: authenticated anew with it, no packet is lost")
+@scenario("certificate-replaced", "the certificate is replaced and the unit reloaded: authenticated anew with it, no packet is lost", long=True)
 def certificate_replaced(lab):
     up(lab)
 
@@ -321,7 +321,7 @@ def at_iked(lab, gateway):
 
 
 @scenario("openiked", "OpenIKED as the gateway, which rekeys both and has fragments of 548 bytes", gateway=None,
-          factory={IPSEC: {"ESPProposals": "aes256-sha384"}})
+          factory={IPSEC: {"ESPProposals": "aes256-sha384"}}, long=True)
 def openiked(lab):
     at_iked(lab, Iked(ike_seconds=14, child_seconds=6, fragments=True))
     before = spis(lab)

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 
+import judge
 import places
 from gateways import Gateway
 from machine import CERTIFICATES, HERE, RUN, expect, wait_for
@@ -22,7 +23,7 @@ def outside(certificate, policy, **parts):
     return {"gateway": Gateway(certificate), "factory": {"Trust": {"Revocation": policy}},
             "public_names": {places.SEGW_NAME: [places.SEGW], PKI_NAME: [places.PUBLIC_HEMS]},
             "names": [places.SEGW_NAME, PKI_NAME],
-            "declared": [("tcp", places.PUBLIC_HEMS, OCSP_PORT), ("tcp", places.PUBLIC_HEMS, CRL_PORT)], **parts}
+            "declared": [(judge.TCP, places.PUBLIC_HEMS, OCSP_PORT), (judge.TCP, places.PUBLIC_HEMS, CRL_PORT)], **parts}
 
 
 def pki(lab):

@@ -114,6 +114,16 @@ static void answer_traffic(Link *l, const IkeAction *a) {
         ike_sa_traffic(l->sa, l->now, p->sa.spi_in, p->packets_in, p->packets_out);
 }
 
+static void revocation_note(Link *l, const IkeAction *a) {
+    l->revocations++;
+    l->n_chain = a->revocation.chain->n;
+    l->n_ocsp = a->revocation.n_ocsp;
+    l->ocsp_size = 0;
+    if (l->n_ocsp > 0)
+        memcpy(l->ocsp, a->revocation.ocsp[0].data,
+               l->ocsp_size = MIN(a->revocation.ocsp[0].size, sizeof l->ocsp));
+}
+
 static void perform(Link *l, const IkeAction *a) {
     uint32_t spi;
 
@@ -148,7 +158,7 @@ static void perform(Link *l, const IkeAction *a) {
         answer_traffic(l, a);
         break;
     case IKE_REVOCATION:
-        l->revocations++;
+        revocation_note(l, a);
         ike_sa_revocation(l->sa, l->now, !l->revoked, l->revoked);
         break;
     case IKE_REAUTHENTICATE:

@@ -63,6 +63,10 @@ struct Link {
     unsigned packets_unsent[2];                /* without an SA to send with */
     /* The answer to IKE_REVOCATION, text NULL: good. */
     const char *revoked;
+    size_t n_ocsp; /* responses that came with it, and the first one */
+    uint8_t ocsp[64];
+    size_t ocsp_size;
+    size_t n_chain; /* certificates to be judged */
 
     size_t n_flights, n_sent;
     Flight flights[LINK_FLIGHTS_MAX];

@@ -265,7 +265,8 @@ struct Responder {
     unsigned requests, cookies_seen, init_contacts;
     uint8_t peer_id[HOST_MAX_BYTES];
     size_t peer_id_size, peer_certificates;
-    Address peer_asked; /* inner IPv4 address by which the request began; AF_UNSPEC: any */
+    Address peer_asked;      /* inner IPv4 address by which the request began; AF_UNSPEC: any */
+    size_t peer_authorities; /* hashes in its CERTREQs */
     bool peer_certreq, peer_certreq_ocsp, peer_authenticated, peer_asked_address, peer_fragments;
     uint8_t peer_auth_method;
     HashSet peer_hashes;

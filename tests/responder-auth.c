@@ -309,9 +309,14 @@ static void certreqs_note(Responder *r, const IkePayloads *payloads) {
     Reader data;
 
     r->peer_certreq = r->peer_certreq_ocsp = false;
+    r->peer_authorities = 0;
     for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_CERTREQ, i)); i++) {
         ck_assert_int_eq(ike_cert_decode(p, &encoding, &data), 0);
         r->peer_certreq |= encoding == IKE_CERT_X509_SIGNATURE;
+        if (encoding == IKE_CERT_X509_SIGNATURE) {
+            ck_assert_uint_eq(data.left % 20, 0); /* 3.7: SHA-1 of each authority's key */
+            r->peer_authorities += data.left / 20;
+        }
         r->peer_certreq_ocsp |= encoding == CERT_OCSP;
     }
 }
@@ -333,7 +338,8 @@ void gw_auth_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
     certreqs_note(r, payloads);
     r->peer_asked_address = cp && cp->size > 4 && cp->data[0] == IKE_CFG_REQUEST;
     r->peer_asked = (Address){};
-    if (r->peer_asked_address && cp->size >= 12 && cp->data[5] == IKE_CP_INTERNAL_IP4_ADDRESS && cp->data[7] == 4)
+    if (r->peer_asked_address && cp->size >= 12 && cp->data[5] == IKE_CP_INTERNAL_IP4_ADDRESS &&
+        cp->data[7] == 4)
         r->peer_asked = address_from_bytes(AF_INET, cp->data + 8);
     another = gw_find_notify(payloads, NOTIFY_ANOTHER_AUTH_FOLLOWS, &n);
     ck_assert(!another || gw_find_notify(payloads, NOTIFY_MULTIPLE_AUTH_SUPPORTED, &n)); /* RFC 4739 2 */

@@ -70,6 +70,7 @@ typedef struct Generation {
     bool initiator; /* we started the exchange that made it: flag, keys and SPIs go by that */
     bool replaced;  /* another one is in use */
     bool delete_wanted;
+    bool gone; /* deleted by the gateway: all it does is to answer that once more (2.1) */
     uint64_t spi_i, spi_r;
     Suite suite;
     IkeKeys keys;
@@ -79,7 +80,7 @@ typedef struct Generation {
     uint32_t peer_next_id; /* of the peer's next request */
     Fragments response;    /* to the peer's last request */
     Reassembly requests, responses; /* of the peer's, in fragments */
-    usec_t until; /* replaced, and the gateway should have deleted it by then */
+    usec_t until; /* replaced: the gateway should have deleted it by then; gone: forgotten then */
     /* The lower nonce of the exchange that made it, for collisions (2.8.1). */
     uint8_t lowest[IKE_NONCE_MAX];
     size_t lowest_size;

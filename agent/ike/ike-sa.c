@@ -91,14 +91,18 @@ void ike_sa_reason(IkeSa *sa, IkeEnd end, const char *format, va_list ap) {
 }
 
 Generation *generation_add(IkeSa *sa) {
-    for (size_t i = 0; i < GENERATIONS_MAX; i++) {
+    Generation *place = NULL;
+
+    for (size_t i = 0; i < GENERATIONS_MAX && !(place && !place->used); i++) {
         Generation *g = &sa->generations[i];
-        if (g->used)
-            continue;
-        *g = (Generation){.used = true, .until = USEC_NEVER, .request.deadline = USEC_NEVER};
-        return g;
+        if (!g->used || g->gone)
+            place = g;
     }
-    return NULL;
+    if (!place)
+        return NULL;
+    generation_free(sa, place);
+    *place = (Generation){.used = true, .until = USEC_NEVER, .request.deadline = USEC_NEVER};
+    return place;
 }
 
 void generation_free(IkeSa *sa, Generation *g) {
@@ -452,10 +456,18 @@ const char *notify_text(unsigned type, char buf[static NOTIFY_TEXT_MAX]) {
     return buf;
 }
 
+/* Our answer to the gateway's DELETE may be lost, and is repeated for a while. */
+static void generation_gone(Generation *g, Moment now) {
+    request_forget(&g->request);
+    g->gone = g->replaced = true;
+    g->delete_wanted = false;
+    g->until = now.mono + IKE_DELETE_PATIENCE;
+}
+
 /* *g* is no more, by the gateway's DELETE or by the answer to ours. The SA lives on in another one. */
 static void generation_deleted(IkeSa *sa, Generation *g, Moment now) {
     if (g != sa->current) {
-        generation_free(sa, g);
+        generation_gone(g, now);
         return;
     }
     if (sa->state == STATE_CLOSING) {
@@ -467,7 +479,7 @@ static void generation_deleted(IkeSa *sa, Generation *g, Moment now) {
     if (other) {
         creating_forget(sa);
         generation_use(sa, other, now);
-        generation_free(sa, g);
+        generation_gone(g, now);
         return;
     }
     ike_sa_end(sa, IKE_END_DELETED, "the gateway deleted the IKE SA");
@@ -653,7 +665,7 @@ static bool message_is_due(IkeSa *sa, Generation *g, Moment now, const IkeHeader
         return false;
     if (repeats && g->response.n > 0 && h->message_id + 1 == g->peer_next_id)
         send_datagrams(sa, now, &g->response);
-    return h->message_id == g->peer_next_id &&
+    return !g->gone && h->message_id == g->peer_next_id &&
            (h->exchange == IKE_EXCHANGE_INFORMATIONAL || h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA);
 }
 
@@ -879,7 +891,9 @@ void ike_sa_tick(IkeSa *sa, Moment now) {
             request_expired(sa, g, now);
         if (g->used && now.mono >= g->until) {
             g->until = USEC_NEVER;
-            g->delete_wanted = true;
+            g->delete_wanted = !g->gone;
+            if (g->gone)
+                generation_free(sa, g);
         }
     }
     if (sa->state == STATE_ESTABLISHED)

@@ -23,7 +23,7 @@
 /* The engine notices a dead gateway after 75.5 s and waits up to a minute before it tries again; the gateway
  * gives up what the engine has forgotten after its own liveness check and 63 s of repeating it, and what it
  * should have been rid of 30 s before that. */
-#define SETTLE (300 * SECOND)
+#define SETTLE (180 * SECOND)
 
 /* Bytes that are allocated now. */
 extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
@@ -131,9 +131,19 @@ static void clock_jumps(World *w) {
         l->now.real = LINK_START;
 }
 
-static void something_happens(World *w) {
+static void gateway_wishes(World *w, RequestType type) {
     Link *l = w->l;
     ResponderIke *ike = responder_current(&l->responder);
+
+    if (!ike || !l->responder.in_use || l->gateway_silent || ike->n_queue > 4)
+        return;
+    l->responder.now = l->now.mono;
+    responder_want(&l->responder, type, 0);
+    link_gateway(l);
+}
+
+static void something_happens(World *w) {
+    Link *l = w->l;
     static const RequestType wishes[] = {REQUEST_LIVENESS, REQUEST_REKEY_CHILD, REQUEST_REKEY_IKE,
                                          REQUEST_DELETE_CHILD, REQUEST_DELETE_IKE};
 
@@ -153,13 +163,11 @@ static void something_happens(World *w) {
             ike_sa_expire(l->sa, l->now, ike_sa_child_in_use(l->sa)->spi_in, false);
             link_drain(l);
         }
+        if (rng_below(&l->rng, 2)) /* and the gateway at the same time */
+            gateway_wishes(w, REQUEST_REKEY_CHILD);
         break;
     default:
-        if (!ike || !l->responder.in_use || l->gateway_silent || ike->n_queue > 4)
-            break;
-        l->responder.now = l->now.mono;
-        responder_want(&l->responder, wishes[rng_below(&l->rng, ARRAY_SIZE(wishes))], 0);
-        link_gateway(l);
+        gateway_wishes(w, wishes[rng_below(&l->rng, ARRAY_SIZE(wishes))]);
     }
 }
 

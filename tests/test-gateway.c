@@ -226,7 +226,7 @@ START_TEST(thread_21_data_dead_and_ike_alive) {
         link_run_for(l, 130 * SECOND);
         ck_assert(l->responder.updates == 0 && l->responder.rekeys_child == 0);
         l->responder.in_use = 0; /* it receives, and sends nothing */
-        link_run_for(l, (IKE_DEAF_INTERVALS + 2) * IKE_TRAFFIC_INTERVAL + 20 * SECOND);
+        link_run_for(l, (IKE_DEAF_INTERVALS + 1) * IKE_DEAF_INTERVAL + 20 * SECOND);
         ck_assert_uint_eq(l->ends, 0);
         ck_assert_uint_eq(l->responder.updates, mobike);
         ck_assert_uint_eq(l->responder.rekeys_child, !mobike);

@@ -435,3 +435,14 @@ void link_assert_one_pair(Link *l) {
     char why[LINK_WHY_MAX];
     ck_assert_msg(link_is_one_pair(l, why), "%s", why);
 }
+
+void link_rekey_child(Link *l) {
+    ike_sa_expire(l->sa, l->now, ike_sa_child_in_use(l->sa)->spi_in, false);
+    link_drain(l);
+}
+
+void link_gateway_wants(Link *l, RequestType type, uint32_t child) {
+    l->responder.now = l->now.mono;
+    responder_want(&l->responder, type, child);
+    link_gateway(l);
+}

@@ -104,6 +104,10 @@ void link_inject(Link *link, const Endpoint *from, const void *data, size_t size
 void link_send_message(Link *link, const Message *m);
 void link_drain(Link *link);
 void link_gateway(Link *link);
+/* The kernel says that the pair in use wants new keys: we rekey it. */
+void link_rekey_child(Link *link);
+/* The gateway begins an exchange; *child* as in responder_want(). */
+void link_gateway_wants(Link *link, RequestType type, uint32_t child);
 /* Somebody sets the clock. */
 void link_set_clock(Link *link, usec_t real);
 void link_close(Link *link);

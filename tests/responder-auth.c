@@ -194,13 +194,7 @@ static void mobike_write(Responder *r, ResponderIke *ike, const IkePayloads *pay
     if (!ike->mobike)
         return;
     ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_MOBIKE_SUPPORTED, NULL, 0);
-    for (size_t i = 0; i < 3 && r->switches.additional[i]; i++) {
-        Address a;
-        ck_assert_int_eq(address_parse(r->switches.additional[i], &a), 0);
-        ike_notify_write(m, IKE_PROTOCOL_NONE,
-                         a.family == AF_INET ? NOTIFY_ADDITIONAL_IP4_ADDRESS : NOTIFY_ADDITIONAL_IP6_ADDRESS,
-                         a.bytes, address_size(a.family));
-    }
+    gw_additional_write(r, m);
 }
 
 /* 2.4: the other SAs of this identity are remnants. */

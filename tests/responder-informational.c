@@ -81,9 +81,7 @@ void gw_informational_input(Responder *r, ResponderIke *ike, const IkePayloads *
 
 /* Its own ------------------------------------------------------------------------------------------------ */
 
-static void addresses_write(Responder *r, IkeWriter *m) {
-    if (!r->switches.additional[0])
-        ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_NO_ADDITIONAL_ADDRESSES, NULL, 0);
+void gw_additional_write(Responder *r, IkeWriter *m) {
     for (size_t i = 0; i < 3 && r->switches.additional[i]; i++) {
         Address a;
         ck_assert_int_eq(address_parse(r->switches.additional[i], &a), 0);
@@ -91,6 +89,12 @@ static void addresses_write(Responder *r, IkeWriter *m) {
                          a.family == AF_INET ? NOTIFY_ADDITIONAL_IP4_ADDRESS : NOTIFY_ADDITIONAL_IP6_ADDRESS,
                          a.bytes, address_size(a.family));
     }
+}
+
+static void addresses_write(Responder *r, IkeWriter *m) {
+    if (!r->switches.additional[0])
+        ike_notify_write(m, IKE_PROTOCOL_NONE, NOTIFY_NO_ADDITIONAL_ADDRESSES, NULL, 0);
+    gw_additional_write(r, m);
 }
 
 void gw_informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m) {

@@ -100,6 +100,8 @@ void gw_rekey_ike_response(Responder *r, ResponderIke *ike, ResponderRequest *q,
 bool gw_lowest_is_in(const Nonces *a, const Nonces *b);
 
 /* responder-informational.c */
+/* Its further addresses, one notify each (RFC 4555 3.4). */
+void gw_additional_write(Responder *r, IkeWriter *m);
 void gw_informational_input(Responder *r, ResponderIke *ike, const IkePayloads *payloads,
                             const Endpoint *from, IkeWriter *m);
 void gw_informational_request(Responder *r, ResponderIke *ike, ResponderRequest *q, IkeWriter *m);

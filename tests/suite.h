@@ -17,6 +17,15 @@ static inline Address address(const char *literal) {
     return a;
 }
 
+/* Runs *suite* and frees it; main()'s status. */
+static inline int suite_end(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static inline int suite_run(const char *title, const TTest *const tests[], size_t n) {
     Suite *suite = suite_create(title);
     for (size_t i = 0; i < n; i++) {
@@ -25,11 +34,7 @@ static inline int suite_run(const char *title, const TTest *const tests[], size_
         tcase_add_test(tcase, tests[i]);
         suite_add_tcase(suite, tcase);
     }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_end(suite);
 }
 
 #define SUITE(title, ...)                                                                                    \

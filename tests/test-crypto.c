@@ -7,6 +7,7 @@
 #include "ike-responder.h"
 #include "seeded.h"
 #include "suite.h"
+#include "vector-keys.h"
 #include "vectors.h"
 
 static const Transform *group(uint16_t id) {
@@ -352,20 +353,6 @@ END_TEST
 
 static const uint8_t notify[] = {0, 0, 0, 12, 0, 0, 0x40, 1, 0, 1, 2, 3};
 
-static SealKeys seal_keys(const char *encryption) {
-    SealKeys k = {.encr = transform_by_keyword(encryption, strlen(encryption))};
-    bool aead = transform_is_aead(k.encr);
-    if (!aead)
-        k.integ = transform_find(IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0);
-    for (uint8_t i = 0; i < 32; i++) {
-        k.encryption[i] = i;
-        k.integrity[i] = (uint8_t)(0x80 + i);
-    }
-    for (uint8_t i = 0; i < 4 && aead; i++)
-        k.encryption[k.encr->key_size + i] = (uint8_t)(0xa0 + i);
-    return k;
-}
-
 static const struct {
     const char *encryption, *name;
     int result;
@@ -402,7 +389,7 @@ static int open_copy(const SealKeys *keys, const uint8_t *message, size_t size, 
 
 START_TEST(open_known_messages) {
     for (size_t i = 0; i < ARRAY_SIZE(sealed); i++) {
-        SealKeys keys = seal_keys(sealed[i].encryption);
+        SealKeys keys = vector_keys(sealed[i].encryption);
         Blob m = vector("%s", sealed[i].name);
         uint8_t plain[256];
         size_t size;
@@ -424,7 +411,7 @@ static void sequence_fill(void *userdata, void *ret, size_t size) {
 
 START_TEST(seal_known_messages) {
     for (size_t i = 0; i < N_SEALED_AS_WE_DO; i++) {
-        SealKeys keys = seal_keys(sealed[i].encryption);
+        SealKeys keys = vector_keys(sealed[i].encryption);
         Blob m = vector("%s", sealed[i].name);
         uint8_t message[256] = {};
 
@@ -442,7 +429,7 @@ END_TEST
 /* RFC 7634 appendix B: key, salt and IV of its own. */
 START_TEST(chacha_of_the_rfc) {
     Blob m = vector("rfc7634");
-    SealKeys keys = seal_keys("chacha20poly1305");
+    SealKeys keys = vector_keys("chacha20poly1305");
     uint8_t plain[64], message[128] = {};
     size_t size;
 
@@ -462,7 +449,7 @@ END_TEST
 
 START_TEST(tampered_messages) {
     for (size_t i = 0; i < N_SEALED_AS_WE_DO; i++) {
-        SealKeys keys = seal_keys(sealed[i].encryption);
+        SealKeys keys = vector_keys(sealed[i].encryption);
         Blob m = vector("%s", sealed[i].name);
         size_t size;
         for (size_t bit = 0; bit < m.size * 8; bit++) {
@@ -492,7 +479,7 @@ START_TEST(seal_and_open_every_size) {
     for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
         for (size_t size = 0; size < 70; size++) {
             const char *integ = kinds[kind].integrity;
-            SealKeys keys = seal_keys(kinds[kind].encryption);
+            SealKeys keys = vector_keys(kinds[kind].encryption);
             uint8_t message[512], plain[128], back[512];
             size_t back_size;
             if (integ)

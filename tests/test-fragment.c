@@ -10,6 +10,8 @@
 #include "ike/fragment.h"
 #include "seeded.h"
 #include "suite.h"
+#include "vector-keys.h"
+#include "vectors.h"
 
 #define PLAIN_MAX 16384
 
@@ -50,36 +52,8 @@ static void suites_all(Suites *s, const Rng *rng) {
     ck_assert_uint_ge(s->n, 2 + 6); /* AES-GCM with two key lengths, AES-CBC with three HMACs each */
 }
 
-/* The keys of make-vectors. */
-static SealKeys vector_keys(bool aead) {
-    uint16_t encr = aead ? IKE_ENCR_AES_GCM_16 : IKE_ENCR_AES_CBC;
-    SealKeys k = {.encr = transform_find(IKE_TRANSFORM_ENCR, encr, 256)};
-    if (!aead)
-        k.integ = transform_find(IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0);
-    for (uint8_t i = 0; i < 32; i++) {
-        k.encryption[i] = i;
-        k.integrity[i] = (uint8_t)(0x80 + i);
-    }
-    for (uint8_t i = 0; i < 4 && aead; i++)
-        k.encryption[32 + i] = (uint8_t)(0xa0 + i);
-    return k;
-}
-
-static Blob vector(const char *format, ...) _printf_(1, 2);
-static Blob vector(const char *format, ...) {
-    Blob file = test_file("vectors.hex"), found = {};
-    char name[64];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
-    va_end(ap);
-    for (char *line = strtok((char *)file.data, "\n"); line; line = strtok(NULL, "\n"))
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ')
-            found = test_unhex(line + strlen(name) + 1);
-    ck_assert_msg(found.data != NULL, "no vector %s", name);
-    free(file.data);
-    return found;
+static SealKeys keys_of(bool aead) {
+    return vector_keys(aead ? "aes256gcm16" : "aes256");
 }
 
 /* A datagram through header and split into *re*, in memory of exactly its size. Nothing of the plaintext may
@@ -176,7 +150,7 @@ START_TEST(reads_vectors) {
 
     for (size_t kind = 0; kind < 4; kind++)
         for (size_t o = 0; o < ARRAY_SIZE(orders); o++) {
-            SealKeys keys = vector_keys(kind % 2);
+            SealKeys keys = keys_of(kind % 2);
             Reassembly re = {};
             Reassembled message = {};
             for (size_t i = 0; i < 3; i++) {
@@ -202,7 +176,7 @@ static void sequence_fill(void *userdata, void *ret, size_t size) {
 
 START_TEST(writes_vectors) {
     for (size_t aead = 0; aead < 2; aead++) {
-        SealKeys keys = vector_keys(aead);
+        SealKeys keys = keys_of(aead);
         FragmentSource source = {.header = header,
                                  .first_type = IKE_PAYLOAD_NOTIFY,
                                  .plain = notify,
@@ -389,7 +363,7 @@ START_TEST(whole_when_it_fits) {
     static uint8_t plain[PLAIN_MAX];
     uint64_t random, counter = 0;
     Rng rng = seeded_rng(&random, 2);
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     Fragments made;
 
     FragmentSource s = random_source(&keys, plain, PLAIN_MAX, &rng);
@@ -427,7 +401,7 @@ START_TEST(does_not_fit) {
     static uint8_t plain[70000];
     uint64_t random, counter = 5;
     Rng rng = seeded_rng(&random, 3);
-    SealKeys keys = vector_keys(false);
+    SealKeys keys = keys_of(false);
     Fragments made = {.n = 77};
 
     FragmentSource s = random_source(&keys, plain, sizeof plain, &rng);
@@ -454,7 +428,7 @@ START_TEST(split_again_smaller) {
     static uint8_t plain[PLAIN_MAX];
     uint64_t random;
     Rng rng = seeded_rng(&random, 4);
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
 
     for (size_t round = 0; round < 200; round++) {
         FragmentSource s = random_source(&keys, plain, 2000 + rng_below(&rng, 6000), &rng);
@@ -510,7 +484,7 @@ START_TEST(sixty_four_in_any_order) {
     Rng rng = seeded_rng(&random, 5);
 
     for (size_t aead = 0; aead < 2; aead++) {
-        SealKeys keys = vector_keys(aead);
+        SealKeys keys = keys_of(aead);
         Fragments made;
         FragmentSource s = sixty_four(&keys, plain, &rng, &made);
 
@@ -534,7 +508,7 @@ START_TEST(any_one_lost) {
     static uint8_t plain[PLAIN_MAX];
     uint64_t random;
     Rng rng = seeded_rng(&random, 6);
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     Fragments made;
 
     sixty_four(&keys, plain, &rng, &made);
@@ -570,7 +544,7 @@ static const struct {
 
 /* Sealed with the right keys: only the numbers are wrong. What is held stays. */
 START_TEST(hostile_numbers) {
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     uint8_t bytes[256];
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
@@ -601,7 +575,7 @@ START_TEST(hostile_numbers) {
 END_TEST
 
 START_TEST(single_fragment_is_a_message) {
-    SealKeys keys = vector_keys(false);
+    SealKeys keys = keys_of(false);
     Reassembled message = {};
     Reassembly re = {};
     uint8_t bytes[256];
@@ -616,7 +590,7 @@ END_TEST
 
 /* 2.5: the type is that of number 1; what the others say is nothing. */
 START_TEST(type_is_of_the_first) {
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     for (uint16_t last = 1; last <= 2; last++) {
         Reassembled message = {};
         Reassembly re = {};
@@ -639,7 +613,7 @@ END_TEST
  * not throw it away, and the good one completes it. */
 START_TEST(forgeries) {
     for (size_t aead = 0; aead < 2; aead++) {
-        SealKeys keys = vector_keys(aead), other = keys;
+        SealKeys keys = keys_of(aead), other = keys;
         Blob b[3];
         for (unsigned i = 0; i < 3; i++)
             b[i] = vector("skf-uneven-%s-%u", aead ? "gcm" : "cbc", i + 1);
@@ -683,7 +657,7 @@ END_TEST
 
 /* 2.6: a larger total starts anew, a smaller one is of the past. */
 START_TEST(totals_that_change) {
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     Reassembled message = {};
     Reassembly re = {};
     uint8_t two[2][256], three[3][256];
@@ -717,7 +691,7 @@ START_TEST(another_message_replaces) {
         {1, 2, 0, 0, IKE_EXCHANGE_CREATE_CHILD_SA, IKE_FLAG_INITIATOR, 0, 0},
         {1, 2, 0, 0, IKE_EXCHANGE_INFORMATIONAL, IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE, 0, 0},
     };
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     uint8_t mine[256], other[256];
 
     size_t mine_size = seal_by_hand(&keys, &header, 1, 2, IKE_PAYLOAD_NOTIFY, notify, 6, mine);
@@ -744,7 +718,7 @@ END_TEST
 START_TEST(memory_is_bounded) {
     static uint8_t plain[UINT16_MAX], bytes[36 + UINT16_MAX + 64];
     static const size_t sizes[] = {1, 1024, 1025, 1200, 16384, 60000};
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
 
     memset(plain, 0xa5, sizeof plain);
     for (size_t k = 0; k < ARRAY_SIZE(sizes); k++) {
@@ -770,7 +744,7 @@ START_TEST(memory_is_bounded) {
 END_TEST
 
 START_TEST(empty_ones) {
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     Reassembled message = {};
     Reassembly re = {};
     uint8_t bytes[256];
@@ -795,7 +769,7 @@ END_TEST
 
 /* The chain: SKF ends it, nothing may stand before it, and SK is no fragment. */
 START_TEST(chains) {
-    SealKeys keys = vector_keys(true);
+    SealKeys keys = keys_of(true);
     IkePayloads payloads;
     Reassembled message = {};
     Reassembly re = {};

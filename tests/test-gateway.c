@@ -10,17 +10,6 @@
 #define SECOND USEC_PER_SEC
 #define HOUR   (3600 * SECOND)
 
-static void rekey_child(Link *l) {
-    ike_sa_expire(l->sa, l->now, ike_sa_child_in_use(l->sa)->spi_in, false);
-    link_drain(l);
-}
-
-static void gateway_wants(Link *l, RequestType type) {
-    l->responder.now = l->now.mono;
-    responder_want(&l->responder, type, 0);
-    link_gateway(l);
-}
-
 static void packets(Link *l, usec_t interval) {
     l->packet_interval = interval;
     l->packet_at = l->now.mono;
@@ -60,11 +49,11 @@ START_TEST(fragments_both_ways) {
         l->config.datagram_max = 576;
         link_assert_up(l);
         ck_assert(l->responder.fragments_in >= 2 && l->responder.fragments_out >= 2);
-        rekey_child(l);
+        link_rekey_child(l);
         link_run_for(l, 20 * SECOND);
-        gateway_wants(l, REQUEST_REKEY_IKE);
+        link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
         link_run_for(l, 20 * SECOND);
-        gateway_wants(l, REQUEST_REKEY_CHILD);
+        link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         link_run_for(l, 20 * SECOND);
         link_assert_one_pair(l);
         ck_assert_uint_ge(l->responder.own_rekeys_ike, 1);

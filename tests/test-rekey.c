@@ -43,17 +43,6 @@ static void assert_nothing_lost(const Link *l) {
                   l->packets_unsent[1]);
 }
 
-static void engine_rekeys_child(Link *l) {
-    ike_sa_expire(l->sa, l->now, ike_sa_child_in_use(l->sa)->spi_in, false);
-    link_drain(l);
-}
-
-static void gateway_wants(Link *l, RequestType type, uint32_t child) {
-    l->responder.now = l->now.mono;
-    responder_want(&l->responder, type, child);
-    link_gateway(l);
-}
-
 static void settle(Link *l, usec_t time) {
     link_run_for(l, time);
     ck_assert_msg(l->ends == 0 && l->downs == 0, "ended: %s", l->text);
@@ -76,7 +65,7 @@ START_TEST(child_rekeyed_by_us) {
         l->packet_at = l->now.mono;
         for (unsigned k = 1; k <= 5; k++) {
             uint32_t old = ike_sa_child_in_use(l->sa)->spi_in;
-            engine_rekeys_child(l);
+            link_rekey_child(l);
             settle(l, 10 * SECOND);
             ck_assert_uint_ne(ike_sa_child_in_use(l->sa)->spi_in, old);
             ck_assert_uint_eq(l->responder.rekeys_child, k);
@@ -93,7 +82,7 @@ START_TEST(child_rekeyed_by_the_gateway) {
         Switches s = {.own_pfs = i % 2, .eager = i / 2};
         _cleanup_(link_freep) Link *l = established(&s, i, 0);
         for (unsigned k = 1; k <= 5; k++) {
-            gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+            link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
             settle(l, 10 * SECOND);
             ck_assert_uint_eq(l->responder.own_rekeys_child, k);
         }
@@ -110,7 +99,7 @@ START_TEST(ike_sa_rekeyed_by_us) {
         settle(l, SECOND);
         ck_assert_uint_eq(l->responder.rekeys_ike, k);
         ck_assert_uint_eq(l->responder.deletes_ike, k);
-        engine_rekeys_child(l); /* the new IKE SA works */
+        link_rekey_child(l); /* the new IKE SA works */
         settle(l, 10 * SECOND);
         ck_assert_uint_eq(l->responder.rekeys_child, k);
     }
@@ -122,14 +111,14 @@ START_TEST(ike_sa_rekeyed_by_the_gateway) {
     _cleanup_(link_freep) Link *l = established(&(Switches){}, 1, 0);
 
     for (unsigned k = 1; k <= 5; k++) {
-        gateway_wants(l, REQUEST_REKEY_IKE, 0);
+        link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
         settle(l, 5 * SECOND);
         ck_assert_uint_eq(l->responder.own_rekeys_ike, k);
-        engine_rekeys_child(l); /* we are the responder of this IKE SA now */
+        link_rekey_child(l); /* we are the responder of this IKE SA now */
         settle(l, 10 * SECOND);
-        gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+        link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         settle(l, 10 * SECOND);
-        gateway_wants(l, REQUEST_LIVENESS, 0);
+        link_gateway_wants(l, REQUEST_LIVENESS, 0);
         settle(l, SECOND);
         ck_assert(l->responder.answered && l->responder.response_empty);
     }
@@ -147,7 +136,7 @@ START_TEST(groups_of_rekeyings) {
     for (size_t i = 0; i < 2 * ARRAY_SIZE(groups); i++) {
         Switches s = {.group = groups[i % 4], .pfs_group = groups[i / 4 ? (i + 1) % 4 : i % 4]};
         _cleanup_(link_freep) Link *l = established(&s, i, 1000 * SECOND);
-        engine_rekeys_child(l);
+        link_rekey_child(l);
         settle(l, 10 * SECOND);
         link_run_for(l, 901 * SECOND);
         settle(l, SECOND);
@@ -182,22 +171,22 @@ END_TEST
 START_TEST(additional_child_of_the_gateway) {
     _cleanup_(link_freep) Link *l = established(&(Switches){}, 1, 0);
 
-    gateway_wants(l, REQUEST_NEW_CHILD, 0);
+    link_gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, 5 * SECOND);
     ck_assert_uint_eq(l->responder.response_notify, NO_ADDITIONAL_SAS);
     settle(l, SECOND);
     l->responder.switches.narrow = true;
-    gateway_wants(l, REQUEST_NEW_CHILD, 0);
+    link_gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, 5 * SECOND);
     ck_assert_uint_eq(l->responder.own_new_children, 1);
     ck_assert_uint_eq(l->kernel.n, 2);
     assert_nothing_lost(l);
     for (unsigned i = 0; i < 6; i++)
-        gateway_wants(l, REQUEST_NEW_CHILD, 0);
+        link_gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, 5 * SECOND);
     ck_assert_uint_eq(l->kernel.n, 2);
     l->responder.switches.narrow = false;
-    engine_rekeys_child(l);
+    link_rekey_child(l);
     link_run_for(l, 30 * SECOND);
     ck_assert_uint_eq(l->responder.rekeys_child, 1);
     ck_assert(l->ends == 0 && link_echo(l));
@@ -217,7 +206,7 @@ START_TEST(our_child_rekeying_refused) {
     for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
         Switches s = {.rekey_child_error = errors[i], .error_times = 1};
         _cleanup_(link_freep) Link *l = established(&s, i, 0);
-        engine_rekeys_child(l);
+        link_rekey_child(l);
         link_run_for(l, SECOND);
         ck_assert_msg(l->ends == 0 && link_echo(l), "error %u: %s", errors[i], l->text);
         link_run_for(l, 200 * SECOND); /* it is tried again */
@@ -314,11 +303,11 @@ static void cross(const Switches *switches, bool engine_ike, RequestType gateway
             ck_assert(link_step(l, USEC_NEVER));
     } else {
         c.armed = true;
-        engine_rekeys_child(l);
+        link_rekey_child(l);
         ck_assert(c.engine_started);
     }
     link_run_for(l, head_start);
-    gateway_wants(l, gateway, 0);
+    link_gateway_wants(l, gateway, 0);
     link_run_for(l, 8 * SECOND);
     ck_assert_msg(l->ends == 0 && l->downs == 0, "ended: %s", l->text);
     ck_assert(link_echo(l));
@@ -335,9 +324,9 @@ static void cross(const Switches *switches, bool engine_ike, RequestType gateway
         ck_assert_uint_ge(rekeyed, 1);
     }
     /* It lives on. */
-    engine_rekeys_child(l);
+    link_rekey_child(l);
     settle(l, 40 * SECOND);
-    gateway_wants(l, REQUEST_REKEY_IKE, 0);
+    link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
     settle(l, 40 * SECOND);
     l->packet_interval = 0;
     link_close(l);
@@ -395,8 +384,8 @@ START_TEST(a_gateway_that_deletes_the_wrong_one) {
         _cleanup_(link_freep) Link *l = established(&(Switches){.wrong_loser = true}, seed, 0);
         l->userdata = &c;
         l->fate = crossing_fate;
-        engine_rekeys_child(l);
-        gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+        link_rekey_child(l);
+        link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         link_run_for(l, 120 * SECOND);
         /* What a gateway does that leaves no pair is its own fault; a half-dead tunnel is ours. */
         if (l->ends == 0)
@@ -424,7 +413,7 @@ START_TEST(thread_2_answer_and_delete_at_once) {
         if (i % 2)
             l->fate = delete_first;
         for (unsigned k = 1; k <= 3; k++) {
-            engine_rekeys_child(l);
+            link_rekey_child(l);
             link_run_for(l, 30 * SECOND);
             ck_assert_msg(l->ends == 0, "ended: %s", l->text);
             link_assert_one_pair(l);
@@ -439,8 +428,8 @@ START_TEST(thread_3_ours_refused_theirs_succeeds) {
     for (unsigned seed = 0; seed < 4; seed++) {
         Switches s = {.rekey_child_error = seed % 2 ? TS_UNACCEPTABLE : TEMPORARY_FAILURE, .error_times = 1};
         _cleanup_(link_freep) Link *l = established(&s, seed, 0);
-        engine_rekeys_child(l);
-        gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+        link_rekey_child(l);
+        link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         link_run_for(l, 3 * SECOND);
         ck_assert_uint_eq(l->responder.own_rekeys_child, 1);
         ck_assert_uint_eq(kernel_outbound(&l->kernel)->sa.spi_out, l->responder.child.spi_in);
@@ -454,7 +443,7 @@ START_TEST(thread_4_rekeyed_twice_before_deleting) {
     uint32_t first = l->responder.in_use;
 
     for (unsigned i = 0; i < 3; i++) {
-        gateway_wants(l, REQUEST_REKEY_CHILD, first);
+        link_gateway_wants(l, REQUEST_REKEY_CHILD, first);
         link_run_for(l, i * 100 * USEC_PER_MSEC + 50 * USEC_PER_MSEC);
     }
     settle(l, 120 * SECOND);
@@ -500,9 +489,9 @@ START_TEST(thread_6_dead_route_during_a_rekey) {
         usec_t until = l->now.mono + (i % 2 ? 7 : 1) * SECOND;
         l->userdata = &until;
         l->fate = black_hole;
-        engine_rekeys_child(l);
+        link_rekey_child(l);
         if (i / 2)
-            gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+            link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         settle(l, 120 * SECOND);
         ck_assert_uint_le(l->kernel.most, 3); /* in use, and a replacement of each side */
     }
@@ -514,9 +503,9 @@ START_TEST(kernel_refuses_the_new_pair) {
         _cleanup_(link_freep) Link *l = established(&(Switches){}, i, 0);
         l->kernel.refuse_installs = 1;
         if (i)
-            gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+            link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         else
-            engine_rekeys_child(l);
+            link_rekey_child(l);
         link_run_for(l, 150 * SECOND);
         ck_assert_uint_eq(l->kernel.refuse_installs, 0);
         if (l->ends) { /* the gateway's DELETE for the old one was under way already */
@@ -525,7 +514,7 @@ START_TEST(kernel_refuses_the_new_pair) {
             continue;
         }
         link_assert_one_pair(l);
-        engine_rekeys_child(l);
+        link_rekey_child(l);
         link_run_for(l, 90 * SECOND);
         link_assert_one_pair(l);
     }
@@ -537,9 +526,9 @@ START_TEST(no_spi_for_the_new_pair) {
         _cleanup_(link_freep) Link *l = established(&(Switches){}, i, 0);
         l->kernel.refuse_spis = 1;
         if (i)
-            gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+            link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         else
-            engine_rekeys_child(l);
+            link_rekey_child(l);
         settle(l, 150 * SECOND);
         ck_assert_uint_eq(l->responder.rekeys_child + l->responder.own_rekeys_child, 1);
     }
@@ -599,7 +588,7 @@ static Link *closing_a_child(Gag *gag) {
     Link *l = gagged_link(gag, IKE_EXCHANGE_INFORMATIONAL, 0);
     asked_spi = l->responder.in_use;
     gag->on = true;
-    engine_rekeys_child(l);
+    link_rekey_child(l);
     link_run_for(l, 5 * LINK_DELAY);
     ck_assert_uint_ge(gag->dropped, 1);
     return l;
@@ -641,7 +630,7 @@ START_TEST(delete_of_a_child_that_is_being_rekeyed) {
     _cleanup_(link_freep) Link *l = gagged_link(&gag, IKE_EXCHANGE_CREATE_CHILD_SA, 0);
     asked_spi = l->responder.in_use;
     gag.on = true;
-    engine_rekeys_child(l);
+    link_rekey_child(l);
     ck_assert_uint_eq(gag.dropped, 1);
     unsigned deletes = l->responder.deletes_child;
     gateway_asks(l, IKE_EXCHANGE_INFORMATIONAL, payload_delete_asked);
@@ -663,8 +652,8 @@ START_TEST(rekey_of_the_ike_sa_while_a_child_is_rekeyed) {
     Gag gag;
     _cleanup_(link_freep) Link *l = gagged_link(&gag, IKE_EXCHANGE_CREATE_CHILD_SA, 0);
     gag.on = true;
-    engine_rekeys_child(l);
-    gateway_wants(l, REQUEST_REKEY_IKE, 0);
+    link_rekey_child(l);
+    link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
     link_run_for(l, 5 * LINK_DELAY);
     ck_assert_uint_eq(l->responder.response_notify, TEMPORARY_FAILURE);
     gag.on = false;
@@ -676,7 +665,7 @@ END_TEST
 START_TEST(rekey_of_the_ike_sa_while_a_child_is_closed) {
     Gag gag;
     _cleanup_(link_freep) Link *l = closing_a_child(&gag);
-    gateway_wants(l, REQUEST_REKEY_IKE, 0);
+    link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
     link_run_for(l, 5 * LINK_DELAY);
     ck_assert_uint_eq(l->responder.response_notify, TEMPORARY_FAILURE);
     gag.on = false;
@@ -691,7 +680,7 @@ START_TEST(rekey_of_an_ike_sa_that_is_being_closed) {
     gag.on = true;
     l->packet_interval = 0;
     link_close(l);
-    gateway_wants(l, REQUEST_REKEY_IKE, 0);
+    link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
     link_run_for(l, 5 * LINK_DELAY);
     ck_assert_uint_eq(l->responder.response_notify, TEMPORARY_FAILURE);
     gag.on = false;
@@ -734,7 +723,7 @@ END_TEST
 START_TEST(rekey_of_a_child_while_the_ike_sa_is_rekeyed) {
     Gag gag;
     _cleanup_(link_freep) Link *l = rekeying_ike(&gag);
-    gateway_wants(l, REQUEST_REKEY_CHILD, 0);
+    link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
     link_run_for(l, 5 * LINK_DELAY);
     ck_assert_uint_eq(l->responder.response_notify, TEMPORARY_FAILURE);
     gag.on = false;
@@ -746,7 +735,7 @@ END_TEST
 START_TEST(new_child_while_the_ike_sa_is_rekeyed) {
     Gag gag;
     _cleanup_(link_freep) Link *l = rekeying_ike(&gag);
-    gateway_wants(l, REQUEST_NEW_CHILD, 0);
+    link_gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, 5 * LINK_DELAY);
     ck_assert_uint_eq(l->responder.response_notify, TEMPORARY_FAILURE);
 }
@@ -812,9 +801,5 @@ int main(void) {
         tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].times);
         suite_add_tcase(suite, tcase);
     }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_end(suite);
 }

@@ -19,17 +19,6 @@ static Link *established(const Switches *switches) {
     return l;
 }
 
-static void rekey_child(Link *l) {
-    ike_sa_expire(l->sa, l->now, ike_sa_child_in_use(l->sa)->spi_in, false);
-    link_drain(l);
-}
-
-static void gateway_wants(Link *l, RequestType type) {
-    l->responder.now = l->now.mono;
-    responder_want(&l->responder, type, 0);
-    link_gateway(l);
-}
-
 /* The i-th datagram of the HeNB that is a request or response of *exchange*. */
 static const Sent *sent(const Link *l, uint8_t exchange, bool response, unsigned i) {
     for (size_t k = 0; k < l->n_sent; k++)
@@ -162,7 +151,7 @@ static void initial_contact(void) {
         &(Switches){.unknown_payloads = true, .unknown_notify = IKE_NOTIFY_INITIAL_CONTACT}, NULL, 1);
     link_assert_up(l);
     ck_assert_uint_eq(l->responder.init_contacts, 1); /* ours */
-    gateway_wants(l, REQUEST_LIVENESS);
+    link_gateway_wants(l, REQUEST_LIVENESS, 0);
     link_run_for(l, SECOND);
     link_assert_one_pair(l);
 }
@@ -187,7 +176,7 @@ static void delete_ike_sa(void) {
 
 static void delete_child_sa(void) {
     _cleanup_(link_freep) Link *l = established(&(Switches){});
-    rekey_child(l);
+    link_rekey_child(l);
     link_run_for(l, SECOND);
     ck_assert_uint_eq(l->responder.deletes_child, 1);
     ck_assert_uint_eq(responder_count_children(&l->responder), 1);
@@ -214,9 +203,9 @@ static void unknown_uncritical(void) {
     for (size_t i = 0; i < ARRAY_SIZE(unknown_types); i++) {
         _cleanup_(link_freep) Link *l =
             established(&(Switches){.unknown_payloads = true, .unknown_type = unknown_types[i]});
-        rekey_child(l);
+        link_rekey_child(l);
         link_run_for(l, 20 * SECOND);
-        gateway_wants(l, REQUEST_REKEY_CHILD);
+        link_gateway_wants(l, REQUEST_REKEY_CHILD, 0);
         link_run_for(l, 20 * SECOND);
         link_assert_one_pair(l);
     }
@@ -302,7 +291,7 @@ static void child_suites(void) {
         _cleanup_(link_freep) Link *l =
             established(&(Switches){.esp_proposal = (uint8_t)(1 + i % 2), .key_bits = i / 2 ? 128 : 256});
         ck_assert(!!l->child.algorithms.aead == (i % 2 == 0));
-        rekey_child(l);
+        link_rekey_child(l);
         link_run_for(l, 20 * SECOND);
         link_assert_one_pair(l);
     }
@@ -441,7 +430,7 @@ static void rsa_signature(void) {
 
 static void create_child_format(void) {
     _cleanup_(link_freep) Link *l = established(&(Switches){});
-    rekey_child(l);
+    link_rekey_child(l);
     const Sent *s = sent(l, IKE_EXCHANGE_CREATE_CHILD_SA, false, 0);
     ck_assert(s->header.message_id == 2 && s->header.flags == IKE_FLAG_INITIATOR &&
               s->header.next_payload == IKE_PAYLOAD_SK);
@@ -455,7 +444,7 @@ static void create_child_retransmission(void) {
         _cleanup_(link_freep) Link *l = established(&(Switches){});
         l->userdata = &exchange;
         l->fate = lose_exchange;
-        rekey_child(l);
+        link_rekey_child(l);
         link_run_for(l, stop ? 60 * SECOND : 3 * SECOND);
         ck_assert(sent(l, exchange, false, 1)->hash == sent(l, exchange, false, 0)->hash);
         ck_assert_int_eq(l->ends, stop);
@@ -474,7 +463,7 @@ static void closes_the_replaced_child(void) {
 static void uses_the_new_child(void) {
     _cleanup_(link_freep) Link *l = established(&(Switches){});
     uint32_t old = kernel_outbound(&l->kernel)->sa.spi_out;
-    rekey_child(l);
+    link_rekey_child(l);
     link_run_for(l, 20 * SECOND);
     ck_assert_uint_ne(kernel_outbound(&l->kernel)->sa.spi_out, old);
     link_assert_one_pair(l);
@@ -507,7 +496,7 @@ static void perfect_forward_secrecy(void) {
     for (unsigned i = 0; i < 2; i++) {
         _cleanup_(link_freep) Link *l = link_new(&(Switches){.no_pfs = i == 1}, NULL, 1);
         link_assert_up(l);
-        rekey_child(l);
+        link_rekey_child(l);
         link_run_for(l, 20 * SECOND);
         ck_assert_int_eq(responder_child(&l->responder, 0)->esp.by_type[IKE_TRANSFORM_DH] != NULL, i == 0);
         link_assert_one_pair(l);
@@ -540,7 +529,7 @@ static void group_of_an_ike_rekeying(void) {
 static void additional_child(void) {
     _cleanup_(link_freep) Link *l = established(&(Switches){.no_pfs = true});
     l->responder.switches.narrow = true;
-    gateway_wants(l, REQUEST_NEW_CHILD);
+    link_gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, SECOND);
     ck_assert_uint_eq(l->responder.own_new_children, 1);
     ck_assert(l->kernel.n == 2 && link_echo(l));
@@ -548,7 +537,7 @@ static void additional_child(void) {
 
 static void additional_child_refused(void) {
     _cleanup_(link_freep) Link *l = established(&(Switches){});
-    gateway_wants(l, REQUEST_NEW_CHILD);
+    link_gateway_wants(l, REQUEST_NEW_CHILD, 0);
     link_run_for(l, SECOND);
     ck_assert_uint_eq(l->responder.response_notify, IKE_NOTIFY_NO_ADDITIONAL_SAS);
     link_assert_one_pair(l);
@@ -563,8 +552,8 @@ static void collide(bool ours_is_ike, RequestType theirs) {
             while (link_count(l, IKE_EXCHANGE_CREATE_CHILD_SA, false) == 0)
                 ck_assert(link_step(l, USEC_NEVER));
         else
-            rekey_child(l);
-        gateway_wants(l, theirs);
+            link_rekey_child(l);
+        link_gateway_wants(l, theirs, 0);
         link_run_for(l, 45 * SECOND);
         link_assert_one_pair(l);
         ck_assert(l->ends == 0 && l->downs == 0);
@@ -585,10 +574,10 @@ static void ike_while_child(void) {
 }
 static void delete_while_ike(void) {
     _cleanup_(link_freep) Link *l = established(&(Switches){});
-    rekey_child(l);
+    link_rekey_child(l);
     while (link_count(l, IKE_EXCHANGE_INFORMATIONAL, false) == 0) /* half-closed */
         ck_assert(link_step(l, USEC_NEVER));
-    gateway_wants(l, REQUEST_REKEY_IKE);
+    link_gateway_wants(l, REQUEST_REKEY_IKE, 0);
     link_run_for(l, LINK_DELAY + 1);
     link_run_for(l, 30 * SECOND);
     ck_assert_uint_eq(l->responder.own_rekeys_ike, 1); /* in the end */
@@ -723,9 +712,5 @@ int main(void) {
         tcase_add_loop_test(tcase, by_number, (int)i, (int)i + 1);
         suite_add_tcase(suite, tcase);
     }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_end(suite);
 }

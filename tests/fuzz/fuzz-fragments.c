@@ -4,6 +4,7 @@
  * plaintext that is split and put together again. The keys are those of tests/data/ike/make-vectors. */
 #include "base/macro.h"
 #include "fuzz.h"
+#include "vector-keys.h"
 #include "ike/fragment.h"
 
 #define RECORDS_MAX 96          /* a few more than fragments */
@@ -12,17 +13,7 @@
 #define PART_LARGE  0xff00 /* of a record's size: seldom, for its cost */
 
 static SealKeys keys_make(bool aead) {
-    uint16_t encr = aead ? IKE_ENCR_AES_GCM_16 : IKE_ENCR_AES_CBC;
-    SealKeys k = {.encr = transform_find(IKE_TRANSFORM_ENCR, encr, 256)};
-    if (!aead)
-        k.integ = transform_find(IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0);
-    for (uint8_t i = 0; i < 32; i++) {
-        k.encryption[i] = i;
-        k.integrity[i] = (uint8_t)(0x80 + i);
-    }
-    for (uint8_t i = 0; i < 4 && aead; i++)
-        k.encryption[32 + i] = (uint8_t)(0xa0 + i);
-    return k;
+    return vector_keys(aead ? "aes256gcm16" : "aes256");
 }
 
 static void iv_fill(void *userdata, void *ret, size_t size) {

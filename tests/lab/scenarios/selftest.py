@@ -201,7 +201,8 @@ def lab_selftest_variants(lab):
     gone(lab, "segw")
 
 
-@scenario("lab-selftest-openiked", "the lab alone: OpenIKED as the gateway, which rekeys", agent=False, hems=None, mme=False, gateway=None)
+@scenario("lab-selftest-openiked", "the lab alone: OpenIKED as the gateway, which rekeys", long=True, agent=False, hems=None, mme=False,
+          gateway=None)
 def lab_selftest_openiked(lab):
     lab.boxes.iked(Iked(ike_seconds=14, child_seconds=6, fragments=True))
     strongswan(lab, networks=("0.0.0.0/0",), ike="aes256-sha256-ecp256", esp="aes256-sha384")

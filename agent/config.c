@@ -744,3 +744,8 @@ int config_load(Config *ret, const char *path, char *error) {
     free(l.text);
     return r;
 }
+
+void config_refuse(const Config *config, const char *section, const char *key, const char *value,
+                   const char *error) {
+    log_error("%s%s: %s", config_origin(config, section, key), value, error);
+}

@@ -69,12 +69,6 @@ static int options_parse(int argc, char **argv, Options *ret) {
     return 0;
 }
 
-/* As for what config_load() refuses. */
-static void value_refused(const Config *config, const char *section, const char *key, const char *value,
-                          const char *error) {
-    log_error("%s%s: %s", config_origin(config, section, key), value, error);
-}
-
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
     sd_notify(false, "STOPPING=1\nSTATUS=Deleting the tunnel");
     manager_stop(userdata);
@@ -114,12 +108,12 @@ static int start_failed(const Config *config, int error) {
     case -EOPNOTSUPP:
         return EX_UNAVAILABLE;
     case -EEXIST:
-        value_refused(config, "Network", "TunnelInterface", config->tunnel_interface,
+        config_refuse(config, "Network", "TunnelInterface", config->tunnel_interface,
                       "an interface of this name exists and is not the agent's");
         return EX_CONFIG;
     case -ENOTUNIQ:
         snprintf(id, sizeof id, "%u", config->interface_id);
-        value_refused(config, "Network", "InterfaceId", id, "another XFRM interface has this number");
+        config_refuse(config, "Network", "InterfaceId", id, "another XFRM interface has this number");
         return EX_CONFIG;
     }
     log_error("cannot start: %s", strerror(-error));

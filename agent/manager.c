@@ -53,7 +53,8 @@ struct Manager {
     bool session; /* one runs */
     Procedure *procedure;
     IkeConfiguration inside; /* of the tunnel that is up; no addresses without one */
-    IkeConfiguration kept;   /* of one that is up with other addresses than before, until the procedure takes it */
+    IkeConfiguration
+        kept; /* of one that is up with other addresses than before, until the procedure takes it */
     Status status;
     sd_event_source *timer, *clock_timer, *stop_timer;
     bool running, stopping, network;
@@ -243,7 +244,8 @@ static void inside_forget(Manager *m) {
 
 /* Nobody inside needs to hear of a successor that gives them the same. */
 static bool inside_is_same(const Manager *m, const IkeConfiguration *c) {
-    return address_list_equal(&m->inside.addresses, &c->addresses) && address_list_equal(&m->inside.dns, &c->dns);
+    return address_list_equal(&m->inside.addresses, &c->addresses) &&
+           address_list_equal(&m->inside.dns, &c->dns);
 }
 
 static void inside_set(Manager *m, const IkeConfiguration *configuration) {
@@ -267,7 +269,8 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     outer_report(m);
     m->kept = report->again ? *report->configuration : (IkeConfiguration){};
     if (report->again)
-        tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address", .moved = true});
+        tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address",
+                                  .moved = true});
     else if (report->configuration)
         inside_set(m, report->configuration);
     else
@@ -301,7 +304,8 @@ static const char *segw_identity(const Config *config, const char *segw) {
 static void tunnel_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
-    if (m->kept.addresses.n > 0 && streq(tunnel_identity(m->tunnel), segw_identity(m->config, action->name))) {
+    if (m->kept.addresses.n > 0 &&
+        streq(tunnel_identity(m->tunnel), segw_identity(m->config, action->name))) {
         IkeConfiguration kept = m->kept;
         inside_set(m, &kept);
         return;
@@ -722,8 +726,7 @@ static int timers_make(Manager *m) {
     return r < 0 ? r : 0;
 }
 
-int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security,
-                const char *store) {
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *store) {
     _cleanup_(manager_freep) Manager *m = calloc(1, sizeof *m);
 
     if (!m)

@@ -27,12 +27,6 @@ struct Security {
     Usim usim;
 };
 
-/* One line about a value of agent.conf that cannot be used, as for what config_load() refuses. */
-static void value_refused(const Config *config, const char *section, const char *key, const char *value,
-                          const char *error) {
-    log_error("%s%s: %s", config_origin(config, section, key), value, error);
-}
-
 /* Reads the whole file *path*, the value of *key*. 0 or negative errno, logged. */
 static int file_read(const Config *config, const char *key, const char *path, size_t size_max, uint8_t **ret,
                      size_t *ret_size) {
@@ -53,7 +47,7 @@ static int file_read(const Config *config, const char *key, const char *path, si
     if (f)
         fclose(f);
     if (r < 0)
-        value_refused(config, "Trust", key, path, strerror(-r));
+        config_refuse(config, "Trust", key, path, strerror(-r));
     return r;
 }
 
@@ -67,7 +61,7 @@ static int trust_read(const Config *config, TrustStore **ret) {
         return r;
     r = trust_store_load(ret, pem, size, error);
     if (r < 0)
-        value_refused(config, "Trust", "CA", config->ca, r == -EINVAL ? error : strerror(-r));
+        config_refuse(config, "Trust", "CA", config->ca, r == -EINVAL ? error : strerror(-r));
     return r;
 }
 
@@ -85,9 +79,9 @@ static int credential_read(const Config *config, Credential **ret) {
     r = credential_load(ret, certificate, certificate_size, key, key_size, error);
     explicit_bzero(key, key_size);
     if (r == -EKEYREJECTED)
-        value_refused(config, "Trust", "Key", config->key, error);
+        config_refuse(config, "Trust", "Key", config->key, error);
     else if (r < 0)
-        value_refused(config, "Trust", "Certificate", config->certificate,
+        config_refuse(config, "Trust", "Certificate", config->certificate,
                       r == -EINVAL ? error : strerror(-r));
     return r;
 }
@@ -104,7 +98,7 @@ static int crl_read(const Config *config, RevocationCache *cache) {
         return r;
     r = revocation_cache_load(cache, data, size, error);
     if (r < 0)
-        value_refused(config, "Trust", "CRL", config->crl, r == -EINVAL ? error : strerror(-r));
+        config_refuse(config, "Trust", "CRL", config->crl, r == -EINVAL ? error : strerror(-r));
     return r;
 }
 
@@ -123,7 +117,8 @@ int security_reload(Security *s) {
         r = credential_read(s->config, &reading->credential);
     if (r == 0)
         r = crl_read(s->config, s->revocation);
-    /* A list that cannot be read must not keep a box from ever starting again where lists need not be there. */
+    /* A list that cannot be read must not keep a box from ever starting again where lists need not be there.
+     */
     if (r < 0 && reading && reading->credential && s->config->revocation != REVOCATION_STRICT)
         r = 0;
     if (r < 0)
@@ -144,14 +139,14 @@ static int usim_read(Security *s, const char *folder) {
     case USIM_MILENAGE:
         r = usim_file_new(&s->usim_file, u->argument, folder, text);
         if (r < 0)
-            value_refused(s->config, "HostingParty", "USIM", u->argument, text);
+            config_refuse(s->config, "HostingParty", "USIM", u->argument, text);
         else
             s->usim = usim_file_driver(s->usim_file);
         return r;
     case USIM_PCSC:
         r = usim_pcsc_new(&s->usim_pcsc, u->argument);
         if (r < 0)
-            value_refused(s->config, "HostingParty", "USIM", "pcsc", strerror(-r));
+            config_refuse(s->config, "HostingParty", "USIM", "pcsc", strerror(-r));
         else
             s->usim = usim_pcsc_driver(s->usim_pcsc);
         return r;

@@ -16,9 +16,9 @@ typedef struct Association {
     IkeSa *sa;
     char identity[HOST_MAX_BYTES];
     Address local, remote;
-    uint16_t group;  /* of the first KE */
-    bool up;         /* has carried traffic */
-    bool redirected; /* another gateway sent us to this one */
+    uint16_t group;    /* of the first KE */
+    bool up;           /* has carried traffic */
+    bool redirected;   /* another gateway sent us to this one */
     unsigned renewals; /* of the tunnel, when it was started */
 } Association;
 
@@ -41,10 +41,10 @@ struct Tunnel {
     usec_t uplink_given_up; /* when the lack of a way to the gateway is no moment any more */
     AddressList inside;     /* inner addresses that the box has, with or without a tunnel */
     Association *associations[ASSOCIATIONS_];
-    bool running;         /* tunnel_run() is on the stack */
-    Association *judged;  /* whose revocation is being asked about */
+    bool running;        /* tunnel_run() is on the stack */
+    Association *judged; /* whose revocation is being asked about */
 
-    unsigned renewals; /* times that certificate and trust became others */
+    unsigned renewals;     /* times that certificate and trust became others */
     usec_t redirects_from; /* the period that is counted */
     unsigned redirects;
     struct {
@@ -78,7 +78,8 @@ int tunnel_new(Tunnel **ret, const TunnelConfig *config) {
     return 0;
 }
 
-/* Associations -------------------------------------------------------------------------------------------- */
+/* Associations --------------------------------------------------------------------------------------------
+ */
 
 static void child_remove(Tunnel *t, const ChildSa *child, unsigned parts) {
     if (parts)
@@ -224,7 +225,8 @@ static int association_start(Tunnel *t, unsigned place, const char *identity, co
     return 0;
 }
 
-/* Up, on, down -------------------------------------------------------------------------------------------- */
+/* Up, on, down --------------------------------------------------------------------------------------------
+ */
 
 static void report_down(Tunnel *t, const char *text) {
     t->uplink_given_up = USEC_NEVER; /* nothing is left to be given up */
@@ -301,12 +303,14 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
 static void on_child_down(Tunnel *t, unsigned place, const IkeAction *action) {
     char text[ERROR_MAX_BYTES];
 
-    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->associations[place]->remote), action->ended.text);
+    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->associations[place]->remote),
+             action->ended.text);
     tunnel_close(t);
     report_down(t, text);
 }
 
-/* Redirection (RFC 5685) ---------------------------------------------------------------------------------- */
+/* Redirection (RFC 5685) ----------------------------------------------------------------------------------
+ */
 
 static bool redirect_is_allowed(Tunnel *t) {
     usec_t now = clock_now().mono;
@@ -399,7 +403,8 @@ static void on_reauthenticate(Tunnel *t, Association *a, const IkeAction *action
         (void)association_start(t, SUCCESSOR, a->identity, &a->remote, NULL);
 }
 
-/* Actions ------------------------------------------------------------------------------------------------- */
+/* Actions -------------------------------------------------------------------------------------------------
+ */
 
 static void on_child_install(Tunnel *t, Association *a, const IkeAction *action) {
     const ChildSa *child = action->child.child;
@@ -407,9 +412,12 @@ static void on_child_install(Tunnel *t, Association *a, const IkeAction *action)
     if (netlink_io_install(t->config.netlink, child, action->child.parts) < 0) {
         netlink_io_remove(t->config.netlink, child, CHILD_IN | CHILD_OUT); /* and what it had of it before */
         ike_sa_child_failed(a->sa, clock_now(), child->spi_in);
-    }    else
+    } else
         log_info("Child SA with %s: SPIs %08x in, %08x out (%s)", ADDRESS_STR(&a->remote), child->spi_in,
-                 child->spi_out, action->child.parts == CHILD_IN ? "in" : action->child.parts == CHILD_OUT ? "out" : "both");
+                 child->spi_out,
+                 action->child.parts == CHILD_IN    ? "in"
+                 : action->child.parts == CHILD_OUT ? "out"
+                                                    : "both");
 }
 
 static void on_child_moved(Tunnel *t, Association *a, const IkeAction *action) {
@@ -578,7 +586,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-/* From outside -------------------------------------------------------------------------------------------- */
+/* From outside --------------------------------------------------------------------------------------------
+ */
 
 void tunnel_prepare(Tunnel *t) {
     if (t->prepared || ike_prepared_new(&t->prepared, proposals_groups()[0], &t->config.ike.rng) < 0)

@@ -17,7 +17,6 @@
 #define XFRM_POLICIES_MAX     (2 * TS_MAX * TS_MAX) /* every pair of selectors, in and out */
 #define XFRM_SPI_MIN          0x100                 /* RFC 4303 2.1: 1..255 are reserved by IANA */
 #define XFRM_SPI_MAX          UINT32_MAX
-#define REPLAY_WINDOW_DEFAULT 128  /* packets */
 #define REPLAY_WINDOW_MAX     4096 /* the kernel's XFRMA_REPLAY_ESN_MAX */
 
 /* Without ESN sequence numbers end at 2^32 (RFC 4303 3.3.3). Long before, the kernel says "soft"; at the end

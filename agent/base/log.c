@@ -42,3 +42,12 @@ void log_write(int level, const char *format, ...) {
     }
     errno = saved_errno;
 }
+
+int error_line(char *error, const char *format, ...) {
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(error, ERROR_MAX_BYTES, format, ap);
+    va_end(ap);
+    return -EINVAL;
+}

@@ -9,6 +9,9 @@
 
 #define ERROR_MAX_BYTES 512 /* one line that explains a failure, with its NUL */
 
+/* Writes such a line to *error* (ERROR_MAX_BYTES). Always -EINVAL, for what the line is about. */
+int error_line(char *error, const char *format, ...) _printf_(2, 3);
+
 /* Lines less important than *level* (LOG_ERR .. LOG_DEBUG) are dropped. Default LOG_INFO. */
 void log_set_level(int level);
 int log_get_level(void);

@@ -2,7 +2,6 @@
 /* See certificate.h. */
 #include "ike/certificate.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include <wolfssl/options.h>
@@ -14,15 +13,6 @@
 #define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
 #define PEM_END   "-----END CERTIFICATE-----"
 
-static int fail(char *error, const char *format, ...) _printf_(2, 3);
-static int fail(char *error, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(error, ERROR_MAX_BYTES, format, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 /* Reads the certificates of a PEM file into *ret*. 0, -EINVAL, -ENOMEM; *ret_n* certificates are to be freed
  * always. */
 static int pem_read(const uint8_t *pem, size_t size, Blob *ret, size_t max, size_t *ret_n, char *error) {
@@ -32,10 +22,10 @@ static int pem_read(const uint8_t *pem, size_t size, Blob *ret, size_t max, size
     while ((p = memmem(p, (size_t)(end - p), PEM_BEGIN, strlen(PEM_BEGIN)))) {
         const char *stop = memmem(p, (size_t)(end - p), PEM_END, strlen(PEM_END));
         if (!stop)
-            return fail(error, "certificate %zu has no end line", *ret_n + 1);
+            return error_line(error, "certificate %zu has no end line", *ret_n + 1);
         stop += strlen(PEM_END);
         if (*ret_n == max)
-            return fail(error, "more than %zu certificates", max);
+            return error_line(error, "more than %zu certificates", max);
         size_t length = (size_t)(stop - p);
         uint8_t *der = malloc(length);
         if (!der)
@@ -43,12 +33,12 @@ static int pem_read(const uint8_t *pem, size_t size, Blob *ret, size_t max, size
         int n = wc_CertPemToDer((const uint8_t *)p, (int)length, der, (int)length, CERT_TYPE);
         if (n <= 0) {
             free(der);
-            return fail(error, "certificate %zu is not valid PEM", *ret_n + 1);
+            return error_line(error, "certificate %zu is not valid PEM", *ret_n + 1);
         }
         ret[(*ret_n)++] = (Blob){der, (size_t)n};
         p = stop;
     }
-    return *ret_n > 0 ? 0 : fail(error, "holds no PEM certificate");
+    return *ret_n > 0 ? 0 : error_line(error, "holds no PEM certificate");
 }
 
 static void blobs_free(Blob *blobs, size_t n) {
@@ -68,9 +58,9 @@ int trust_store_load(TrustStore **ret, const uint8_t *pem, size_t size, char *er
     for (size_t i = 0; i < store->n; i++) {
         const Blob *anchor = &store->anchors[i];
         if (x509_parse(anchor->data, anchor->size, &x) < 0)
-            return fail(error, "certificate %zu cannot be read", i + 1);
+            return error_line(error, "certificate %zu cannot be read", i + 1);
         if (!x.ca)
-            return fail(error, "certificate %zu (%s) is not a CA (basicConstraints)", i + 1,
+            return error_line(error, "certificate %zu (%s) is not a CA (basicConstraints)", i + 1,
                         x509_format_names(&x, (char[128]){0}, 128));
         r = crypto_hash(HASH_SHA1, &(struct iovec){(void *)x.spki, x.spki_size}, 1, store->key_hashes[i]);
         if (r < 0)
@@ -98,19 +88,19 @@ int credential_load(Credential **ret, const uint8_t *certificate_pem, size_t cer
     if (r < 0)
         return r;
     if (x509_parse(c->chain[0].data, c->chain[0].size, &x) < 0)
-        return fail(error, "the first certificate cannot be read");
+        return error_line(error, "the first certificate cannot be read");
     if (x509_dns_name(&x, c->identity, sizeof c->identity) < 0)
-        return fail(error, "the first certificate has no dNSName, which is the box's IKE identity");
+        return error_line(error, "the first certificate has no dNSName, which is the box's IKE identity");
     r = private_key_load(&c->key, key_pem, key_size);
     if (r == -ENOMEM)
         return r;
     if (r == -ENOTSUP)
-        (void)fail(error,
+        (void)error_line(error,
                    "the key is of a kind that is not used (RSA 2048 to 4096, ECDSA P-256, P-384, P-521)");
     else if (r < 0)
-        (void)fail(error, "the key file holds no private key in PEM without a passphrase");
+        (void)error_line(error, "the key file holds no private key in PEM without a passphrase");
     else if (!private_key_matches(c->key, x.spki, x.spki_size))
-        (void)fail(error, "the key does not belong to the certificate of %s", c->identity);
+        (void)error_line(error, "the key does not belong to the certificate of %s", c->identity);
     else {
         c->not_after = x.not_after;
         *ret = TAKE_PTR(c);

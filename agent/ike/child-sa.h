@@ -6,6 +6,7 @@
 #include "base/address.h"
 
 #define ESP_KEY_MAX 64 /* the longest ESP encryption (with salt) or integrity key in use */
+#define REPLAY_WINDOW_DEFAULT 128 /* packets */
 #define TS_MAX      8  /* traffic selectors kept a side */
 
 /* One traffic selector (RFC 7296 3.13.1), address range as a prefix. */
@@ -53,7 +54,5 @@ typedef struct ChildSa {
     TrafficSelector local_ts[TS_MAX], remote_ts[TS_MAX];
 } ChildSa;
 
-/* Wipes the keys and forgets everything else. */
-void child_sa_wipe(ChildSa *child);
 /* Wipes the keys alone: what is left says which SAs and policies there are. */
 void child_sa_wipe_keys(ChildSa *child);

@@ -65,7 +65,7 @@ void child_fill(const IkeSa *sa, Child *c, const Suite *esp) {
     child->local = sa->local;
     child->remote = sa->remote;
     child->encapsulate = sa->nat_local || sa->nat_remote;
-    child->replay_window = sa->config.replay_window ?: IKE_REPLAY_WINDOW_DEFAULT;
+    child->replay_window = sa->config.replay_window ?: REPLAY_WINDOW_DEFAULT;
     child->esn = esp->by_type[IKE_TRANSFORM_ESN] && esp->by_type[IKE_TRANSFORM_ESN]->id == IKE_ESN_YES;
     child->byte_limit = sa->config.child_bytes;
     child->packet_limit = sa->config.child_packets;

@@ -5,11 +5,12 @@
 #include "ike/ike-sa-internal.h"
 #include "ike/selectors.h"
 
-/* Signatures ---------------------------------------------------------------------------------------------- */
+/* Signatures ----------------------------------------------------------------------------------------------
+ */
 
 /* 2.15: message | nonce of the other side | prf(SK_p, ID payload without its generic header). */
 int auth_signed_octets(const IkeSa *sa, bool ours, const uint8_t *id, size_t id_size,
-                         uint8_t mac[static PRF_SIZE_MAX], struct iovec ret[static 3]) {
+                       uint8_t mac[static PRF_SIZE_MAX], struct iovec ret[static 3]) {
     const Transform *prf = sa->current->suite.by_type[IKE_TRANSFORM_PRF];
     const Blob *message = ours ? &sa->init_request : &sa->init_response;
     int r = crypto_prf(prf, ours ? sa->current->keys.sk_pi : sa->current->keys.sk_pr, prf->key_size,
@@ -39,7 +40,8 @@ static int auth_write(IkeSa *sa, IkeWriter *m) {
     return 0;
 }
 
-/* The request --------------------------------------------------------------------------------------------- */
+/* The request ---------------------------------------------------------------------------------------------
+ */
 
 static void certreq_write(const IkeSa *sa, IkeWriter *m) {
     const TrustStore *trust = sa->config.trust;
@@ -96,7 +98,8 @@ int auth_start(IkeSa *sa, Moment now) {
     return r < 0 ? r : request_seal(sa, sa->current, now, TAKE_PTR(s), TASK_SET_UP);
 }
 
-/* Who the gateway is -------------------------------------------------------------------------------------- */
+/* Who the gateway is --------------------------------------------------------------------------------------
+ */
 
 /* TS 33.320 7.2.3, RFC 4945 3.1: what the gateway calls itself must stand in its certificate. */
 static bool id_matches(const Certificate *certificate, uint8_t type, Reader data) {
@@ -215,7 +218,8 @@ void auth_judge_dates(IkeSa *sa, Moment now) {
     sa->undated = false;
     int r = peer_chain_verify(&sa->chain, sa->config.trust, sa->config.identity, now.real, verdict);
     crypto_forget_caches();
-    if (r == 0 && x509_parse(sa->chain.certificates[0].data, sa->chain.certificates[0].size, &certificate) == 0)
+    if (r == 0 &&
+        x509_parse(sa->chain.certificates[0].data, sa->chain.certificates[0].size, &certificate) == 0)
         renewal_set(sa, now, &certificate);
     if (r == 0 && sa->config.check_revocation)
         ike_sa_reauthenticate(sa, now, "the time is known now, and revocation is judged by it");
@@ -227,7 +231,8 @@ void auth_judge_dates(IkeSa *sa, Moment now) {
     ike_sa_proceed(sa, now);
 }
 
-/* What comes along ---------------------------------------------------------------------------------------- */
+/* What comes along ----------------------------------------------------------------------------------------
+ */
 
 /* Takes over CP, SA, TSi and TSr. NULL, or what is wrong with them. */
 static const char *child_accept(IkeSa *sa, Child *c, const IkePayloads *payloads) {
@@ -315,16 +320,16 @@ static void revocation_ask(IkeSa *sa, Moment now) {
 }
 
 void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
-    unsigned error = notify_error(payloads);
+    unsigned error = ike_notify_error(payloads);
     IkeNotify n;
 
-    if (notify_find(payloads, IKE_NOTIFY_REDIRECT, &n) && redirect_read(sa, &n, NULL, 0)) {
+    if (ike_notify_find(payloads, IKE_NOTIFY_REDIRECT, &n) && redirect_read(sa, &n, NULL, 0)) {
         ike_sa_refuse(sa, IKE_END_REDIRECTED, "the gateway redirects to %s", sa->redirect_text);
         return;
     }
     /* Beside a Child SA it is about the one inner family that the gateway does not give (3.15.4). */
-    if (error && !(error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE &&
-                   ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0))) {
+    if (error &&
+        !(error == IKE_NOTIFY_INTERNAL_ADDRESS_FAILURE && ike_payloads_find(payloads, IKE_PAYLOAD_SA, 0))) {
         ike_sa_refuse(sa, IKE_END_REFUSED, "the gateway refused the Child SA with %s", NOTIFY_TEXT(error));
         return;
     }
@@ -348,7 +353,7 @@ void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads) {
 void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     const IkePayload *idr = ike_payloads_find(payloads, IKE_PAYLOAD_IDR, 0),
                      *auth = ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0);
-    unsigned error = notify_error(payloads);
+    unsigned error = ike_notify_error(payloads);
 
     if (sa->hosting != HOSTING_NONE) {
         hosting_response(sa, now, payloads);

@@ -63,16 +63,6 @@ static int creating_send(IkeSa *sa, Moment now) {
     return request_seal(sa, sa->current, now, TAKE_PTR(s), x->task);
 }
 
-static int creating_key(IkeSa *sa, uint16_t group) {
-    KeyExchange *k;
-    int r = key_exchange_new(&k, transform_find(IKE_TRANSFORM_DH, group, 0), &sa->config.rng);
-    if (r < 0)
-        return r;
-    key_exchange_free(sa->creating.key_exchange);
-    sa->creating.key_exchange = k;
-    return 0;
-}
-
 int creating_start(IkeSa *sa, Moment now, Task task) {
     uint16_t group = sa->current->suite.by_type[IKE_TRANSFORM_DH]->id;
     Creating *x = &sa->creating;
@@ -96,7 +86,7 @@ int creating_start(IkeSa *sa, Moment now, Task task) {
         x->n_offered = proposals_child(&sa->esp_proposals, sa->config.pfs, group, x->spi_in, x->offered);
         group = proposals_child_group(&sa->esp_proposals, sa->config.pfs, group);
     }
-    int r = group ? creating_key(sa, group) : 0;
+    int r = group ? key_exchange_renew(&x->key_exchange, group, &sa->config.rng) : 0;
     return r < 0 ? r : creating_send(sa, now);
 }
 
@@ -178,14 +168,14 @@ static bool creating_group(IkeSa *sa, Moment now, const IkePayloads *payloads) {
 
     if (!x->key_exchange || x->groups == IKE_GROUPS_MAX ||
         (x->task == TASK_REKEY_CHILD && (!old || old->state != CHILD_IN_USE)) ||
-        !notify_find(payloads, IKE_NOTIFY_INVALID_KE_PAYLOAD, &n))
+        !ike_notify_find(payloads, IKE_NOTIFY_INVALID_KE_PAYLOAD, &n))
         return false;
     Reader r = reader_new(n.data, n.size);
     uint16_t group = reader_u16(&r);
     if (!reader_done(&r) || group == key_exchange_group(x->key_exchange) || !group_is_offered(x, group))
         return false;
     x->groups++;
-    return creating_key(sa, group) == 0 && creating_send(sa, now) == 0;
+    return key_exchange_renew(&x->key_exchange, group, &sa->config.rng) == 0 && creating_send(sa, now) == 0;
 }
 
 /* The payloads that all CREATE_CHILD_SA messages have, and the secret when there is a KE. */
@@ -336,7 +326,7 @@ static void rekey_ike_done(IkeSa *sa, Generation *old, Moment now, const IkePayl
 }
 
 void creating_response(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads) {
-    unsigned error = notify_error(payloads);
+    unsigned error = ike_notify_error(payloads);
 
     if (sa->creating.task == TASK_NONE) /* forgotten in the meantime */
         return;
@@ -530,7 +520,7 @@ void creating_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *pa
         r = rekey_ike_answer(sa, g, now, payloads, m, &group);
     else if (sa->creating.task == TASK_REKEY_IKE)
         r = IKE_NOTIFY_TEMPORARY_FAILURE;
-    else if (notify_find(payloads, IKE_NOTIFY_REKEY_SA, &rekey))
+    else if (ike_notify_find(payloads, IKE_NOTIFY_REKEY_SA, &rekey))
         r = rekey_child_answer(sa, g, now, payloads, &rekey, m, &group);
     else
         r = add_child_answer(sa, g, now, payloads, m, &group);

@@ -138,7 +138,7 @@ static void refused(IkeSa *sa, unsigned error) {
 void hosting_response(IkeSa *sa, Moment now, const IkePayloads *payloads) {
     const IkePayload *eap = ike_payloads_find(payloads, IKE_PAYLOAD_EAP, 0),
                      *auth = ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0);
-    unsigned error = notify_error(payloads);
+    unsigned error = ike_notify_error(payloads);
 
     if (sa->hosting == HOSTING_EAP && eap)
         eap_response(sa, now, eap);

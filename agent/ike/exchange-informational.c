@@ -3,7 +3,8 @@
  * (RFC 4478, RFC 5685). */
 #include "ike/ike-sa-internal.h"
 
-/* Our request --------------------------------------------------------------------------------------------- */
+/* Our request ---------------------------------------------------------------------------------------------
+ */
 
 /* RFC 4555 3.5, 3.7: our new address, and a cookie that only who is reached can return. */
 static int address_write(IkeSa *sa, const Generation *g, IkeWriter *m) {
@@ -45,7 +46,8 @@ int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const C
     return r;
 }
 
-/* Addresses ----------------------------------------------------------------------------------------------- */
+/* Addresses -----------------------------------------------------------------------------------------------
+ */
 
 void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote) {
     sa->local = *local;
@@ -63,8 +65,8 @@ void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote) {
         c->sa.remote = *remote;
         c->sa.encapsulate = encapsulate;
         if (c->parts)
-            ike_sa_push(sa, (IkeAction){.type = IKE_CHILD_MOVED,
-                                        .child = {&c->sa, c->parts, old_local, old_remote}});
+            ike_sa_push(
+                sa, (IkeAction){.type = IKE_CHILD_MOVED, .child = {&c->sa, c->parts, old_local, old_remote}});
     }
 }
 
@@ -122,14 +124,15 @@ bool ike_sa_moved(IkeSa *sa, Moment now, const Address *local) {
 
 /* The gateway has taken our new address, or not (RFC 4555 3.5, 3.9). */
 static void address_answered(IkeSa *sa, const IkePayloads *payloads) {
-    unsigned error = notify_error(payloads);
+    unsigned error = ike_notify_error(payloads);
     IkeNotify n;
 
     if (error) {
-        ike_sa_refuse(sa, IKE_END_REFUSED, "the gateway does not take our new address: %s", NOTIFY_TEXT(error));
+        ike_sa_refuse(sa, IKE_END_REFUSED, "the gateway does not take our new address: %s",
+                      NOTIFY_TEXT(error));
         return;
     }
-    if (!notify_find(payloads, IKE_NOTIFY_COOKIE2, &n) || n.size != sizeof sa->mobility.cookie2 ||
+    if (!ike_notify_find(payloads, IKE_NOTIFY_COOKIE2, &n) || n.size != sizeof sa->mobility.cookie2 ||
         !crypto_equal(n.data, sa->mobility.cookie2, n.size)) {
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "the gateway did not return the cookie of our new address");
         return;
@@ -150,7 +153,8 @@ void informational_response(IkeSa *sa, Moment now, const Request *q, const IkePa
         address_answered(sa, payloads);
 }
 
-/* The gateway's request ----------------------------------------------------------------------------------- */
+/* The gateway's request -----------------------------------------------------------------------------------
+ */
 
 /* RFC 1918, RFC 6598, RFC 4193, and what reaches no further than a link. */
 static bool address_is_private(const Address *a) {
@@ -206,9 +210,9 @@ void status_take(IkeSa *sa, Moment now, const IkeNotify *n) {
 static void others_reset(IkeSa *sa, const IkePayloads *payloads) {
     IkeNotify n;
 
-    if (notify_find(payloads, IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS, &n) ||
-        notify_find(payloads, IKE_NOTIFY_ADDITIONAL_IP6_ADDRESS, &n) ||
-        notify_find(payloads, IKE_NOTIFY_NO_ADDITIONAL_ADDRESSES, &n))
+    if (ike_notify_find(payloads, IKE_NOTIFY_ADDITIONAL_IP4_ADDRESS, &n) ||
+        ike_notify_find(payloads, IKE_NOTIFY_ADDITIONAL_IP6_ADDRESS, &n) ||
+        ike_notify_find(payloads, IKE_NOTIFY_NO_ADDITIONAL_ADDRESSES, &n))
         sa->mobility.n_others = sa->mobility.tried = 0;
 }
 
@@ -231,7 +235,8 @@ static void notifies_answer(IkeSa *sa, Moment now, const IkePayloads *payloads, 
     }
 }
 
-Verdict informational_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads, IkeWriter *m) {
+Verdict informational_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads,
+                             IkeWriter *m) {
     Verdict verdict = VERDICT_STAYS;
     const IkePayload *p;
     IkeDelete d;

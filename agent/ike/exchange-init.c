@@ -7,7 +7,8 @@
 
 #define REQUEST_INIT_MAX 2048 /* bytes */
 
-/* NAT detection ------------------------------------------------------------------------------------------- */
+/* NAT detection -------------------------------------------------------------------------------------------
+ */
 
 /* 2.23: SHA-1(SPIi | SPIr | address | port). */
 static int nat_hash(uint64_t spi_i, uint64_t spi_r, const Endpoint *e, uint8_t ret[static HASH_SIZE_MAX]) {
@@ -65,7 +66,7 @@ bool nat_detection_changed(IkeSa *sa, const IkePayloads *payloads) {
     Mobility *m = &sa->mobility;
     IkeNotify n;
 
-    if (!notify_find(payloads, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, &n) || n.size != sizeof m->seen)
+    if (!ike_notify_find(payloads, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, &n) || n.size != sizeof m->seen)
         return false;
     bool changed = m->seen_by == sa->current && memcmp(m->seen, n.data, n.size) != 0;
     m->seen_by = sa->current;
@@ -73,7 +74,8 @@ bool nat_detection_changed(IkeSa *sa, const IkePayloads *payloads) {
     return changed;
 }
 
-/* The request --------------------------------------------------------------------------------------------- */
+/* The request ---------------------------------------------------------------------------------------------
+ */
 
 /* RFC 5685 3 and 10: who has sent us here, as a gateway identity. */
 static void redirected_from_write(const IkeSa *sa, IkeWriter *m) {
@@ -122,17 +124,6 @@ int init_start(IkeSa *sa, Moment now) {
     return request_start(sa, g, now, TASK_SET_UP, IKE_EXCHANGE_SA_INIT, 0, buffer, m.w.len);
 }
 
-static int key_exchange_replace(IkeSa *sa, uint16_t group) {
-    KeyExchange *k;
-    int r = key_exchange_new(&k, transform_find(IKE_TRANSFORM_DH, group, 0), &sa->config.rng);
-    if (r < 0)
-        return r;
-    key_exchange_free(sa->key_exchange);
-    sa->key_exchange = k;
-    sa->group = group;
-    return 0;
-}
-
 /* *wanted* if it is offered, else the first one. */
 static uint16_t group_or_first(const IkeSa *sa, uint16_t wanted) {
     uint16_t groups[PROPOSAL_GROUPS_MAX];
@@ -163,7 +154,8 @@ int init_prepare(IkeSa *sa, IkePrepared **ahead) {
     return 0;
 }
 
-/* The answer ---------------------------------------------------------------------------------------------- */
+/* The answer ----------------------------------------------------------------------------------------------
+ */
 
 /* An error that anybody on the path could have sent: remembered, and believed if nothing better comes. */
 static void init_doubt(IkeSa *sa, Moment now, IkeEnd end, const char *format, ...) _printf_(4, 5);
@@ -208,7 +200,10 @@ static bool init_group(IkeSa *sa, Moment now, const IkeNotify *n) {
         return true;
     }
     sa->groups++;
-    if (key_exchange_replace(sa, group) < 0 || init_start(sa, now) < 0)
+    int made = key_exchange_renew(&sa->key_exchange, group, &sa->config.rng);
+    if (made == 0)
+        sa->group = group;
+    if (made < 0 || init_start(sa, now) < 0)
         ike_sa_end(sa, IKE_END_FAILED, "the key pair for another Diffie-Hellman group could not be made");
     return true;
 }
@@ -239,7 +234,8 @@ bool redirect_read(IkeSa *sa, const IkeNotify *n, const uint8_t *nonce, size_t n
     if (type != IKE_GATEWAY_FQDN && address_is_unspecified(&to.address))
         return false;
     sa->redirect = to;
-    snprintf(sa->redirect_text, sizeof sa->redirect_text, "%s", to.name[0] ? to.name : ADDRESS_STR(&to.address));
+    snprintf(sa->redirect_text, sizeof sa->redirect_text, "%s",
+             to.name[0] ? to.name : ADDRESS_STR(&to.address));
     return true;
 }
 

@@ -11,16 +11,15 @@
 #include "ike/keys.h"
 #include "ike/sealer.h"
 
-#define ACTIONS_MAX     192 /* three messages in the most fragments */
-#define ACTIONS_RESERVE 32  /* of them not for datagrams */
-#define GENERATIONS_MAX 4 /* the one in use, the one before, and two of a collision */
-#define PEERS_MAX       8 /* further addresses of the gateway that are kept (RFC 4555 3.4) */
-#define RETRY_LATER     (60 * USEC_PER_SEC) /* after a refusal that is no TEMPORARY_FAILURE */
-#define OCSP_MAX        CHAIN_MAX
-#define IKE_SHRINK_AFTER 2 /* times a request was sent in large datagrams */
+#define ACTIONS_MAX        192 /* three messages in the most fragments */
+#define ACTIONS_RESERVE    32  /* of them not for datagrams */
+#define GENERATIONS_MAX    4   /* the one in use, the one before, and two of a collision */
+#define PEERS_MAX          8   /* further addresses of the gateway that are kept (RFC 4555 3.4) */
+#define RETRY_LATER        (60 * USEC_PER_SEC) /* after a refusal that is no TEMPORARY_FAILURE */
+#define OCSP_MAX           CHAIN_MAX
+#define IKE_SHRINK_AFTER   2 /* times a request was sent in large datagrams */
 #define IKE_CHILDREN_SPARE 4 /* places that pairs of the gateway's wish leave for rekeying */
-#define IKE_REPLAY_WINDOW_DEFAULT 128 /* packets */
-#define IKE_RENEWAL_LEAST (600 * USEC_PER_SEC) /* a certificate that ends sooner is used to its end */
+#define IKE_RENEWAL_LEAST  (600 * USEC_PER_SEC) /* a certificate that ends sooner is used to its end */
 
 typedef enum State {
     STATE_INIT,       /* IKE_SA_INIT is under way */
@@ -76,9 +75,9 @@ typedef struct Generation {
     IkeKeys keys;
     uint64_t seal_counter;
     Request request;
-    uint32_t next_id;      /* of our next request */
-    uint32_t peer_next_id; /* of the peer's next request */
-    Fragments response;    /* to the peer's last request */
+    uint32_t next_id;               /* of our next request */
+    uint32_t peer_next_id;          /* of the peer's next request */
+    Fragments response;             /* to the peer's last request */
     Reassembly requests, responses; /* of the peer's, in fragments */
     usec_t until; /* replaced: the gateway should have deleted it by then; gone: forgotten then */
     /* The lower nonce of the exchange that made it, for collisions (2.8.1). */
@@ -136,11 +135,6 @@ typedef struct Mobility {
     size_t tried;              /* of those, since it last answered */
 } Mobility;
 
-typedef struct Queued {
-    IkeAction action;
-    uint8_t *data; /* of a send, owned */
-} Queued;
-
 struct IkeSa {
     IkeConfig config;
     State state;
@@ -188,10 +182,10 @@ struct IkeSa {
     usec_t expires;  /* and when it may not live on */
     usec_t reauthenticate_at, reauthenticate_real, reauthenticate_pause;
     const char *reauthenticate_text;
-    usec_t heard;    /* last authenticated message or ESP packet */
-    usec_t said;     /* last datagram of ours */
-    usec_t doubted;  /* last unprotected word that the gateway does not know us */
-    usec_t grace;    /* with a possibly forged error: give up then; USEC_NEVER */
+    usec_t heard;   /* last authenticated message or ESP packet */
+    usec_t said;    /* last datagram of ours */
+    usec_t doubted; /* last unprotected word that the gateway does not know us */
+    usec_t grace;   /* with a possibly forged error: give up then; USEC_NEVER */
 
     Moment now; /* of the call that is being worked on */
     usec_t traffic_at;
@@ -206,11 +200,12 @@ struct IkeSa {
     IkeEnd end;
     char ended_text[ERROR_MAX_BYTES];
     size_t n_actions;
-    Queued actions[ACTIONS_MAX];
-    Queued taken; /* the action that was taken last: its data, and keys to wipe */
+    IkeAction actions[ACTIONS_MAX]; /* the data of an IKE_SEND is owned */
+    IkeAction taken;                /* the last one: its data is to be freed, its keys to be wiped */
 };
 
-/* ike-sa.c ------------------------------------------------------------------------------------------------ */
+/* ike-sa.c ------------------------------------------------------------------------------------------------
+ */
 
 static inline void blob_free(Blob *b) {
     free(b->data);
@@ -218,6 +213,7 @@ static inline void blob_free(Blob *b) {
 }
 int blob_copy(Blob *ret, const void *data, size_t size);
 
+/* Takes the data of an IKE_SEND. */
 void ike_sa_push(IkeSa *sa, IkeAction action);
 /* The only place that writes the state. */
 void ike_sa_set_state(IkeSa *sa, State state);
@@ -234,31 +230,42 @@ void ike_sa_proceed(IkeSa *sa, Moment now);
 /* Both ends are at these endpoints from now on: pairs are moved. */
 void addresses_move(IkeSa *sa, const Endpoint *local, const Endpoint *remote);
 
-/* Seals, sends and keeps *s* as the request of *g*. Takes it, also when this fails. 0 or negative errno. */
-int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task);
-/* The same for one in clear. */
-int request_start(IkeSa *sa, Generation *g, Moment now, Task task, uint8_t exchange, uint32_t id,
-                  const void *message, size_t size);
-void request_forget(Request *q);
-/* A message of *g*. NULL without memory. */
-Sealer *sealer_begin(const Generation *g, uint8_t exchange, bool response, uint32_t id);
-
 Generation *generation_add(IkeSa *sa);
 void generation_free(IkeSa *sa, Generation *g);
 static inline bool generation_busy(const Generation *g) {
     return g->request.datagrams.n > 0;
 }
 
-/* The first notify of *type*. */
-bool notify_find(const IkePayloads *payloads, unsigned type, IkeNotify *ret);
-/* The first error notify of a message, 0 without one. */
-unsigned notify_error(const IkePayloads *payloads);
 /* For a log line. */
 #define NOTIFY_TEXT_MAX 64
 const char *notify_text(unsigned type, char buf[static NOTIFY_TEXT_MAX]);
 #define NOTIFY_TEXT(type) notify_text((type), (char[NOTIFY_TEXT_MAX]){0})
 
-/* exchange-init.c ----------------------------------------------------------------------------------------- */
+/* request.c -----------------------------------------------------------------------------------------------
+ */
+
+/* Seals, sends and keeps *s* as the request of *g*. Takes it, also when this fails. 0 or negative errno. */
+int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task);
+/* The same for one in clear. */
+int request_start(IkeSa *sa, Generation *g, Moment now, Task task, uint8_t exchange, uint32_t id,
+                  const void *message, size_t size);
+/* Sends it once more: nobody has answered. */
+void request_repeat(IkeSa *sa, Generation *g, Moment now);
+void request_forget(Request *q);
+/* Seals, sends and keeps *s* as the answer to the peer's last request. 0 or negative errno. */
+int response_seal(IkeSa *sa, Generation *g, Moment now, const Sealer *s);
+void response_repeat(IkeSa *sa, const Generation *g, Moment now);
+/* A message of *g*. NULL without memory. */
+Sealer *sealer_begin(const Generation *g, uint8_t exchange, bool response, uint32_t id);
+
+/* traffic.c ------------------------------------------------------------------------------------------------
+ */
+
+/* Asks the kernel what went through the pair in use. */
+void traffic_ask(IkeSa *sa, Moment now);
+
+/* exchange-init.c -----------------------------------------------------------------------------------------
+ */
 
 int init_start(IkeSa *sa, Moment now);
 void init_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads *payloads,
@@ -270,17 +277,19 @@ int nat_detection_write(const IkeSa *sa, const Generation *g, IkeWriter *m);
 /* What they say in an answer. False: one is missing. */
 bool nat_detection_read(const IkeSa *sa, uint64_t spi_i, uint64_t spi_r, const IkePayloads *payloads,
                         bool *ret_local, bool *ret_remote);
-/* RFC 4555 3.8: keeps how the gateway sees our address. True: otherwise than before, by a NAT that has changed
- * its mind. */
+/* RFC 4555 3.8: keeps how the gateway sees our address. True: otherwise than before, by a NAT that has
+ * changed its mind. */
 bool nat_detection_changed(IkeSa *sa, const IkePayloads *payloads);
 /* RFC 5685: a REDIRECT notify to sa->redirect; with the nonce it must echo, or NULL. False: it is none. */
 bool redirect_read(IkeSa *sa, const IkeNotify *n, const uint8_t *nonce, size_t nonce_size);
 
-/* exchange-auth.c ----------------------------------------------------------------------------------------- */
+/* exchange-auth.c -----------------------------------------------------------------------------------------
+ */
 
 int auth_start(IkeSa *sa, Moment now);
 void auth_response(IkeSa *sa, Moment now, const IkePayloads *payloads);
-/* 2.15: the octets that an AUTH is about, in parts, of which *mac* holds the last. *id*: the ID payload's body. */
+/* 2.15: the octets that an AUTH is about, in parts, of which *mac* holds the last. *id*: the ID payload's
+ * body. */
 int auth_signed_octets(const IkeSa *sa, bool ours, const uint8_t *id, size_t id_size,
                        uint8_t mac[static PRF_SIZE_MAX], struct iovec ret[static 3]);
 /* The gateway has proved who it is: the hosting party's turn, or what comes along is taken. */
@@ -288,7 +297,8 @@ void auth_proved(IkeSa *sa, Moment now, const IkePayloads *payloads);
 /* The time has become known: dates that were passed over are judged. */
 void auth_judge_dates(IkeSa *sa, Moment now);
 
-/* exchange-eap.c ------------------------------------------------------------------------------------------ */
+/* exchange-eap.c ------------------------------------------------------------------------------------------
+ */
 
 /* The answer to the box's certificate, when the hosting party comes next. False: it was refused. */
 bool hosting_accept(IkeSa *sa, const IkePayloads *payloads);
@@ -334,7 +344,8 @@ void child_replace(Child *c, Moment now);
 /* Whether it is in use and not on its way out already. */
 bool child_may_rekey(const IkeSa *sa, const Child *c);
 
-/* exchange-child.c ---------------------------------------------------------------------------------------- */
+/* exchange-child.c ----------------------------------------------------------------------------------------
+ */
 
 /* Which CREATE_CHILD_SA of ours is due. */
 Task creating_wanted(const IkeSa *sa, Moment now);
@@ -348,7 +359,8 @@ Generation *generation_of_peer(IkeSa *sa);
 /* Writes the answer to the gateway's CREATE_CHILD_SA. */
 void creating_answer(IkeSa *sa, Generation *g, Moment now, const IkePayloads *payloads, IkeWriter *m);
 
-/* exchange-informational.c -------------------------------------------------------------------------------- */
+/* exchange-informational.c --------------------------------------------------------------------------------
+ */
 
 /* *child*: whose DELETE, else NULL. */
 int informational_start(IkeSa *sa, Generation *g, Moment now, Task task, const Child *child);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See ike-sa.h. Messages and time come in here and go to the exchange they belong to; here are the window,
- * retransmission, and what ends an SA. */
+/* See ike-sa.h. Messages and time come in here and go to the exchange they belong to; here is what comes
+ * next, and what ends an SA. */
 #include "ike/ike-sa-internal.h"
 
 #include <stdio.h>
 
-/* Actions ------------------------------------------------------------------------------------------------- */
+/* Actions -------------------------------------------------------------------------------------------------
+ */
 
 int blob_copy(Blob *ret, const void *data, size_t size) {
     uint8_t *copy = malloc(size ?: 1);
@@ -21,13 +22,14 @@ void ike_sa_set_state(IkeSa *sa, State state) {
     sa->state = state;
 }
 
-static void push(IkeSa *sa, IkeAction action, uint8_t *data) {
+void ike_sa_push(IkeSa *sa, IkeAction action) {
     assert(sa->n_actions < ACTIONS_MAX);
-    sa->actions[sa->n_actions++] = (Queued){action, data};
+    sa->actions[sa->n_actions++] = action;
 }
 
-void ike_sa_push(IkeSa *sa, IkeAction action) {
-    push(sa, action, NULL);
+static void action_free(IkeAction *a) {
+    if (a->type == IKE_SEND)
+        free((void *)a->send.data);
 }
 
 static Child *child_of(IkeSa *sa, const ChildSa *child) {
@@ -40,20 +42,21 @@ static Child *child_of(IkeSa *sa, const ChildSa *child) {
 /* Whether an action about *c* still waits to be taken. */
 static bool child_is_queued(const IkeSa *sa, const Child *c) {
     for (size_t i = 0; i < sa->n_actions; i++)
-        if (sa->actions[i].action.type == IKE_CHILD_REMOVE && sa->actions[i].action.child.child == &c->sa)
+        if (sa->actions[i].type == IKE_CHILD_REMOVE && sa->actions[i].child.child == &c->sa)
             return true;
     return false;
 }
 
 /* What was taken last has been done: the kernel has the keys, or nothing of the pair any more. */
 static void taken_done(IkeSa *sa) {
-    const IkeAction *a = &sa->taken.action;
+    const IkeAction *a = &sa->taken;
     bool up = a->type == IKE_CHILD_UP, install = a->type == IKE_CHILD_INSTALL;
-    Child *c = up ? child_of(sa, a->up.child)
-                  : install || a->type == IKE_CHILD_REMOVE ? child_of(sa, a->child.child) : NULL;
+    Child *c = up                                       ? child_of(sa, a->up.child)
+               : install || a->type == IKE_CHILD_REMOVE ? child_of(sa, a->child.child)
+                                                        : NULL;
     unsigned parts = up ? CHILD_IN | CHILD_OUT : install ? a->child.parts : 0;
 
-    free(TAKE_PTR(sa->taken.data));
+    action_free(&sa->taken);
     if (c && (parts & CHILD_IN))
         explicit_bzero(&c->sa.keys_in, sizeof c->sa.keys_in);
     if (c && (parts & CHILD_OUT))
@@ -62,28 +65,21 @@ static void taken_done(IkeSa *sa) {
         explicit_bzero(c, sizeof *c);
     else if (c && c->switching && install)
         child_switched(sa, c);
-    sa->taken = (Queued){.action.type = IKE_ENDED};
+    sa->taken = (IkeAction){.type = IKE_ENDED};
 }
 
 bool ike_sa_next(IkeSa *sa, IkeAction *ret) {
     taken_done(sa);
     if (sa->n_actions == 0)
         return false;
-    sa->taken = sa->actions[0];
-    *ret = sa->taken.action;
+    *ret = sa->taken = sa->actions[0];
     sa->n_actions--;
     memmove(sa->actions, sa->actions + 1, sa->n_actions * sizeof sa->actions[0]);
     return true;
 }
 
-/* The end ------------------------------------------------------------------------------------------------- */
-
-void request_forget(Request *q) {
-    fragments_free(&q->datagrams);
-    sealer_free(TAKE_PTR(q->sealer));
-    q->task = TASK_NONE;
-    q->deadline = USEC_NEVER;
-}
+/* The end -------------------------------------------------------------------------------------------------
+ */
 
 void ike_sa_reason(IkeSa *sa, IkeEnd end, const char *format, va_list ap) {
     sa->end = end;
@@ -146,7 +142,7 @@ static void generations_delete(IkeSa *sa) {
         peer->replaced = peer->delete_wanted = true;
 }
 
-static void end_now(IkeSa *sa) {
+void ike_sa_closed(IkeSa *sa) {
     if (sa->state == STATE_ENDED)
         return;
     sa->grace = USEC_NEVER;
@@ -165,11 +161,7 @@ void ike_sa_end(IkeSa *sa, IkeEnd end, const char *format, ...) {
     va_start(ap, format);
     ike_sa_reason(sa, end, format, ap);
     va_end(ap);
-    end_now(sa);
-}
-
-void ike_sa_closed(IkeSa *sa) {
-    end_now(sa);
+    ike_sa_closed(sa);
 }
 
 void ike_sa_refuse(IkeSa *sa, IkeEnd end, const char *format, ...) {
@@ -199,99 +191,7 @@ void ike_sa_reauthenticate(IkeSa *sa, Moment now, const char *text) {
     sa->reauthenticate_at = now.mono;
 }
 
-/* Requests ------------------------------------------------------------------------------------------------ */
-
-static void send_datagrams(IkeSa *sa, Moment now, const Fragments *d) {
-    sa->said = now.mono;
-    for (size_t i = 0; i < d->n; i++) {
-        uint8_t *copy = malloc(d->items[i].size);
-        if (!copy || sa->n_actions + ACTIONS_RESERVE > ACTIONS_MAX) {
-            free(copy);
-            return; /* as good as a lost datagram */
-        }
-        memcpy(copy, d->items[i].data, d->items[i].size);
-        push(sa,
-             (IkeAction){.type = IKE_SEND,
-                         .send = {.local = sa->local,
-                                  .remote = sa->remote,
-                                  .data = copy,
-                                  .size = d->items[i].size}},
-             copy);
-    }
-}
-
-static void request_send(IkeSa *sa, Request *q, Moment now) {
-    uint64_t jitter = rng_below(&sa->config.rng, q->wait / 5 + 1);
-
-    send_datagrams(sa, now, &q->datagrams);
-    q->deadline = now.mono + q->wait - q->wait / 10 + jitter;
-    q->wait *= 2;
-    q->sent++;
-}
-
-static void request_begin(IkeSa *sa, Request *q, Moment now, Task task, uint8_t exchange, uint32_t id) {
-    q->task = task;
-    q->exchange = exchange;
-    q->id = id;
-    q->sent = 0;
-    q->wait = IKE_RETRANSMIT_FIRST;
-    request_send(sa, q, now);
-}
-
-int request_start(IkeSa *sa, Generation *g, Moment now, Task task, uint8_t exchange, uint32_t id,
-                  const void *message, size_t size) {
-    request_forget(&g->request);
-    int r = blob_copy(&g->request.datagrams.items[0], message, size);
-    if (r < 0)
-        return r;
-    g->request.datagrams.n = 1;
-    request_begin(sa, &g->request, now, task, exchange, id);
-    return 0;
-}
-
-Sealer *sealer_begin(const Generation *g, uint8_t exchange, bool response, uint32_t id) {
-    IkeHeader h = {.spi_i = g->spi_i,
-                   .spi_r = g->spi_r,
-                   .exchange = exchange,
-                   .message_id = id,
-                   .flags = (uint8_t)((g->initiator ? IKE_FLAG_INITIATOR : 0) |
-                                      (response ? IKE_FLAG_RESPONSE : 0))};
-
-    return sealer_new(&h, g->initiator ? &g->keys.initiator : &g->keys.responder);
-}
-
-static size_t message_limit(const IkeSa *sa, size_t datagram) {
-    return sa->fragmentation ? fragment_limit(sa->remote.address.family, datagram) : SIZE_MAX;
-}
-
-static size_t datagram_max(const IkeSa *sa) {
-    return sa->config.datagram_max ?: DATAGRAM_FIRST_MAX;
-}
-
-/* RFC 7383 2.5.2: nobody answers the large ones. */
-static void request_shrink(IkeSa *sa, Generation *g) {
-    Request *q = &g->request;
-    size_t limit = message_limit(sa, DATAGRAM_SMALL_MAX);
-    Fragments smaller = {};
-
-    if (!q->sealer || q->sent != IKE_SHRINK_AFTER || sa->remote.address.family != AF_INET ||
-        q->datagrams.items[0].size <= limit ||
-        sealer_finish(q->sealer, &g->seal_counter, &sa->config.rng, limit, q->datagrams.n, &smaller) < 0)
-        return;
-    fragments_free(&q->datagrams);
-    q->datagrams = smaller;
-}
-
-int request_seal(IkeSa *sa, Generation *g, Moment now, Sealer *s, Task task) {
-    size_t limit = message_limit(sa, datagram_max(sa));
-
-    request_forget(&g->request);
-    g->request.sealer = s;
-    int r = sealer_finish(s, &g->seal_counter, &sa->config.rng, limit, 0, &g->request.datagrams);
-    if (r == 0)
-        request_begin(sa, &g->request, now, task, s->header.exchange, g->next_id++);
-    return r;
-}
+/* Tasks ------------------------------------------------------------------------------------------------- */
 
 /* The most urgent of what *g* has to say; *ret_child* what it is about. */
 static Task task_wanted(IkeSa *sa, const Generation *g, Moment now, Child **ret_child) {
@@ -325,7 +225,8 @@ void ike_sa_proceed(IkeSa *sa, Moment now) {
         Child *child;
         Task task;
 
-        /* An attempt that could not even be made has taken back what it wanted, and the next one has its turn.
+        /* An attempt that could not even be made has taken back what it wanted, and the next one has its
+         * turn.
          */
         while (g->used && !generation_busy(g) && sa->state < STATE_ENDED &&
                (task = task_wanted(sa, g, now, &child)) != TASK_NONE)
@@ -334,7 +235,8 @@ void ike_sa_proceed(IkeSa *sa, Moment now) {
     }
 }
 
-/* Life ---------------------------------------------------------------------------------------------------- */
+/* Life ----------------------------------------------------------------------------------------------------
+ */
 
 static void proposals_take(IkeSa *sa) {
     const IkeConfig *c = &sa->config;
@@ -355,7 +257,7 @@ int ike_sa_new(IkeSa **ret, const IkeConfig *config, Moment now) {
     if (!sa)
         return -ENOMEM;
     assert(!address_is_unspecified(&config->local) && config->local.family == config->remote.family);
-    sa->taken.action.type = IKE_ENDED;
+    sa->taken.type = IKE_ENDED;
     sa->config = *config;
     sa->config.prepared = NULL;
     sa->local = (Endpoint){config->local, IKE_PORT};
@@ -385,8 +287,8 @@ void ike_sa_free(IkeSa *sa) {
     if (!sa)
         return;
     for (size_t i = 0; i < sa->n_actions; i++)
-        free(sa->actions[i].data);
-    free(sa->taken.data);
+        action_free(&sa->actions[i]);
+    action_free(&sa->taken);
     secrets_wipe(sa);
     for (size_t i = 0; i < GENERATIONS_MAX; i++)
         generation_free(sa, &sa->generations[i]);
@@ -395,7 +297,6 @@ void ike_sa_free(IkeSa *sa) {
         blob_free(&sa->ocsp[i]);
     blob_free(&sa->init_request);
     blob_free(&sa->init_response);
-    hosting_forget(sa);
     explicit_bzero(sa, sizeof *sa);
     free(sa);
 }
@@ -418,34 +319,12 @@ void ike_sa_close(IkeSa *sa, Moment now) {
 }
 
 void ike_sa_supersede(IkeSa *sa, Moment now) {
-    if (sa->state != STATE_ESTABLISHED) {
-        ike_sa_close(sa, now);
-        return;
-    }
-    sa->superseded = true;
+    sa->superseded = sa->state == STATE_ESTABLISHED;
     ike_sa_close(sa, now);
 }
 
-/* Messages ------------------------------------------------------------------------------------------------ */
-
-bool notify_find(const IkePayloads *payloads, unsigned type, IkeNotify *ret) {
-    const IkePayload *p;
-
-    for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_NOTIFY, i)); i++)
-        if (ike_notify_decode(p, ret) == 0 && ret->type == type)
-            return true;
-    return false;
-}
-
-unsigned notify_error(const IkePayloads *payloads) {
-    const IkePayload *p;
-    IkeNotify n;
-
-    for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_NOTIFY, i)); i++)
-        if (ike_notify_decode(p, &n) == 0 && n.type < IKE_NOTIFY_STATUS_MIN)
-            return n.type;
-    return 0;
-}
+/* Messages ------------------------------------------------------------------------------------------------
+ */
 
 const char *notify_text(unsigned type, char buf[static NOTIFY_TEXT_MAX]) {
     const char *name = ike_notify_name(type);
@@ -485,10 +364,9 @@ static void generation_deleted(IkeSa *sa, Generation *g, Moment now) {
     ike_sa_end(sa, IKE_END_DELETED, "the gateway deleted the IKE SA");
 }
 
-static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h, const IkePayloads *payloads,
-                         int error, uint8_t error_type) {
+static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *h,
+                         const IkePayloads *payloads, int error, uint8_t error_type) {
     _cleanup_(sealer_freep) Sealer *s = sealer_begin(g, h->exchange, true, h->message_id);
-    size_t limit = message_limit(sa, datagram_max(sa));
     Verdict verdict = VERDICT_STAYS;
 
     if (!s)
@@ -501,12 +379,10 @@ static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *
         creating_answer(sa, g, now, payloads, &s->m);
     else
         verdict = informational_answer(sa, g, now, payloads, &s->m);
-    fragments_free(&g->response);
-    if (sealer_finish(s, &g->seal_counter, &sa->config.rng, limit, 0, &g->response) < 0)
+    if (response_seal(sa, g, now, s) < 0)
         return;
     g->peer_next_id++;
     reassembly_reset(&g->requests);
-    send_datagrams(sa, now, &g->response);
 
     if (error == IKE_NOTIFY_INVALID_SYNTAX) /* 2.21.3: this is fatal */
         ike_sa_refuse(sa, IKE_END_UNACCEPTABLE, "the gateway sent a request with invalid syntax");
@@ -520,7 +396,7 @@ static void peer_request(IkeSa *sa, Generation *g, Moment now, const IkeHeader *
  * gateway set nothing up. */
 static bool closing_is_done(Task task, const IkeHeader *h, const IkePayloads *payloads, int error) {
     if (h->exchange == IKE_EXCHANGE_AUTH)
-        return !error && notify_error(payloads) && !ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0);
+        return !error && ike_notify_error(payloads) && !ike_payloads_find(payloads, IKE_PAYLOAD_AUTH, 0);
     return task == TASK_DELETE;
 }
 
@@ -599,7 +475,7 @@ static bool follows_peer(const IkeSa *sa) {
 
 /* An authenticated message or packet came *from* there. */
 static void endpoint_follow(IkeSa *sa, const Endpoint *from) {
-    if (follows_peer(sa) && (from->port != sa->remote.port || !address_equal(&from->address, &sa->remote.address)))
+    if (follows_peer(sa) && !endpoint_equal(from, &sa->remote))
         addresses_move(sa, &sa->local, from);
 }
 
@@ -664,7 +540,7 @@ static bool message_is_due(IkeSa *sa, Generation *g, Moment now, const IkeHeader
     if (sa->state < STATE_REVOCATION)
         return false;
     if (repeats && g->response.n > 0 && h->message_id + 1 == g->peer_next_id)
-        send_datagrams(sa, now, &g->response);
+        response_repeat(sa, g, now);
     return !g->gone && h->message_id == g->peer_next_id &&
            (h->exchange == IKE_EXCHANGE_INFORMATIONAL || h->exchange == IKE_EXCHANGE_CREATE_CHILD_SA);
 }
@@ -701,7 +577,7 @@ static void doubt(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads *
     IkeNotify n;
 
     if (sa->state != STATE_ESTABLISHED || !(h->flags & IKE_FLAG_RESPONSE) ||
-        !notify_find(payloads, IKE_NOTIFY_INVALID_IKE_SPI, &n) ||
+        !ike_notify_find(payloads, IKE_NOTIFY_INVALID_IKE_SPI, &n) ||
         (sa->doubted && now.mono < sa->doubted + IKE_DOUBT_INTERVAL))
         return;
     sa->doubted = now.mono;
@@ -754,70 +630,8 @@ void ike_sa_input(IkeSa *sa, Moment now, uint8_t *datagram, size_t size, const E
         sa->counters.malformed++;
 }
 
-/* Traffic ------------------------------------------------------------------------------------------------- */
-
-static bool keeps_nat_alive(const IkeSa *sa) {
-    return sa->nat_local && sa->config.nat_keepalive > 0 && !sa->kernel_keepalive;
-}
-
-static usec_t traffic_interval(const IkeSa *sa) {
-    return keeps_nat_alive(sa) ? MIN(sa->config.nat_keepalive, IKE_TRAFFIC_INTERVAL) : IKE_TRAFFIC_INTERVAL;
-}
-
-static void traffic_ask(IkeSa *sa, Moment now) {
-    const Child *c = child_in_use(sa);
-
-    sa->traffic_at = now.mono + traffic_interval(sa);
-    sa->traffic_asked = now.mono;
-    if (c)
-        ike_sa_push(sa, (IkeAction){.type = IKE_QUERY_TRAFFIC, .child.child = &c->sa});
-}
-
-/* Nothing comes back through the tunnel, while IKE is answered: addresses are told anew, or else new keys are
- * made; the next time only after twice as long, since it may just be that nobody answers inside. */
-static void mend_data_path(IkeSa *sa, Moment now, Child *c) {
-    sa->deaf = 0;
-    sa->deaf_limit = MIN(2 * sa->deaf_limit, 1000u);
-    if (sa->mobility.supported)
-        sa->mobility.wanted = true;
-    else
-        c->rekey_at = now.mono;
-}
-
-void ike_sa_traffic(IkeSa *sa, Moment now, uint32_t spi_in, uint64_t packets_in, uint64_t packets_out) {
-    Child *c = child_in_use(sa);
-
-    if (sa->state != STATE_ESTABLISHED || !c || c->sa.spi_in != spi_in)
-        return;
-    bool same = sa->traffic_spi == spi_in;
-    bool in = packets_in > (same ? sa->packets_in : 0), out = packets_out > (same ? sa->packets_out : 0);
-    sa->traffic_spi = spi_in;
-    sa->packets_in = packets_in;
-    sa->packets_out = packets_out;
-    if (out)
-        sa->said = now.mono;
-    if (in) {
-        sa->heard = now.mono;
-        sa->deaf = 0;
-        sa->deaf_at = now.mono;
-        sa->deaf_limit = IKE_DEAF_INTERVALS;
-    } else if (out && now.mono >= sa->deaf_at + IKE_DEAF_INTERVAL) {
-        sa->deaf_at = now.mono;
-        if (++sa->deaf >= sa->deaf_limit)
-            mend_data_path(sa, now, c);
-    }
-    if (keeps_nat_alive(sa) && now.mono >= sa->said + sa->config.nat_keepalive) {
-        sa->said = now.mono;
-        ike_sa_push(sa, (IkeAction){.type = IKE_KEEPALIVE, .send = {.local = sa->local, .remote = sa->remote}});
-    }
-    ike_sa_proceed(sa, now);
-}
-
-void ike_sa_kernel_keepalive(IkeSa *sa) {
-    sa->kernel_keepalive = true;
-}
-
-/* Time ---------------------------------------------------------------------------------------------------- */
+/* Time ----------------------------------------------------------------------------------------------------
+ */
 
 static const char *request_text(const Request *q) {
     switch (q->exchange) {
@@ -837,8 +651,7 @@ static void request_expired(IkeSa *sa, Generation *g, Moment now) {
 
     if (q->sent < IKE_RETRANSMIT_TRIES) {
         sa->counters.retransmitted++;
-        request_shrink(sa, g);
-        request_send(sa, q, now);
+        request_repeat(sa, g, now);
     } else if (g != sa->current)
         generation_free(sa, g);
     else if (mobility_try_other(sa, now))
@@ -932,7 +745,8 @@ usec_t ike_sa_real_deadline(const IkeSa *sa) {
     return sa->undated ? sa->config.clock_floor : sa->reauthenticate_real;
 }
 
-/* Questions ----------------------------------------------------------------------------------------------- */
+/* Questions -----------------------------------------------------------------------------------------------
+ */
 
 bool ike_sa_is_established(const IkeSa *sa) {
     return sa->state == STATE_ESTABLISHED;

@@ -50,13 +50,11 @@ typedef struct IkeSa IkeSa;
 #define IKE_AUTH_LIFETIME_MIN (10 * USEC_PER_SEC)
 #define IKE_COOKIES_MAX    4     /* COOKIE answers followed in one set-up */
 #define IKE_GROUPS_MAX     3     /* INVALID_KE_PAYLOAD answers followed in one exchange */
-#define IKE_MESSAGE_MAX    16384 /* of ours */
 #define IKE_CHILDREN_MAX   8     /* pairs at once: in use, replaced, new, and a few the gateway makes */
 
 /* Defaults of what may be 0 in IkeConfig. */
 #define IKE_LIFETIME_DEFAULT       (24 * 3600 * USEC_PER_SEC)
 #define IKE_CHILD_LIFETIME_DEFAULT (4 * 3600 * USEC_PER_SEC)
-#define IKE_DATAGRAM_DEFAULT       1280
 
 typedef struct IkeConfig {
     Address local, remote;         /* never unspecified */

@@ -139,6 +139,16 @@ int key_exchange_new(KeyExchange **ret, const Transform *group, const Rng *rng) 
     return 0;
 }
 
+int key_exchange_renew(KeyExchange **key, uint16_t group, const Rng *rng) {
+    KeyExchange *k;
+    int r = key_exchange_new(&k, transform_find(IKE_TRANSFORM_DH, group, 0), rng);
+    if (r < 0)
+        return r;
+    key_exchange_free(*key);
+    *key = k;
+    return 0;
+}
+
 void key_exchange_free(KeyExchange *k) {
     if (!k)
         return;

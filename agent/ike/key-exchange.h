@@ -11,6 +11,8 @@
 typedef struct KeyExchange KeyExchange;
 /* 0, -EIO, -ENOMEM. */
 int key_exchange_new(KeyExchange **ret, const Transform *group, const Rng *rng);
+/* Takes the place of *key*, which may be NULL, with one of *group* (IKE_DH_*). On failure *key* stays. */
+int key_exchange_renew(KeyExchange **key, uint16_t group, const Rng *rng);
 void key_exchange_free(KeyExchange *key);
 DEFINE_CLEANUP(KeyExchange, key_exchange_free)
 /* The KE payload's data, transform->icv_size bytes. */

@@ -107,10 +107,6 @@ void child_sa_wipe_keys(ChildSa *child) {
     explicit_bzero(&child->keys_out, sizeof child->keys_out);
 }
 
-void child_sa_wipe(ChildSa *child) {
-    explicit_bzero(child, sizeof *child);
-}
-
 int nonce_compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
     int order = memcmp(a, b, MIN(a_size, b_size));
     return order ? order : a_size < b_size ? -1 : a_size > b_size;

@@ -273,6 +273,25 @@ int ike_notify_decode(const IkePayload *p, IkeNotify *ret) {
     return 0;
 }
 
+bool ike_notify_find(const IkePayloads *payloads, unsigned type, IkeNotify *ret) {
+    const IkePayload *p;
+
+    for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_NOTIFY, i)); i++)
+        if (ike_notify_decode(p, ret) == 0 && ret->type == type)
+            return true;
+    return false;
+}
+
+unsigned ike_notify_error(const IkePayloads *payloads) {
+    const IkePayload *p;
+    IkeNotify n;
+
+    for (size_t i = 0; (p = ike_payloads_find(payloads, IKE_PAYLOAD_NOTIFY, i)); i++)
+        if (ike_notify_decode(p, &n) == 0 && n.type < IKE_NOTIFY_STATUS_MIN)
+            return n.type;
+    return 0;
+}
+
 int ike_delete_decode(const IkePayload *p, IkeDelete *ret) {
     Reader r = payload_reader(p);
     IkeDelete d = {.protocol = reader_u8(&r)};

@@ -94,6 +94,10 @@ int ike_payloads_check(const IkePayloads *payloads, uint8_t exchange, bool respo
 int ike_sa_payload_decode(const IkePayload *p, IkeProposal ret[static IKE_PROPOSALS_MAX], size_t *ret_n);
 int ike_ke_decode(const IkePayload *p, uint16_t *ret_group, Reader *ret_public);
 int ike_notify_decode(const IkePayload *p, IkeNotify *ret);
+/* The first notify of *type* in a message; those that are malformed are passed over. */
+bool ike_notify_find(const IkePayloads *payloads, unsigned type, IkeNotify *ret);
+/* The type of the first error notify, 0 without one. */
+unsigned ike_notify_error(const IkePayloads *payloads);
 int ike_delete_decode(const IkePayload *p, IkeDelete *ret);
 /* IDi, IDr: the type; *ret_data* the identification data. */
 int ike_id_decode(const IkePayload *p, uint8_t *ret_type, Reader *ret_data);

@@ -3,7 +3,6 @@
 #include "ike/proposal.h"
 
 #include <fnmatch.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -70,15 +69,6 @@ static const struct {
 static const uint8_t type_order[] = {IKE_TRANSFORM_ENCR, IKE_TRANSFORM_INTEG, IKE_TRANSFORM_PRF,
                                      IKE_TRANSFORM_DH, IKE_TRANSFORM_ESN};
 
-static int fail(char *error, const char *format, ...) _printf_(2, 3);
-static int fail(char *error, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(error, ERROR_MAX_BYTES, format, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 static bool proposal_offers(const IkeProposal *offer, const IkeTransform *t) {
     for (size_t i = 0; i < offer->n_transforms; i++)
         if (offer->transforms[i].type == t->type && offer->transforms[i].id == t->id &&
@@ -134,14 +124,14 @@ static int word_parse(const char *word, size_t len, uint8_t protocol, const Tran
                 *ret = transform_by_keyword(synonyms[i].keyword, strlen(synonyms[i].keyword));
         for (size_t i = 0; i < ARRAY_SIZE(weak) && !*ret; i++)
             if (fnmatch(weak[i].pattern, copy, FNM_CASEFOLD) == 0)
-                return fail(error, "%s is too weak (%s)", copy, weak[i].reason);
+                return error_line(error, "%s is too weak (%s)", copy, weak[i].reason);
     }
     if (!*ret)
-        return fail(error, "%.*s is no algorithm we know", (int)MIN(len, 64u), word);
+        return error_line(error, "%.*s is no algorithm we know", (int)MIN(len, 64u), word);
     if (protocol == IKE_PROTOCOL_IKE && (*ret)->type == IKE_TRANSFORM_ESN)
-        return fail(error, "%.*s is of ESP, not of IKE", (int)len, word);
+        return error_line(error, "%.*s is of ESP, not of IKE", (int)len, word);
     if (protocol == IKE_PROTOCOL_ESP && (*ret)->type == IKE_TRANSFORM_PRF)
-        return fail(error, "%.*s is of IKE, not of ESP", (int)len, word);
+        return error_line(error, "%.*s is of IKE, not of ESP", (int)len, word);
     return 0;
 }
 
@@ -153,12 +143,12 @@ static int words_parse(const char *text, size_t len, uint8_t protocol, IkePropos
         while (at + size < len && text[at + size] != '-')
             size++;
         if (size == 0)
-            return fail(error, "a word is missing in %.*s", (int)MIN(len, 96u), text);
+            return error_line(error, "a word is missing in %.*s", (int)MIN(len, 96u), text);
         int r = word_parse(text + at, size, protocol, &t, error);
         if (r < 0)
             return r;
         if (proposal_offers(ret, &(IkeTransform){.type = t->type, .id = t->id, .key_bits = t->key_bits}))
-            return fail(error, "%s is named twice in one proposal", t->keyword);
+            return error_line(error, "%s is named twice in one proposal", t->keyword);
         proposal_add(ret, t->type, t->id, t->key_bits);
         at += size + 1;
     }
@@ -176,11 +166,11 @@ static int encryption_check(const IkeProposal *p, const char *text, size_t len, 
             continue;
         first = first ?: row;
         if (transform_is_aead(first) != transform_is_aead(row))
-            return fail(error, "%s and %s cannot stand in one proposal (RFC 5282 8)", first->keyword,
+            return error_line(error, "%s and %s cannot stand in one proposal (RFC 5282 8)", first->keyword,
                         row->keyword);
     }
     if (!first)
-        return fail(error, "%.*s names no encryption, as aes256gcm16", (int)MIN(len, 96u), text);
+        return error_line(error, "%.*s names no encryption, as aes256gcm16", (int)MIN(len, 96u), text);
     *ret_aead = transform_is_aead(first);
     return 0;
 }
@@ -196,10 +186,10 @@ static int proposal_parse(const char *text, size_t len, uint8_t protocol, IkePro
         return r;
     bool integ = proposal_has_type(&named, IKE_TRANSFORM_INTEG), ike = protocol == IKE_PROTOCOL_IKE;
     if (!aead && !integ)
-        return fail(error, "%s needs an integrity algorithm beside it, as sha256",
+        return error_line(error, "%s needs an integrity algorithm beside it, as sha256",
                     proposal_word(&named, IKE_TRANSFORM_ENCR, 0));
     if (aead && integ && !ike)
-        return fail(error, "%s has no place beside %s, which needs none",
+        return error_line(error, "%s has no place beside %s, which needs none",
                     proposal_word(&named, IKE_TRANSFORM_INTEG, 0),
                     proposal_word(&named, IKE_TRANSFORM_ENCR, 0));
     if (ike && !proposal_has_type(&named, IKE_TRANSFORM_PRF)) {
@@ -210,10 +200,10 @@ static int proposal_parse(const char *text, size_t len, uint8_t protocol, IkePro
                     named.transforms[i].id == derived[k].integ)
                     proposal_add(&named, IKE_TRANSFORM_PRF, derived[k].prf, 0);
         if (named.n_transforms == n)
-            return fail(error, "%.*s names no PRF, as prfsha256", (int)MIN(len, 96u), text);
+            return error_line(error, "%.*s names no PRF, as prfsha256", (int)MIN(len, 96u), text);
     }
     if (ike && !proposal_has_type(&named, IKE_TRANSFORM_DH))
-        return fail(error, "%.*s names no group, as ecp256", (int)MIN(len, 96u), text);
+        return error_line(error, "%.*s names no group, as ecp256", (int)MIN(len, 96u), text);
 
     *ret = (IkeProposal){.protocol = protocol};
     for (size_t i = 0; i < ARRAY_SIZE(type_order); i++)
@@ -229,7 +219,7 @@ int proposals_parse(ProposalSet *ret, uint8_t protocol, const char *text, char *
     for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
         size_t len = strcspn(text, separators);
         if (set.n == PROPOSAL_SET_MAX)
-            return fail(error, "more proposals than %d", PROPOSAL_SET_MAX);
+            return error_line(error, "more proposals than %d", PROPOSAL_SET_MAX);
         int r = proposal_parse(text, len, protocol, &set.items[set.n], error);
         if (r < 0)
             return r;
@@ -238,7 +228,7 @@ int proposals_parse(ProposalSet *ret, uint8_t protocol, const char *text, char *
         text += len;
     }
     if (set.n == 0)
-        return fail(error, "no proposal");
+        return error_line(error, "no proposal");
     *ret = set;
     return 0;
 }

@@ -143,6 +143,16 @@ static void association_leave(Tunnel *t, unsigned place, void (*close)(IkeSa *sa
     close(a->sa, clock_now());
 }
 
+/* Of those that are offered: what the first KE is of, where a gateway is not known to want another. */
+static uint16_t first_group(const Tunnel *t) {
+    uint16_t groups[PROPOSAL_GROUPS_MAX];
+
+    if (!t->config.ike.ike_proposals)
+        return proposals_groups()[0];
+    proposals_groups_of(t->config.ike.ike_proposals, groups);
+    return groups[0];
+}
+
 /* What was made ahead was not used: the key is not left lying about. */
 static void prepared_drop(Tunnel *t) {
     if (!t->prepared)
@@ -284,7 +294,7 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
         }
         return;
     }
-    gateways_remember(&t->gateways, &a->remote, group == proposals_groups()[0] ? 0 : group);
+    gateways_remember(&t->gateways, &a->remote, group == first_group(t) ? 0 : group);
     up_log(a, action);
     a->up = true;
     if (a->renewals != t->renewals)
@@ -590,7 +600,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
  */
 
 void tunnel_prepare(Tunnel *t) {
-    if (t->prepared || ike_prepared_new(&t->prepared, proposals_groups()[0], &t->config.ike.rng) < 0)
+    if (t->prepared || ike_prepared_new(&t->prepared, first_group(t), &t->config.ike.rng) < 0)
         return; /* then it is made when it is needed */
     t->prepared_until = clock_now().mono + TUNNEL_PREPARED_MAX;
     tunnel_run(t);

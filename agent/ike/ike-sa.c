@@ -241,12 +241,14 @@ void ike_sa_proceed(IkeSa *sa, Moment now) {
 static void proposals_take(IkeSa *sa) {
     const IkeConfig *c = &sa->config;
 
-    proposals_default(&sa->ike_proposals, IKE_PROTOCOL_IKE, c->esn);
-    proposals_default(&sa->esp_proposals, IKE_PROTOCOL_ESP, c->esn);
     if (c->ike_proposals)
         sa->ike_proposals = *c->ike_proposals;
+    else
+        proposals_default(&sa->ike_proposals, IKE_PROTOCOL_IKE, c->esn);
     if (c->esp_proposals)
         sa->esp_proposals = *c->esp_proposals;
+    else
+        proposals_default(&sa->esp_proposals, IKE_PROTOCOL_ESP, c->esn);
     proposals_complete(&sa->esp_proposals, c->esn);
     sa->n_ike_offered = proposals_offer(&sa->ike_proposals, 0, sa->ike_offered);
 }

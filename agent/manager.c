@@ -3,7 +3,6 @@
  */
 #include "manager.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -18,13 +17,13 @@
 #include "deregistration.h"
 #include "discovery/procedure.h"
 #include "discovery/resolv-conf-io.h"
-#include "discovery/resolve-io.h"
+#include "good-time.h"
+#include "names.h"
 #include "tunnel.h"
 
-#define META_LAST_GOOD_TIME "last-good-time" /* seconds since 1970 */
-#define META_FACTORY        "factory-data"
-#define FACTORY_MAX         (IDENTITY_MAX_BYTES + 2 * HOST_MAX_BYTES + 2 * URL_MAX_BYTES + 8)
-#define RESOLV_CONF         "/etc/resolv.conf"
+#define META_FACTORY "factory-data"
+#define FACTORY_MAX  (IDENTITY_MAX_BYTES + 2 * HOST_MAX_BYTES + 2 * URL_MAX_BYTES + 8)
+#define RESOLV_CONF  "/etc/resolv.conf"
 /* How often the clock is looked at: until it can be believed, and then, to remember the time. */
 #define CLOCK_POLL (1 * USEC_PER_SEC)
 #define CLOCK_KEEP (3600 * USEC_PER_SEC)
@@ -37,18 +36,15 @@ struct Manager {
     Store *store;
     Deregistration deregistration;
     TlsConfig tls;
-    usec_t clock_floor; /* a real time before this is not believed */
-    Moment clock_good;  /* when the gateway's certificate was judged and the clock believed; 0: never */
+    GoodTime good_time;
     Bus *bus;
     BusRequest *deregister; /* waits for the session's end */
     NetlinkIo *netlink;
     IkeIo *ike;
     Tunnel *tunnel;
     RevocationIo *revocation;
-    Resolver *resolvers[RESOLVER_PRIVATE + 1]; /* by side; the private one lives as long as the tunnel */
+    Names *names; /* for the procedure */
     ResolvConfWatch *resolv_conf;
-    ResolverSide asked; /* whose answer is waited for */
-    bool asked_outside; /* for what is reached outside of the tunnel */
     Cpe *cpe;
     bool session; /* one runs */
     Procedure *procedure;
@@ -71,84 +67,24 @@ static void tell(Manager *m, const ProcedureEvent *e) {
 
 /* Names ----------------------------------------------------------------------------------------------- */
 
-/* What cannot be reached from inside the tunnel is no address there. */
-static AddressList reachable_inside(const Manager *m, const AddressList *list) {
-    AddressList kept = {};
-    for (size_t i = 0; i < list->n; i++)
-        if (address_list_find(&m->inside.addresses, list->items[i].family))
-            kept.items[kept.n++] = list->items[i];
-    return kept;
-}
-
 static void on_answer(void *userdata, const ResolverAnswer *answer) {
-    Manager *m = userdata;
-    AddressList list = answer->addresses;
-    const char *text = answer->error < 0 ? answer->text : NULL;
-
-    if (!text && !m->asked_outside) {
-        list = reachable_inside(m, &list);
-        if (list.n == 0)
-            text =
-                "the name has addresses of the other family only, for which the tunnel has no inner address";
-    }
-    m->asked = RESOLVER_NONE;
-    tell(m, &(ProcedureEvent){.type = EVENT_RESOLVED,
-                              .text = text,
-                              .addresses = &list,
-                              .ttl = answer->ttl,
-                              .silent = answer->error == -ETIMEDOUT,
-                              .absent = answer->error == -ENXIO});
+    tell(userdata, &(ProcedureEvent){.type = EVENT_RESOLVED,
+                                     .text = answer->error < 0 ? answer->text : NULL,
+                                     .addresses = &answer->addresses,
+                                     .ttl = answer->ttl,
+                                     .silent = answer->error == -ETIMEDOUT,
+                                     .absent = answer->error == -ENXIO});
 }
 
 static void on_resolv_conf(void *userdata) {
     tell(userdata, &(ProcedureEvent){.type = EVENT_DNS_CHANGED});
 }
 
-static ResolverConfig public_resolver(const Manager *m) {
-    ResolverConfig config = {.n_servers = m->config->n_public_dns};
-
-    memcpy(config.servers, m->config->public_dns, sizeof config.servers);
-    return config;
-}
-
-static int public_resolver_new(Manager *m) {
-    ResolverConfig config = public_resolver(m);
-    return resolver_new(&m->resolvers[RESOLVER_PUBLIC], m->event, &config);
-}
-
-/* The servers the SeGW handed out, else those of PrivateDNS=, asked through the tunnel and nowhere else.
- * None: -EDESTADDRREQ. */
-static int private_resolver_new(Manager *m) {
-    ResolverConfig config = {.interface = m->config->tunnel_interface, .sources = m->inside.addresses};
-    const bool named = m->inside.dns.n > 0;
-
-    config.n_servers = MIN(named ? m->inside.dns.n : m->config->n_private_dns, (size_t)DNS_SERVERS_MAX);
-    if (config.n_servers == 0)
-        return -EDESTADDRREQ;
-    memcpy(config.servers, named ? m->inside.dns.items : m->config->private_dns,
-           config.n_servers * sizeof config.servers[0]);
-    return resolver_new(&m->resolvers[RESOLVER_PRIVATE], m->event, &config);
-}
-
-static void resolver_drop(Manager *m, ResolverSide side) {
-    resolver_free(TAKE_PTR(m->resolvers[side]));
-    if (m->asked == side)
-        m->asked = RESOLVER_NONE;
-}
-
 static void resolve(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
-    int r = 0;
+    int r = names_resolve(m->names, action->side, action->name, action->outside, on_answer, m);
 
-    if (m->asked != RESOLVER_NONE) /* a new question replaces an unanswered one */
-        resolver_drop(m, m->asked);
-    if (!m->resolvers[action->side])
-        r = action->side == RESOLVER_PUBLIC ? public_resolver_new(m) : private_resolver_new(m);
-    if (r == 0)
-        r = resolver_resolve(m->resolvers[action->side], action->name, on_answer, m);
     if (r == 0) {
-        m->asked = action->side;
-        m->asked_outside = action->outside;
         if (action->side == RESOLVER_PUBLIC)
             tunnel_prepare(m->tunnel);
         return;
@@ -161,42 +97,14 @@ static void resolve(Manager *m, const ProcedureAction *action) {
 
 /* The clock ------------------------------------------------------------------------------------------- */
 
-static int clock_floor_load(Manager *m) {
-    _cleanup_free_ char *text = NULL;
-    int r = store_get_meta(m->store, META_LAST_GOOD_TIME, &text);
-
-    m->clock_floor = BUILT * USEC_PER_SEC;
-    if (r == 0)
-        m->clock_floor = MAX(m->clock_floor, strtoull(text, NULL, 10) * USEC_PER_SEC);
-    return r == -ENOENT ? 0 : r;
-}
-
-static bool clock_is_trusted(const Manager *m) {
-    return clock_now().real >= m->clock_floor;
-}
-
-/* A time that was good once is a floor after the next start: one at which the gateway's certificate was
- * valid. A clock that is only late enough may be years too late, and the box would not believe the right time
- * then. */
-static void clock_keep(Manager *m) {
-    Moment then = m->clock_good;
-    usec_t good = then.real > 0 ? then.real + (clock_now().mono - then.mono) : m->clock_floor;
-    char text[24];
-
-    if (good <= BUILT * USEC_PER_SEC)
-        return;
-    snprintf(text, sizeof text, "%" PRIu64, good / USEC_PER_SEC);
-    (void)store_set_meta(m->store, META_LAST_GOOD_TIME, text); /* which logs why not */
-}
-
 static void clock_timer_set(Manager *m) {
-    timer_set(m->clock_timer, clock_now().mono + (clock_is_trusted(m) ? CLOCK_KEEP : CLOCK_POLL));
+    timer_set(m->clock_timer, clock_now().mono + (good_time_now(&m->good_time) ? CLOCK_KEEP : CLOCK_POLL));
 }
 
 static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     Manager *m = userdata;
-    if (m->clock_good.real > 0) /* nothing new otherwise, and this comes each second */
-        clock_keep(m);
+    if (m->good_time.seen.real > 0) /* nothing new otherwise, and this comes each second */
+        good_time_keep(&m->good_time);
     clock_timer_set(m);
     manager_run(m); /* which publishes whether the clock is believed */
     return 0;
@@ -235,10 +143,8 @@ static void deregister_answer(Manager *m, const char *refusal) {
 static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
     m->session = false;
-    if (m->asked != RESOLVER_NONE) /* its servers would be asked again and again */
-        resolver_drop(m, m->asked);
+    names_forget(m->names);
     deregister_answer(m, "the TR-069 session broke off");
-    resolver_drop(m, RESOLVER_PRIVATE);
     m->inside = (IkeConfiguration){};
 }
 
@@ -251,9 +157,7 @@ static bool inside_is_same(const Manager *m, const IkeConfiguration *c) {
 static void inside_set(Manager *m, const IkeConfiguration *configuration) {
     m->inside = *configuration;
     m->kept = (IkeConfiguration){};
-    if (clock_is_trusted(m))
-        m->clock_good = clock_now();
-    clock_keep(m);
+    good_time_seen(&m->good_time);
     tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
 }
 
@@ -329,7 +233,7 @@ static const char *deregister(Manager *m, bool binding) {
         return strerror(-r);
     if (cpe_reset(m->cpe) < 0)
         log_error("what was learned could not be forgotten: that is done with the next start");
-    clock_keep(m);
+    good_time_keep(&m->good_time);
     tell(m, &(ProcedureEvent){.type = EVENT_DEREGISTERED});
     return NULL;
 }
@@ -404,7 +308,7 @@ static void on_cpe(void *userdata, const CpeReport *report) {
     if (report->s1) {
         s1 = *report->s1;
         for (size_t i = 0; i < s1.mme.n; i++) /* a literal of the wrong family is refused like a name of it */
-            s1.mme.items[i].addresses = reachable_inside(m, &s1.mme.items[i].addresses);
+            s1.mme.items[i].addresses = names_reachable(m->names, &s1.mme.items[i].addresses);
         e.s1 = &s1;
     }
     tell(m, &e);
@@ -482,7 +386,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
     s->mme_stored = stored.mme;
     s->admin_state = view->s1->admin_state;
     memcpy(s->s1_connection_mode, view->s1->connection_mode, sizeof s->s1_connection_mode);
-    s->clock_trusted = clock_is_trusted(m);
+    s->clock_trusted = good_time_now(&m->good_time);
     snprintf(s->segw, sizeof s->segw, "%s", view->segw);
     snprintf(s->hems, sizeof s->hems, "%s", view->hems_url);
 }
@@ -595,7 +499,7 @@ static int procedure_make(Manager *m) {
     ProcedureConfig config = {
         .sites.fallback_rounds = m->config->fallback_rounds,
         .sites.fallback_time = m->config->fallback_time * USEC_PER_SEC,
-        .clock_floor = m->clock_floor,
+        .clock_floor = m->good_time.floor,
         .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
         .wait_for_location = m->config->wait_for_location * USEC_PER_SEC,
         .deregistered = m->deregistration.in_force,
@@ -612,7 +516,7 @@ static int procedure_make(Manager *m) {
 static int store_read(Manager *m, const char *path) {
     int r = store_open(&m->store, path);
     if (r == 0)
-        r = clock_floor_load(m);
+        r = good_time_load(&m->good_time, m->store);
     return r < 0 ? r : deregistration_load(&m->deregistration, m->store, m->config);
 }
 
@@ -636,7 +540,7 @@ static int learned_check(Manager *m) {
         log_notice("the factory data are others than before: what HeMSs have set is forgotten");
     if (reset) {
         r = cpe_reset(m->cpe);
-        clock_keep(m);
+        good_time_keep(&m->good_time);
     }
     if (reset || !same)
         (void)store_set_meta(m->store, META_FACTORY, now); /* which logs why not */
@@ -662,7 +566,7 @@ static int cpe_make(Manager *m) {
         .key = m->config->key,
         .crl = m->config->crl,
         .revocation = (int)m->config->revocation,
-        .clock_floor = m->clock_floor,
+        .clock_floor = m->good_time.floor,
         .clock_lenient = m->config->clock_policy == CLOCK_LENIENT,
     };
     int r = cpe_new(&m->cpe, &config);
@@ -674,7 +578,7 @@ static int cpe_make(Manager *m) {
 }
 
 static int tunnel_make(Manager *m) {
-    RevocationIoConfig revocation = {.resolver = public_resolver(m)};
+    RevocationIoConfig revocation = {.resolver = names_public(m->config)};
     int r = revocation_io_new(&m->revocation, m->event, &revocation);
 
     if (r < 0)
@@ -693,7 +597,7 @@ static int tunnel_make(Manager *m) {
         .userdata = m,
     };
     config.ike.rng = m->rng;
-    config.ike.clock_floor = m->clock_floor;
+    config.ike.clock_floor = m->good_time.floor;
     return tunnel_new(&m->tunnel, &config);
 }
 
@@ -749,6 +653,8 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     if (r == 0)
         r = store_read(m, store);
     if (r == 0)
+        r = names_new(&m->names, event, config, &m->inside);
+    if (r == 0)
         r = tunnel_make(m);
     if (r == 0)
         r = cpe_make(m);
@@ -769,8 +675,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
 void manager_free(Manager *m) {
     if (!m)
         return;
-    for (ResolverSide side = RESOLVER_PUBLIC; side <= RESOLVER_PRIVATE; side++)
-        resolver_free(m->resolvers[side]);
+    names_free(m->names);
     resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);
     store_close(m->store);
@@ -797,7 +702,7 @@ void manager_stop(Manager *m) {
     if (m->stopping)
         return;
     m->stopping = true;
-    clock_keep(m);
+    good_time_keep(&m->good_time);
     inside_forget(m);
     cpe_expect(m->cpe, false);
     sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);

@@ -31,7 +31,6 @@ typedef enum MemberState {
 /* One well-known name of the table. */
 typedef struct Member {
     const char *name;
-    char peer[OWNER_PEER_MAX];
     MemberState state;
     OwnerChange *changes; /* in Owners.changes */
     size_t n;
@@ -155,17 +154,12 @@ static void judge(Owners *owners) {
     state_set(owners, OWNERS_IDLE);
 }
 
-bool owners_enter(Owners *owners, const char *name, const char *peer) {
+bool owners_enter(Owners *owners, const char *name) {
     Member *m = member_find(owners, name);
 
-    if (!m || strlen(peer) >= sizeof m->peer)
-        return false;
-    if (m->state != MEMBER_ABSENT && streq(m->peer, peer))
-        return true;
-    owners_leave(owners, name); /* its predecessor, if there was one */
-    strcpy(m->peer, peer);
-    m->state = MEMBER_PRESENT;
-    return true;
+    if (m && m->state == MEMBER_ABSENT)
+        m->state = MEMBER_PRESENT;
+    return m;
 }
 
 void owners_leave(Owners *owners, const char *name) {
@@ -243,13 +237,9 @@ int owners_begin(Owners *owners, usec_t now, const OwnerChange *changes, size_t 
     return 0;
 }
 
-static Member *member_asked(Owners *owners, uint64_t id, const char *peer) {
-    if (owners->state != OWNERS_ASKING || id != owners->id)
-        return NULL;
-    for (size_t i = 0; i < owners->n_members; i++)
-        if (owners->members[i].state == MEMBER_ASKED && streq(owners->members[i].peer, peer))
-            return &owners->members[i];
-    return NULL;
+static Member *member_asked(Owners *owners, uint64_t id, const char *name) {
+    Member *m = member_find(owners, name);
+    return owners->state == OWNERS_ASKING && id == owners->id && m && m->state == MEMBER_ASKED ? m : NULL;
 }
 
 /* A reason as a HeMS may see it: cut between characters, without control characters. */
@@ -273,9 +263,9 @@ static const OwnerChange *member_change(const Member *m, const char *name) {
     return NULL;
 }
 
-void owners_answer(Owners *owners, uint64_t id, const char *peer, bool agreed,
+void owners_answer(Owners *owners, uint64_t id, const char *name, bool agreed,
                    const OwnerObjection *objections, size_t n) {
-    Member *m = member_asked(owners, id, peer);
+    Member *m = member_asked(owners, id, name);
     size_t before = owners->n_faults;
     char text[OWNER_REASON_MAX];
 
@@ -302,8 +292,8 @@ void owners_answer(Owners *owners, uint64_t id, const char *peer, bool agreed,
     judge(owners);
 }
 
-void owners_failed(Owners *owners, uint64_t id, const char *peer, const char *why) {
-    Member *m = member_asked(owners, id, peer);
+void owners_failed(Owners *owners, uint64_t id, const char *name, const char *why) {
+    Member *m = member_asked(owners, id, name);
     char text[OWNER_REASON_MAX], reason[OWNER_REASON_MAX];
 
     if (!m)
@@ -348,7 +338,7 @@ void owners_end(Owners *owners, bool committed) {
 bool owners_next(Owners *owners, OwnerAction *ret) {
     for (size_t i = 0; i < owners->n_members; i++) {
         Member *m = &owners->members[i];
-        OwnerAction action = {.id = owners->id, .peer = m->peer};
+        OwnerAction action = {.id = owners->id, .name = m->name};
         switch (m->state) {
         case MEMBER_ABSENT:
         case MEMBER_PRESENT:

@@ -20,7 +20,6 @@
 /* For all of them together. Shorter than the 2 s that a HeMS's session waits, so that it hears who was
  * silent. */
 #define OWNER_LIMIT      (1900 * USEC_PER_MSEC)
-#define OWNER_PEER_MAX   256 /* bytes of a unique name of the bus, with its NUL */
 #define OWNER_REASON_MAX 128 /* bytes of a fault's text, with its NUL */
 
 typedef struct Owners Owners;
@@ -33,7 +32,7 @@ typedef struct OwnerFault {
 } OwnerFault;
 
 typedef enum OwnerActionType {
-    OWNER_PREPARE, /* ask *peer* about *changes*, which are those of its part; owners_answer() or
+    OWNER_PREPARE, /* ask *name* about *changes*, which are those of its part; owners_answer() or
                       owners_failed() */
     OWNER_COMMIT,
     OWNER_ABORT,
@@ -43,7 +42,7 @@ typedef enum OwnerActionType {
 typedef struct OwnerAction {
     OwnerActionType type;
     uint64_t id;      /* of the change set */
-    const char *peer; /* unique name on the bus; not for OWNER_VERDICT */
+    const char *name; /* the owner's; NULL for OWNER_VERDICT */
     const OwnerChange *changes;
     const OwnerFault *faults;
     size_t n; /* of changes or faults */
@@ -54,21 +53,21 @@ int owners_new(Owners **ret, const OwnerTable *table);
 void owners_free(Owners *owners);
 DEFINE_CLEANUP(Owners, owners_free)
 
-/* The connection *peer*, which has the well-known name *name*, wants to be asked from now on. An owner that
- * is not there, or does not want to, is not asked. False: *name* is no owner's, or *peer* is too long. */
-bool owners_enter(Owners *owners, const char *name, const char *peer);
+/* *name* is on the bus and wants to be asked from now on. An owner that is not there, or does not want to, is
+ * not asked. False: it is no owner. */
+bool owners_enter(Owners *owners, const char *name);
 /* It has left the bus: that is no answer, and it hears nothing more. */
 void owners_leave(Owners *owners, const char *name);
 
 /* A change set is about to be committed. Copies. 0, then OWNER_VERDICT follows; -EBUSY while another one has
  * not come to its end or actions of it wait, -ENOMEM. */
 int owners_begin(Owners *owners, usec_t now, const OwnerChange *changes, size_t n);
-/* *peer* agrees to change set *id* (no objections), or does not: with no name of its own it objects to each
- * of its changes. What comes late, twice or from somebody else is ignored. */
-void owners_answer(Owners *owners, uint64_t id, const char *peer, bool agreed,
+/* *name* agrees to change set *id* (no objections), or does not: with no parameter of its own it objects to
+ * each of its changes. What comes late, twice or from somebody else is ignored. */
+void owners_answer(Owners *owners, uint64_t id, const char *name, bool agreed,
                    const OwnerObjection *objections, size_t n);
-/* *peer* has answered with an error, or cannot be asked: 9002. */
-void owners_failed(Owners *owners, uint64_t id, const char *peer, const char *why);
+/* *name* has answered with an error, or cannot be asked: 9002. */
+void owners_failed(Owners *owners, uint64_t id, const char *name, const char *why);
 void owners_tick(Owners *owners, usec_t now);
 /* When owners_tick() is due; USEC_NEVER: not. */
 usec_t owners_deadline(const Owners *owners);

@@ -29,9 +29,9 @@ static void setup(void) {
     now = USEC_PER_SEC;
     *said = 0;
     ck_assert_int_eq(owners_new(&owners, &table), 0);
-    ck_assert(owners_enter(owners, "org.example.Radio", ":1.1"));
-    ck_assert(owners_enter(owners, "org.example.Rem", ":1.2"));
-    ck_assert(owners_enter(owners, "org.example.Gps", ":1.3"));
+    ck_assert(owners_enter(owners, "org.example.Radio"));
+    ck_assert(owners_enter(owners, "org.example.Rem"));
+    ck_assert(owners_enter(owners, "org.example.Gps"));
 }
 
 static void teardown(void) {
@@ -52,16 +52,16 @@ static void drain(void) {
     while (owners_next(owners, &a))
         switch (a.type) {
         case OWNER_PREPARE:
-            say("prepare %s", a.peer);
+            say("prepare %s", a.name);
             for (size_t i = 0; i < a.n; i++)
                 say(" %s %s=%s", a.changes[i].kind, a.changes[i].name, a.changes[i].value);
             say("\n");
             break;
         case OWNER_COMMIT:
-            say("commit %s\n", a.peer);
+            say("commit %s\n", a.name);
             break;
         case OWNER_ABORT:
-            say("abort %s\n", a.peer);
+            say("abort %s\n", a.name);
             break;
         case OWNER_VERDICT:
             say("verdict");
@@ -143,34 +143,34 @@ END_TEST
 START_TEST(all_agree) {
     setup();
     begin(all, ARRAY_SIZE(all));
-    check_said("prepare :1.1 set " RADIO "CellConfig.LTE.EPC.TAC=17 delete " RADIO
+    check_said("prepare org.example.Radio set " RADIO "CellConfig.LTE.EPC.TAC=17 delete " RADIO
                "CellConfig.LTE.RAN.NeighborList.LTECell.3.=\n"
-               "prepare :1.2 set " REM
+               "prepare org.example.Rem set " REM
                "LTE.ScanOnBoot=true\n"
-               "prepare :1.3 set Device.FAP.GPS.ScanOnBoot=false\n");
+               "prepare org.example.Gps set Device.FAP.GPS.ScanOnBoot=false\n");
     ck_assert_uint_eq(owners_deadline(owners), now + OWNER_LIMIT);
-    owners_answer(owners, 1, ":1.2", true, NULL, 0);
-    owners_answer(owners, 1, ":1.1", true, NULL, 0);
+    owners_answer(owners, 1, "org.example.Rem", true, NULL, 0);
+    owners_answer(owners, 1, "org.example.Radio", true, NULL, 0);
     check_said("");
-    owners_answer(owners, 1, ":1.3", true, NULL, 0);
+    owners_answer(owners, 1, "org.example.Gps", true, NULL, 0);
     check_said("verdict\n");
     ck_assert_uint_eq(owners_deadline(owners), USEC_NEVER);
     ck_assert_int_eq(owners_begin(owners, now, all, 1), -EBUSY);
     owners_end(owners, true);
     ck_assert_int_eq(owners_begin(owners, now, all, 1), -EBUSY); /* its last words are not drained */
-    check_said("commit :1.1\ncommit :1.2\ncommit :1.3\n");
+    check_said("commit org.example.Radio\ncommit org.example.Rem\ncommit org.example.Gps\n");
     owners_end(owners, false);
     check_said("");
     /* The next one is another. */
     begin(all + 1, 1);
-    check_said("prepare :1.2 set " REM "LTE.ScanOnBoot=true\n");
-    owners_answer(owners, 1, ":1.2", true, NULL, 0);
+    check_said("prepare org.example.Rem set " REM "LTE.ScanOnBoot=true\n");
+    owners_answer(owners, 1, "org.example.Rem", true, NULL, 0);
     check_said("");
-    owners_answer(owners, 2, ":1.2", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Rem", true, NULL, 0);
     check_said("verdict\n");
     /* Agreed, but the store is full. */
     owners_end(owners, false);
-    check_said("abort :1.2\n");
+    check_said("abort org.example.Rem\n");
     teardown();
 }
 END_TEST
@@ -189,7 +189,7 @@ START_TEST(nobody_is_asked) {
     check_said("verdict\n");
     owners_end(owners, true);
     check_said("");
-    ck_assert(!owners_enter(owners, "org.example.Stranger", ":1.9"));
+    ck_assert(!owners_enter(owners, "org.example.Stranger"));
     teardown();
 }
 END_TEST
@@ -204,12 +204,12 @@ START_TEST(a_veto_with_its_reason) {
     begin(all, ARRAY_SIZE(all));
     drain();
     *said = 0;
-    owners_answer(owners, 1, ":1.1", false, objections, ARRAY_SIZE(objections));
-    owners_answer(owners, 1, ":1.2", true, NULL, 0);
+    owners_answer(owners, 1, "org.example.Radio", false, objections, ARRAY_SIZE(objections));
+    owners_answer(owners, 1, "org.example.Rem", true, NULL, 0);
     check_said("");
-    owners_answer(owners, 1, ":1.3", false, NULL, 0);
+    owners_answer(owners, 1, "org.example.Gps", false, NULL, 0);
     check_said(
-        "abort :1.1\nabort :1.2\nabort :1.3\n"
+        "abort org.example.Radio\nabort org.example.Rem\nabort org.example.Gps\n"
         "verdict " RADIO
         "CellConfig.LTE.EPC.TAC:9001:the cell is on?the air "
         "Device.FAP.GPS.ScanOnBoot:9001:refused by the part of the box that it concerns\n");
@@ -219,11 +219,11 @@ START_TEST(a_veto_with_its_reason) {
     begin(all, ARRAY_SIZE(all));
     drain();
     *said = 0;
-    owners_answer(owners, 2, ":1.1", true, objections + 1, 1);
-    owners_answer(owners, 2, ":1.2", true, NULL, 0);
-    owners_answer(owners, 2, ":1.3", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Radio", true, objections + 1, 1);
+    owners_answer(owners, 2, "org.example.Rem", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Gps", true, NULL, 0);
     check_said(
-        "abort :1.1\nabort :1.2\nabort :1.3\n"
+        "abort org.example.Radio\nabort org.example.Rem\nabort org.example.Gps\n"
         "verdict " RADIO "CellConfig.LTE.EPC.TAC:9001:none of its business " RADIO
         "CellConfig.LTE.RAN.NeighborList.LTECell.3.:9001:none of its business\n");
     teardown();
@@ -239,7 +239,7 @@ START_TEST(reasons_are_cut_between_characters) {
         strcat(reason, "\xe2\x82\xac"); /* 3 bytes each */
     begin(all + 1, 1);
     drain();
-    owners_answer(owners, 1, ":1.2", false, &objection, 1);
+    owners_answer(owners, 1, "org.example.Rem", false, &objection, 1);
     ck_assert(owners_next(owners, &a) && a.type == OWNER_ABORT);
     ck_assert(owners_next(owners, &a) && a.type == OWNER_VERDICT);
     ck_assert_uint_eq(strlen(a.faults[0].text), 126);
@@ -252,17 +252,17 @@ START_TEST(silence_and_failure) {
     begin(all, ARRAY_SIZE(all));
     drain();
     *said = 0;
-    owners_answer(owners, 1, ":1.1", true, NULL, 0);
-    owners_failed(owners, 1, ":1.3", "no such method");
+    owners_answer(owners, 1, "org.example.Radio", true, NULL, 0);
+    owners_failed(owners, 1, "org.example.Gps", "no such method");
     now += OWNER_LIMIT - 1;
     owners_tick(owners, now);
     check_said("");
     owners_tick(owners, ++now);
     check_said(
-        "abort :1.1\nabort :1.2\nabort :1.3\n"
+        "abort org.example.Radio\nabort org.example.Rem\nabort org.example.Gps\n"
         "verdict Device.FAP.GPS.ScanOnBoot:9002:org.example.Gps failed: no such method " REM
         "LTE.ScanOnBoot:9002:org.example.Rem did not answer\n");
-    owners_answer(owners, 1, ":1.2", true, NULL, 0); /* too late */
+    owners_answer(owners, 1, "org.example.Rem", true, NULL, 0); /* too late */
     owners_tick(owners, now + USEC_PER_SEC);
     check_said("");
     teardown();
@@ -277,32 +277,32 @@ START_TEST(an_owner_leaves) {
     owners_leave(owners, "org.example.Rem");
     owners_leave(owners, "org.example.Rem");
     /* Who comes instead is asked the next time. */
-    ck_assert(owners_enter(owners, "org.example.Rem", ":1.9"));
-    owners_answer(owners, 1, ":1.9", true, NULL, 0);
-    owners_answer(owners, 1, ":1.1", true, NULL, 0);
+    ck_assert(owners_enter(owners, "org.example.Rem"));
+    owners_answer(owners, 1, "org.example.Rem", true, NULL, 0);
+    owners_answer(owners, 1, "org.example.Radio", true, NULL, 0);
     check_said("");
-    owners_answer(owners, 1, ":1.3", true, NULL, 0);
-    check_said("abort :1.1\nabort :1.3\nverdict " REM
+    owners_answer(owners, 1, "org.example.Gps", true, NULL, 0);
+    check_said("abort org.example.Radio\nabort org.example.Gps\nverdict " REM
                "LTE.ScanOnBoot:9002:org.example.Rem has left the bus\n");
     /* Who has agreed and goes hears nothing more; it does not hold up the others. */
     begin(all, ARRAY_SIZE(all));
     drain();
     *said = 0;
-    owners_answer(owners, 2, ":1.9", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Rem", true, NULL, 0);
     owners_leave(owners, "org.example.Rem");
-    owners_answer(owners, 2, ":1.1", true, NULL, 0);
-    owners_answer(owners, 2, ":1.3", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Radio", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Gps", true, NULL, 0);
     owners_leave(owners, "org.example.Gps");
     check_said("verdict\n");
     owners_end(owners, true);
-    check_said("commit :1.1\n");
-    /* Replaced on the bus without leaving it. */
+    check_said("commit org.example.Radio\n");
+    /* There already. */
     begin(all, 1);
     drain();
     *said = 0;
-    ck_assert(owners_enter(owners, "org.example.Radio", ":1.1"));
+    ck_assert(owners_enter(owners, "org.example.Radio"));
     check_said("");
-    ck_assert(owners_enter(owners, "org.example.Radio", ":1.20"));
+    owners_leave(owners, "org.example.Radio");
     check_said("verdict " RADIO "CellConfig.LTE.EPC.TAC:9002:org.example.Radio has left the bus\n");
     teardown();
 }
@@ -316,10 +316,10 @@ START_TEST(given_up_before_the_verdict) {
     begin(all, ARRAY_SIZE(all));
     drain();
     *said = 0;
-    owners_answer(owners, 2, ":1.1", true, NULL, 0);
+    owners_answer(owners, 2, "org.example.Radio", true, NULL, 0);
     owners_end(owners, false);
-    check_said("abort :1.1\nabort :1.2\nabort :1.3\n");
-    owners_answer(owners, 2, ":1.2", true, NULL, 0);
+    check_said("abort org.example.Radio\nabort org.example.Rem\nabort org.example.Gps\n");
+    owners_answer(owners, 2, "org.example.Rem", true, NULL, 0);
     check_said("");
     ck_assert_uint_eq(owners_deadline(owners), USEC_NEVER);
     teardown();
@@ -337,17 +337,16 @@ typedef enum Word {
 } Word;
 
 static void speak(uint64_t id, size_t member, Word word) {
-    static const char *const peers[] = {":1.1", ":1.2", ":1.3"};
     static const char *const names[] = {"org.example.Radio", "org.example.Rem", "org.example.Gps"};
     switch (word) {
     case AGREES:
-        owners_answer(owners, id, peers[member], true, NULL, 0);
+        owners_answer(owners, id, names[member], true, NULL, 0);
         break;
     case OBJECTS:
-        owners_answer(owners, id, peers[member], false, NULL, 0);
+        owners_answer(owners, id, names[member], false, NULL, 0);
         break;
     case FAILS:
-        owners_failed(owners, id, peers[member], "\xff bytes");
+        owners_failed(owners, id, names[member], "\xff bytes");
         break;
     case LEAVES:
         owners_leave(owners, names[member]);
@@ -375,7 +374,7 @@ static void hear(void) {
                 ck_assert(a.faults[i].code == 9001 || a.faults[i].code == 9002);
             continue;
         }
-        Heard *h = &heard[a.peer[3] - '1'];
+        Heard *h = &heard[streq(a.name, "org.example.Radio") ? 0 : streq(a.name, "org.example.Rem") ? 1 : 2];
         h->asked += a.type == OWNER_PREPARE;
         h->committed += a.type == OWNER_COMMIT;
         h->aborted += a.type == OWNER_ABORT;
@@ -426,9 +425,8 @@ START_TEST(anything_at_random) {
     for (size_t round = 0; round < 20000; round++) {
         bool bad = false;
         static const char *const names[] = {"org.example.Radio", "org.example.Rem", "org.example.Gps"};
-        static const char *const peers[] = {":1.1", ":1.2", ":1.3"};
         for (size_t i = 0; i < 3; i++)
-            ck_assert(owners_enter(owners, names[i], peers[i]));
+            ck_assert(owners_enter(owners, names[i]));
         memset(heard, 0, sizeof heard);
         verdicts = faults = 0;
         begin(all, rng_below(&rng, ARRAY_SIZE(all) + 1));

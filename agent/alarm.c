@@ -78,7 +78,7 @@ typedef struct Ring {
 } Ring;
 
 struct Alarms {
-    AlarmRows rows;
+    Rows rows;
     uint64_t seed, last; /* of identifiers */
     size_t n;
     Kind *kinds[ALARM_SUPPORTED_MAX]; /* ours come first */
@@ -325,7 +325,7 @@ static void kind_clear(Alarms *a, Kind *k, usec_t real) {
 
 /* ------------------------------------------------------------------------------------------------------- */
 
-int alarms_new(Alarms **ret, const AlarmRows *rows, uint64_t seed) {
+int alarms_new(Alarms **ret, const Rows *rows, uint64_t seed) {
     _cleanup_(alarms_freep) Alarms *a = calloc(1, sizeof *a);
 
     if (!a)

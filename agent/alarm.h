@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Faults of the box, as the HeMS sees them in Device.FaultMgmt (TR-181; severities of X.733): those the agent
  * finds itself, and those that other daemons tell of. Pure: time in; rows of the tables go out through
- * AlarmRows.
+ * Rows.
  *
  * SupportedAlarm says of each kind how it is told, which the HeMS may change: Expedited, Queued and Logged
  * alarms are in CurrentAlarm while they last, and each of their events is in HistoryEvent; of Expedited and
@@ -14,6 +14,7 @@
 
 #include "base/macro.h"
 #include "base/moment.h"
+#include "row-set.h"
 
 #define ALARM_CURRENT_MAX   32 /* MaxCurrentAlarmEntries; other daemons leave room for ours */
 #define ALARM_SUPPORTED_MAX 64
@@ -33,15 +34,6 @@ typedef enum AlarmOwn {
     ALARM_OWN_,
 } AlarmOwn;
 
-/* The tables of the data model. 0 or negative errno, which is logged and lived with. Paths are full names,
- * with a dot at the end for tables and rows. */
-typedef struct AlarmRows {
-    int (*add)(void *userdata, const char *table, uint32_t *ret_instance);
-    int (*remove)(void *userdata, const char *row);
-    int (*report)(void *userdata, const char *path, const char *value);
-    void *userdata;
-} AlarmRows;
-
 /* An alarm that another daemon tells of; strings are never NULL. */
 typedef struct AlarmWish {
     const char *event_type, *probable_cause; /* 1 to 64 characters */
@@ -54,7 +46,7 @@ typedef struct AlarmWish {
 /* Adds the rows of SupportedAlarm for our own alarms, in the order of AlarmOwn: before the store is loaded.
  * *seed* makes AlarmIdentifiers differ from those of an earlier run: the time, or a random number. *rows* is
  * copied. 0 or -ENOMEM. */
-int alarms_new(Alarms **ret, const AlarmRows *rows, uint64_t seed);
+int alarms_new(Alarms **ret, const Rows *rows, uint64_t seed);
 void alarms_free(Alarms *alarms);
 DEFINE_CLEANUP(Alarms, alarms_free)
 

@@ -12,14 +12,14 @@
 #define FM    "Device.FaultMgmt."
 
 /* A data model of nothing but rows. */
-typedef struct Row {
+typedef struct FakeRow {
     char path[64];
     struct {
         char name[32], value[600];
     } values[12];
     size_t n;
-} Row;
-static Row rows[512];
+} FakeRow;
+static FakeRow rows[512];
 static size_t n_rows;
 static uint32_t last_instance;
 static size_t reports;
@@ -30,12 +30,12 @@ static int on_add(void *userdata, const char *table, uint32_t *ret) {
         return -ENOMEM;
     ck_assert_uint_lt(n_rows, ARRAY_SIZE(rows));
     *ret = ++last_instance;
-    rows[n_rows] = (Row){};
+    rows[n_rows] = (FakeRow){};
     snprintf(rows[n_rows++].path, sizeof rows[0].path, "%s%u.", table, *ret);
     return 0;
 }
 
-static Row *row_find(const char *path) {
+static FakeRow *row_find(const char *path) {
     for (size_t i = 0; i < n_rows; i++)
         if (strncmp(rows[i].path, path, strlen(rows[i].path)) == 0)
             return &rows[i];
@@ -43,14 +43,14 @@ static Row *row_find(const char *path) {
 }
 
 static int on_remove(void *userdata, const char *row) {
-    Row *r = row_find(row);
+    FakeRow *r = row_find(row);
     ck_assert_ptr_nonnull(r);
     *r = rows[--n_rows];
     return 0;
 }
 
 static int on_report(void *userdata, const char *path, const char *value) {
-    Row *r = row_find(path);
+    FakeRow *r = row_find(path);
     size_t i = 0;
     ck_assert_msg(r != NULL, "%s: no such row", path);
     const char *name = path + strlen(r->path);
@@ -64,7 +64,7 @@ static int on_report(void *userdata, const char *path, const char *value) {
     return 0;
 }
 
-static const AlarmRows table = {on_add, on_remove, on_report, NULL};
+static const Rows table = {on_add, on_remove, on_report, NULL};
 static Alarms *alarms;
 
 static void setup(void) {
@@ -88,14 +88,14 @@ static size_t count(const char *name) {
 }
 
 /* The rows of a table of ours: "EventTime NotificationType Severity Problem Text" of each. */
-static const char *get(const Row *row, const char *name) {
+static const char *get(const FakeRow *row, const char *name) {
     for (size_t i = 0; i < row->n; i++)
         if (streq(row->values[i].name, name))
             return row->values[i].value;
     return "-";
 }
 
-static const Row *nth(const char *name, size_t n) {
+static const FakeRow *nth(const char *name, size_t n) {
     char prefix[64];
     snprintf(prefix, sizeof prefix, FM "%s.", name);
     for (uint32_t instance = 1; instance <= last_instance; instance++)
@@ -111,7 +111,7 @@ static const Row *nth(const char *name, size_t n) {
 
 static void check_row(const char *name, size_t n, const char *expected) {
     char text[1024];
-    const Row *row = nth(name, n);
+    const FakeRow *row = nth(name, n);
     snprintf(text, sizeof text, "%s|%s|%s|%s|%s", get(row, "EventTime"), get(row, "NotificationType"),
              get(row, "PerceivedSeverity"), get(row, "SpecificProblem"), get(row, "AdditionalText"));
     ck_assert_str_eq(text, expected);
@@ -145,7 +145,7 @@ START_TEST(one_of_ours_comes_changes_and_goes) {
     ck_assert_uint_eq(n_rows, ALARM_OWN_);
     alarm_set(alarms, START, ALARM_SEGW_UNREACHABLE, true, "no answer");
     ck_assert_uint_eq(alarms_lasting(alarms), 1);
-    const Row *current = nth("CurrentAlarm", 0);
+    const FakeRow *current = nth("CurrentAlarm", 0);
     ck_assert_str_eq(get(current, "AlarmIdentifier"), "abc-1");
     ck_assert_str_eq(get(current, "AlarmRaisedTime"), "2026-01-01T00:00:00Z");
     ck_assert_str_eq(get(current, "PerceivedSeverity"), "Critical");

@@ -19,6 +19,7 @@
 #define INTERFACES   "Device.IP.Interface."
 #define PROCESSES    "Device.DeviceInfo.ProcessStatus.Process."
 #define IPSEC_STATS  "Device.IPsec.Stats."
+#define IKE_SA_STATS "Device.IPsec.IKEv2SA.1.Stats." /* there is one tunnel */
 #define SYNCHRONIZED "/run/systemd/timesync/synchronized"
 #define CPU_INTERVAL (5 * USEC_PER_SEC) /* over which CPUUsage is measured, at least */
 #define TEXT_MAX     8192
@@ -465,5 +466,7 @@ int box_live(void *userdata, const char *name, const ModelParameter *parameter, 
         return live_process(box, name + strlen(PROCESSES), buf, size);
     if (strncmp(name, IPSEC_STATS, strlen(IPSEC_STATS)) == 0)
         return live_ipsec(box, name + strlen(IPSEC_STATS), buf, size);
+    if (strncmp(name, IKE_SA_STATS, strlen(IKE_SA_STATS)) == 0)
+        return live_ipsec(box, name + strlen(IKE_SA_STATS), buf, size);
     return -ENOENT;
 }

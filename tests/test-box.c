@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "box.h"
+#include "ipsec-facts.h"
 #include "row-set.h"
 #include "suite.h"
 
@@ -73,7 +74,7 @@ START_TEST(esp_counters) {
 }
 END_TEST
 
-static char said[1024];
+static char said[4096];
 static uint32_t last;
 static bool full;
 
@@ -144,4 +145,55 @@ START_TEST(rows_come_and_go) {
 }
 END_TEST
 
-SUITE("box", fields, processors, processes, esp_counters, rows_come_and_go)
+static void check_has(const char *line) {
+    ck_assert_msg(strstr(said, line) != NULL, "%s is not in %s", line, said);
+}
+
+START_TEST(the_tunnel) {
+    static const Rows rows = {on_add, on_remove, on_report, NULL};
+    const Suite suite = {
+        .by_type = {
+            [IKE_TRANSFORM_ENCR] = transform_find(IKE_TRANSFORM_ENCR, IKE_ENCR_AES_CBC, 256),
+            [IKE_TRANSFORM_PRF] = transform_find(IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_384, 0),
+            [IKE_TRANSFORM_INTEG] = transform_find(IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0),
+            [IKE_TRANSFORM_DH] = transform_find(IKE_TRANSFORM_DH, IKE_DH_ECP_384, 0),
+        }};
+    const IpsecFacts facts = {
+        .up = true,
+        .local = address("192.0.2.10"),
+        .remote = address("2001:db8::1"),
+        .nat_remote = true,
+        .suite = &suite,
+        .created = UINT64_C(1767225600) * USEC_PER_SEC,
+        .spi_in = 0xffffffff,
+        .spi_out = 258,
+    };
+    ipsec_facts_begin(&rows);
+    check_has("Device.IPsec.IKEv2SupportedEncryptionAlgorithms=AES-CBC,AES-GCM-16;");
+    check_has("Device.IPsec.IKEv2SA.1.Status=Down;");
+    check_has("Device.IPsec.IKEv2SA.1.ChildSA.1.InboundSPI=0;");
+    *said = 0;
+    ipsec_facts_report(&rows, &facts);
+    check_said(
+        "Device.IPsec.IKEv2SA.1.Status=Up;Device.IPsec.IKEv2SA.1.LocalAddress=192.0.2.10;"
+        "Device.IPsec.IKEv2SA.1.RemoteAddress=2001:db8::1;Device.IPsec.IKEv2SA.1.EncryptionAlgorithm=AES-CBC;"
+        "Device.IPsec.IKEv2SA.1.EncryptionKeyLength=256;"
+        "Device.IPsec.IKEv2SA.1.PseudoRandomFunction=HMAC-SHA2-384;"
+        "Device.IPsec.IKEv2SA.1.IntegrityAlgorithm=HMAC-SHA2-256-128;"
+        "Device.IPsec.IKEv2SA.1.DiffieHellmanGroupTransform=ECP-384;"
+        "Device.IPsec.IKEv2SA.1.CreationTime=2026-01-01T00:00:00Z;Device.IPsec.IKEv2SA.1.NATDetected=Remote;"
+        "Device.IPsec.IKEv2SA.1.ChildSA.1.Status=Up;Device.IPsec.IKEv2SA.1.ChildSA.1.InboundSPI=4294967295;"
+        "Device.IPsec.IKEv2SA.1.ChildSA.1.OutboundSPI=258;"
+        "Device.IPsec.IKEv2SA.1.ChildSA.1.CreationTime=0001-01-01T00:00:00Z;");
+    /* Every algorithm we speak has a name. */
+    for (uint8_t type = 0; type < IKE_TRANSFORM_TYPES_; type++)
+        for (uint16_t id = 1; id < 64; id++) {
+            const Transform *t = transform_find(type, id, type == IKE_TRANSFORM_ENCR && id != 28 ? 256 : 0);
+            if (t && (type == IKE_TRANSFORM_ENCR || type == IKE_TRANSFORM_PRF ||
+                      type == IKE_TRANSFORM_INTEG || type == IKE_TRANSFORM_DH))
+                ck_assert_msg(ipsec_algorithm(t) != NULL, "%s", t->keyword);
+        }
+}
+END_TEST
+
+SUITE("box", fields, processors, processes, esp_counters, rows_come_and_go, the_tunnel)

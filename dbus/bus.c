@@ -13,6 +13,7 @@
 #include "dbus/alarms.h"
 #include "dbus/parameters.h"
 #include "dbus/text.h"
+#include "dbus/time-sync.h"
 
 #define BUS_NAME      "org.henb.Agent1"
 #define BUS_PATH      "/org/henb/Agent1"
@@ -173,6 +174,7 @@ struct BusRequest {
 struct Bus {
     sd_bus *connection;
     BusParameters *parameters;
+    TimeSync *time_sync;
     BusHandlers handlers;
     Status status; /* what readers see */
     BusRequest requests[REQUESTS_MAX];
@@ -357,6 +359,8 @@ static int bus_open(Bus *bus, sd_event *event) {
     if (r >= 0)
         r = bus_alarms_add(bus->connection, BUS_PATH, &bus->handlers);
     if (r >= 0)
+        r = time_sync_new(&bus->time_sync, bus->connection);
+    if (r >= 0)
         r = sd_bus_attach_event(bus->connection, event, SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
         r = sd_bus_set_exit_on_disconnect(bus->connection, true);
@@ -398,6 +402,7 @@ void bus_free(Bus *bus) {
         if (bus->requests[i].call)
             request_answer(&bus->requests[i], BUS_ERROR_REFUSED, "the agent is stopping");
     bus_parameters_free(bus->parameters);
+    time_sync_free(bus->time_sync);
     sd_bus_flush_close_unref(bus->connection);
     free(bus);
 }
@@ -430,4 +435,8 @@ int bus_publish(Bus *bus, const Status *status) {
     bus->status = *status; /* before the signal, whose values the getters read here */
     int r = sd_bus_emit_properties_changed_strv(bus->connection, BUS_PATH, BUS_INTERFACE, changed);
     return r < 0 ? r : 0;
+}
+
+void bus_time_servers(Bus *bus, const char *const *servers, size_t n) {
+    time_sync_set(bus->time_sync, servers, n);
 }

@@ -727,6 +727,67 @@ START_TEST(policy_lets_the_agent_ask) {
 }
 END_TEST
 
+static char servers[256];
+
+static int on_servers(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+    const char *server;
+    strcpy(servers, "=");
+    ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "s"), 0);
+    while (sd_bus_message_read(m, "s", &server) > 0)
+        strcat(strcat(servers, server), " ");
+    return streq(servers, "=bad ")
+               ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Invalid NTP server name")
+               : sd_bus_reply_method_return(m, NULL);
+}
+
+static const sd_bus_vtable timesync_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD("SetRuntimeNTPServers", "as", "", on_servers, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+static sd_bus *timesync_start(void) {
+    sd_bus *t = connect_as(NULL);
+    ck_assert_int_ge(sd_bus_add_object_vtable(t, NULL, "/org/freedesktop/timesync1",
+                                              "org.freedesktop.timesync1.Manager", timesync_vtable, NULL),
+                     0);
+    ck_assert_int_ge(sd_bus_request_name(t, "org.freedesktop.timesync1", 0), 0);
+    return t;
+}
+
+START_TEST(ntp_servers_go_to_timesyncd) {
+    static const char *const two[] = {"ntp1.example", "192.0.2.1"}, *const bad[] = {"bad"};
+    agent_start(NULL);
+    agent_open();
+    sd_bus *timesync = timesync_start();
+    settle(timesync);
+    bus_time_servers(bus, NULL, 0); /* nobody has set any: its own configuration is left alone */
+    settle(timesync);
+    ck_assert_str_eq(servers, "");
+    bus_time_servers(bus, two, 2);
+    RUN_UNTIL(*servers);
+    ck_assert_str_eq(servers, "=ntp1.example 192.0.2.1 ");
+    /* It has forgotten them when it comes again. */
+    sd_bus_flush_close_unref(timesync);
+    *servers = 0;
+    timesync = timesync_start();
+    RUN_UNTIL(*servers);
+    ck_assert_str_eq(servers, "=ntp1.example 192.0.2.1 ");
+    *servers = 0;
+    bus_time_servers(bus, NULL, 0);
+    RUN_UNTIL(*servers);
+    ck_assert_str_eq(servers, "=");
+    LOG_OF(bus_time_servers(bus, bad, 1);
+           settle(timesync), "does not take the HeMS's NTP servers: Invalid NTP");
+    sd_bus_flush_close_unref(timesync);
+    sd_bus *client = connect_as(NULL);
+    settle(client);
+    LOG_OF(bus_time_servers(bus, two, 2); settle(client), "systemd-timesyncd does not run");
+    sd_bus_flush_close_unref(client);
+    agent_stop();
+}
+END_TEST
+
 static int on_age(void *userdata, const char *path, usec_t reported) {
     snprintf(told + strlen(told), sizeof told - strlen(told), "%s:%u ", path, (unsigned)reported);
     return 0;
@@ -764,4 +825,4 @@ END_TEST
 SUITE("bus-parameters", parameters_are_read, only_the_owner_reports, ages_of_what_was_reported, owners_agree,
       owners_object_fail_or_are_silent, an_answer_that_is_none, an_owner_leaves_the_bus,
       changes_are_heard_once_by_fifty, alarms_are_passed_on, changes_are_not_for_everyone,
-      changes_are_for_our_group, policy_lets_the_agent_ask, ages_by_path)
+      changes_are_for_our_group, policy_lets_the_agent_ask, ntp_servers_go_to_timesyncd, ages_by_path)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* org.henb.Agent1.Parameters and org.henb.Agent1.Alarms on a bus of our own: what daemons of the box read,
- * hear, report and are asked, against the engine that asks them (agent/owner.h). */
+ * hear, report and are asked, against the agent's side of it (agent/owner-io.h). */
 #include <check.h>
 #include <grp.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "dbus/ages.h"
 #include "dbus/bus.h"
 #include "files.h"
-#include "owner.h"
+#include "owner-io.h"
 #include "private-bus.h"
 #include "suite.h"
 
@@ -29,14 +29,14 @@
 static PrivateBus private_bus;
 static sd_event *event;
 static Bus *bus;
-static Owners *engine;
+static OwnerIo *engine;
 static const Status status = {.state = AGENT_IDLE};
 static const OwnerTable table = {
     .n = 3, .rows = {{"Device.A.", RADIO}, {"Device.A.Rem.", REM}, {"Device.Services.FAPService.1.", RADIO}}};
 
 /* What the agent's side was told, a line each. */
 static char told[4096];
-static bool verdict;
+static bool verdict, commit_at_once;
 static size_t n_faults;
 static char fault[256];
 
@@ -84,34 +84,19 @@ static int on_read(void *userdata, const char *name, BusVisitor visitor, void *t
     return r != 0 ? r : visitor(to, "Device.A.Number", "unsignedInt", "17");
 }
 
-/* The agent between its engine and its bus, as cpe.c and manager.c are. */
-static void perform(void) {
-    OwnerAction a;
-    while (owners_next(engine, &a))
-        switch (a.type) {
-        case OWNER_PREPARE: {
-            int r = bus_owner_prepare(bus, a.name, a.id, a.changes, a.n);
-            if (r < 0)
-                owners_failed(engine, a.id, a.name, strerror(-r));
-            break;
-        }
-        case OWNER_COMMIT:
-        case OWNER_ABORT:
-            bus_owner_end(bus, a.name, a.id, a.type == OWNER_COMMIT);
-            break;
-        case OWNER_VERDICT:
-            verdict = true;
-            n_faults = a.n;
-            if (a.n > 0)
-                snprintf(fault, sizeof fault, "%s:%d:%s", a.faults[0].name, a.faults[0].code,
-                         a.faults[0].text);
-            break;
-        }
+static void on_verdict(void *userdata, const OwnerFault *faults, size_t n) {
+    ck_assert(!verdict);
+    verdict = true;
+    n_faults = n;
+    if (n > 0)
+        snprintf(fault, sizeof fault, "%s:%d:%s", faults[0].name, faults[0].code, faults[0].text);
+    if (commit_at_once && n == 0)
+        owner_io_end(engine, true);
 }
 
 static void on_enters(void *userdata, const char *name) {
     tell("%s wants\n", name);
-    ck_assert(owners_enter(engine, name));
+    owner_io_enters(engine, name);
 }
 
 static void on_left(void *userdata, const char *name) {
@@ -121,19 +106,16 @@ static void on_left(void *userdata, const char *name) {
     for (size_t i = 0; i < n; i++)
         tell(" %s=false", down[i]);
     tell("\n");
-    owners_leave(engine, name);
-    perform();
+    owner_io_left(engine, name);
 }
 
 static void on_answered(void *userdata, const char *name, uint64_t id, bool agreed,
                         const OwnerObjection *objections, size_t n) {
-    owners_answer(engine, id, name, agreed, objections, n);
-    perform();
+    owner_io_answered(engine, name, id, agreed, objections, n);
 }
 
 static void on_failed(void *userdata, const char *name, uint64_t id, const char *why) {
-    owners_failed(engine, id, name, why);
-    perform();
+    owner_io_failed(engine, name, id, why);
 }
 
 static const char *on_raise(void *userdata, const BusAlarm *alarm) {
@@ -174,16 +156,18 @@ static sd_bus *connect_as(const char *name) {
 static void agent_start(const char *policy) {
     private_bus_start(&private_bus, policy);
     ck_assert_int_ge(sd_event_new(&event), 0);
-    ck_assert_int_eq(owners_new(&engine, &table), 0);
+    const OwnerIoConfig config = {event, &table, on_verdict, NULL};
+    ck_assert_int_eq(owner_io_new(&engine, &config), 0);
 }
 
 static void agent_open(void) {
     ck_assert_int_eq(bus_new(&bus, event, &status, &handlers), 0);
+    owner_io_bus(engine, bus);
 }
 
 static void agent_stop(void) {
     bus_free(bus);
-    owners_free(engine);
+    owner_io_free(engine);
     sd_event_unref(event);
     private_bus_stop(&private_bus);
 }
@@ -403,8 +387,7 @@ static void set(size_t n) {
     verdict = false;
     n_faults = 0;
     *fault = 0;
-    ck_assert_int_eq(owners_begin(engine, clock_now().mono, changes, n), 0);
-    perform();
+    ck_assert_int_eq(owner_io_begin(engine, changes, n), 0);
 }
 
 START_TEST(owners_agree) {
@@ -416,8 +399,7 @@ START_TEST(owners_agree) {
     /* Not before they want it. */
     set(2);
     ck_assert(verdict && n_faults == 0);
-    owners_end(engine, true);
-    perform();
+    owner_io_end(engine, true);
     check_error(call(radio.bus, PARAMETERS, "Own", ""), NULL, NULL);
     check_error(call(rem.bus, PARAMETERS, "Own", ""), NULL, NULL);
     check_told(RADIO " wants\n" REM " wants\n");
@@ -429,16 +411,14 @@ START_TEST(owners_agree) {
     ck_assert_str_eq(rem.changes, "set Device.A.Rem.Y=2;");
     settle(radio.bus);
     ck_assert_uint_eq(radio.committed + rem.committed, 0);
-    owners_end(engine, true);
-    perform();
+    owner_io_end(engine, true);
     settle(radio.bus);
     settle(rem.bus);
     ck_assert(radio.committed == 1 && rem.committed == 1 && radio.aborted + rem.aborted == 0);
     set(1);
     RUN_UNTIL(verdict);
     ck_assert_uint_eq(rem.prepared, 1);
-    owners_end(engine, false);
-    perform();
+    owner_io_end(engine, false);
     settle(radio.bus);
     ck_assert(radio.committed == 1 && radio.aborted == 1);
     sd_bus_flush_close_unref(radio.bus);
@@ -467,11 +447,7 @@ START_TEST(owners_object_fail_or_are_silent) {
         radio.way = cases[i].way;
         set(2);
         usec_t begin = clock_now().mono;
-        while (!verdict) {
-            ck_assert_int_ge(sd_event_run(event, 50 * USEC_PER_MSEC), 0);
-            owners_tick(engine, clock_now().mono);
-            perform();
-        }
+        RUN_UNTIL(verdict);
         usec_t took = clock_now().mono - begin;
         ck_assert(cases[i].way == SILENT ? took > USEC_PER_SEC && took < 2 * USEC_PER_SEC
                                          : took < USEC_PER_SEC);
@@ -485,6 +461,29 @@ START_TEST(owners_object_fail_or_are_silent) {
     }
     sd_bus_flush_close_unref(radio.bus);
     sd_bus_flush_close_unref(rem.bus);
+    agent_stop();
+}
+END_TEST
+
+START_TEST(commits_from_within_the_verdict) {
+    Daemon radio;
+    agent_start(NULL);
+    agent_open();
+    daemon_start(&radio, RADIO);
+    commit_at_once = true;
+    set(1); /* asks nobody */
+    ck_assert(verdict);
+    check_error(call(radio.bus, PARAMETERS, "Own", ""), NULL, NULL);
+    for (size_t i = 1; i <= 3; i++) {
+        set(1);
+        ck_assert_int_eq(owner_io_begin(engine, changes, 1), -EBUSY);
+        RUN_UNTIL(verdict);
+        settle(radio.bus);
+        ck_assert_uint_eq(radio.committed, i);
+    }
+    ck_assert_uint_eq(radio.aborted, 0);
+    commit_at_once = false;
+    sd_bus_flush_close_unref(radio.bus);
     agent_stop();
 }
 END_TEST
@@ -543,7 +542,7 @@ START_TEST(an_owner_leaves_the_bus) {
     settle(client);
     set(1);
     ck_assert(verdict && n_faults == 0);
-    owners_end(engine, true);
+    owner_io_end(engine, true);
     check_told("");
     sd_bus_flush_close_unref(client);
     sd_bus_flush_close_unref(radio.bus);
@@ -718,8 +717,7 @@ START_TEST(policy_lets_the_agent_ask) {
     set(1);
     RUN_UNTIL(verdict);
     ck_assert_uint_eq(n_faults, 0);
-    owners_end(engine, true);
-    perform();
+    owner_io_end(engine, true);
     settle(radio.bus);
     ck_assert_uint_eq(radio.committed, 1);
     sd_bus_flush_close_unref(radio.bus);
@@ -823,6 +821,7 @@ START_TEST(ages_by_path) {
 END_TEST
 
 SUITE("bus-parameters", parameters_are_read, only_the_owner_reports, ages_of_what_was_reported, owners_agree,
-      owners_object_fail_or_are_silent, an_answer_that_is_none, an_owner_leaves_the_bus,
-      changes_are_heard_once_by_fifty, alarms_are_passed_on, changes_are_not_for_everyone,
-      changes_are_for_our_group, policy_lets_the_agent_ask, ntp_servers_go_to_timesyncd, ages_by_path)
+      owners_object_fail_or_are_silent, commits_from_within_the_verdict, an_answer_that_is_none,
+      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on,
+      changes_are_not_for_everyone, changes_are_for_our_group, policy_lets_the_agent_ask,
+      ntp_servers_go_to_timesyncd, ages_by_path)

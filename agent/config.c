@@ -366,6 +366,11 @@ typedef struct Loader {
     const char *path; /* the main file */
     char *error;
     Origin origins[ARRAY_SIZE(keys)];
+    struct { /* of [Owners], also what was taken out again */
+        char path[OWNER_PATH_MAX];
+        Origin origin;
+    } owners[2 * OWNERS_MAX];
+    size_t n_owners;
     size_t reading;
     int result; /* negative once *error* is written */
 
@@ -462,12 +467,43 @@ static void key_reset(Config *config, const ConfigKey *key) {
     }
 }
 
+/* A line of [Owners], whose keys are paths. */
+static void loader_set_owner(Loader *l, const char *path, const char *name) {
+    const ConfigKey key = {"Owners", path};
+    const char *wrong = owner_table_set(&l->config->owners, path, name);
+    size_t i = 0;
+
+    if (wrong) {
+        loader_fail(l, -EINVAL, l->file, l->line, &key, "%s: \"%s\"", wrong, name);
+        return;
+    }
+    while (i < l->n_owners && !streq(l->owners[i].path, path))
+        i++;
+    if (i == ARRAY_SIZE(l->owners)) {
+        loader_fail(l, -EINVAL, l->file, l->line, &key, "more lines than %zu", i);
+        return;
+    }
+    Origin *origin = &l->owners[i].origin;
+    if (i < l->n_owners && origin->reading == l->reading) {
+        loader_fail(l, -EINVAL, l->file, l->line, &key, "set twice in this file, first in line %u",
+                    origin->line);
+        return;
+    }
+    l->n_owners += i == l->n_owners;
+    strcpy(l->owners[i].path, path);
+    *origin = (Origin){.file = l->file, .line = l->line, .reading = l->reading};
+}
+
 /* libinih's callback. Mistakes are kept in the loader and stop the reader, so libinih itself only ever
  * reports lines that are no INI. */
 static int loader_set(void *userdata, const char *section, const char *name, const char *value) {
     Loader *l = userdata;
     const ConfigKey *key = key_find(section, name);
 
+    if (streq(section, "Owners")) {
+        loader_set_owner(l, name, value);
+        return 1;
+    }
     if (!key) {
         if (!*section)
             loader_fail(l, -EINVAL, l->file, l->line, NULL, "%s=: stands before the first [Section]", name);

@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include "base/address.h"
+#include "base/owner-table.h"
 #include "ike/proposal.h"
 #include "base/revocation-policy.h"
 #include "status.h"
@@ -79,6 +80,7 @@ typedef struct Config {
     int log_level;
     ConfigUsim usim;
     char realm[HOST_MAX_BYTES];                      /* of the hosting party's identity; "": of its IMSI */
+    OwnerTable owners;                               /* [Owners]: other daemons' parts of the data model */
     char origins[CONFIG_KEYS_MAX][ORIGIN_MAX_BYTES]; /* for config_origin() */
 } Config;
 

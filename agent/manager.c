@@ -614,7 +614,14 @@ static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) 
 }
 
 static int bus_make(Manager *m) {
-    BusHandlers handlers = {on_deregister, on_clear_deregistration, on_value, on_reported, m};
+    const BusHandlers handlers = {
+        .deregister = on_deregister,
+        .clear_deregistration = on_clear_deregistration,
+        .report_value = on_value,
+        .reported = on_reported,
+        .owners = &m->config->owners,
+        .userdata = m,
+    };
     ProcedureView view = procedure_view(m->procedure);
 
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",

@@ -10,14 +10,15 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "base/moment.h"
-#include "base/utf8.h"
+#include "dbus/alarms.h"
+#include "dbus/parameters.h"
+#include "dbus/text.h"
+#include "dbus/time-sync.h"
 
-#define BUS_NAME       "org.henb.Agent1"
-#define BUS_PATH       "/org/henb/Agent1"
-#define BUS_INTERFACE  "org.henb.Agent1"
-#define BUS_PARAMETERS BUS_INTERFACE ".Parameters"
-#define ERROR_REFUSED  BUS_INTERFACE ".Error.Refused"
-#define ERROR_BUSY     BUS_INTERFACE ".Error.Busy"
+#define BUS_NAME      "org.henb.Agent1"
+#define BUS_PATH      "/org/henb/Agent1"
+#define BUS_INTERFACE "org.henb.Agent1"
+#define ERROR_BUSY    BUS_INTERFACE ".Error.Busy"
 
 #define POLKIT_NAME                   "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH                   "/org/freedesktop/PolicyKit1/Authority"
@@ -28,27 +29,7 @@
 #define INTERACTION_TIMEOUT (2 * 60 * USEC_PER_SEC)
 
 /* Any local user may call: so many calls are held at once, and of one user polkit is asked about one. */
-#define REQUESTS_MAX      16
-#define REPORT_VALUES_MAX 64 /* of one Report call */
-
-/* Strings come from servers and files too, and the bus disconnects who sends anything but UTF-8: what is none
- * becomes a question mark. The caller frees; NULL: no memory. */
-static char *text_clean(const char *text) {
-    char *copy = strdup(text);
-
-    for (char *p = copy; p && *p;) {
-        size_t n = utf8_sequence(p);
-        if (n == 0)
-            *p = '?';
-        p += n == 0 ? 1 : n;
-    }
-    return copy;
-}
-
-static int append_text(sd_bus_message *m, const char *text) {
-    _cleanup_free_ char *clean = text_clean(text);
-    return clean ? sd_bus_message_append_basic(m, 's', clean) : -ENOMEM;
-}
+#define REQUESTS_MAX 16
 
 static int append_addresses(sd_bus_message *m, const AddressList *list) {
     int r = sd_bus_message_open_container(m, 'a', "s");
@@ -60,7 +41,7 @@ static int append_addresses(sd_bus_message *m, const AddressList *list) {
 static int append_mme(sd_bus_message *m, const Mme *mme) {
     int r = sd_bus_message_open_container(m, 'r', "sasq");
     if (r >= 0)
-        r = append_text(m, mme->entry);
+        r = bus_append_text(m, mme->entry);
     if (r >= 0)
         r = append_addresses(m, &mme->addresses);
     if (r >= 0)
@@ -72,12 +53,12 @@ static int append_mme(sd_bus_message *m, const Mme *mme) {
 
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_message *m,
                     void *field, sd_bus_error *error) {
-    return append_text(m, field);
+    return bus_append_text(m, field);
 }
 
 static int get_state(sd_bus *bus, const char *path, const char *interface, const char *name,
                      sd_bus_message *m, void *field, sd_bus_error *error) {
-    return append_text(m, agent_state_to_string(*(const AgentState *)field));
+    return bus_append_text(m, agent_state_to_string(*(const AgentState *)field));
 }
 
 static int get_bool(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_message *m,
@@ -87,7 +68,7 @@ static int get_bool(sd_bus *bus, const char *path, const char *interface, const 
 
 static int get_address(sd_bus *bus, const char *path, const char *interface, const char *name,
                        sd_bus_message *m, void *field, sd_bus_error *error) {
-    return append_text(m, ADDRESS_STR((const Address *)field));
+    return bus_append_text(m, ADDRESS_STR((const Address *)field));
 }
 
 static int get_addresses(sd_bus *bus, const char *path, const char *interface, const char *name,
@@ -192,6 +173,8 @@ struct BusRequest {
 
 struct Bus {
     sd_bus *connection;
+    BusParameters *parameters;
+    TimeSync *time_sync;
     BusHandlers handlers;
     Status status; /* what readers see */
     BusRequest requests[REQUESTS_MAX];
@@ -200,7 +183,7 @@ struct Bus {
 
 /* Answers the call, unless nobody waits for an answer, and frees the entry. *error*: NULL for "done". */
 static void request_answer(BusRequest *request, const char *error, const char *text) {
-    _cleanup_free_ char *clean = error ? text_clean(text) : NULL;
+    _cleanup_free_ char *clean = error ? bus_text_clean(text) : NULL;
 
     if (error)
         log_info("D-Bus: %s by %s: %s", methods[request->method].name,
@@ -216,7 +199,7 @@ static void request_answer(BusRequest *request, const char *error, const char *t
 
 void bus_request_done(BusRequest *request, const char *refusal) {
     assert(request->authorized);
-    request_answer(request, refusal ? ERROR_REFUSED : NULL, refusal);
+    request_answer(request, refusal ? BUS_ERROR_REFUSED : NULL, refusal);
 }
 
 static void request_authorized(BusRequest *request, const char *by) {
@@ -340,42 +323,6 @@ static int on_clear_deregistration(sd_bus_message *m, void *userdata, sd_bus_err
     return request_begin(userdata, METHOD_CLEAR_DEREGISTRATION, m, error);
 }
 
-/* Values are taken in their order up to the first one that is refused. Who may report is the bus policy's
- * matter. */
-static int on_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-    const BusHandlers *handlers = &((Bus *)userdata)->handlers;
-    struct {
-        const char *path, *value;
-    } values[REPORT_VALUES_MAX], one;
-    size_t n = 0;
-
-    int r = sd_bus_message_enter_container(m, 'a', "(ss)");
-    while (r >= 0 && (r = sd_bus_message_read(m, "(ss)", &one.path, &one.value)) > 0) {
-        if (n == REPORT_VALUES_MAX)
-            return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "more values than %d in one call",
-                                     REPORT_VALUES_MAX);
-        values[n].path = one.path;
-        values[n++].value = one.value;
-    }
-    if (r < 0)
-        return r;
-    const char *wrong = NULL;
-    size_t i = 0;
-    while (i < n && !(wrong = handlers->report_value(handlers->userdata, values[i].path, values[i].value)))
-        i++;
-    handlers->reported(handlers->userdata);
-    if (wrong)
-        return sd_bus_error_setf(error, ERROR_REFUSED, "%s: %s", values[i].path, wrong);
-    return sd_bus_reply_method_return(m, NULL);
-}
-
-static const sd_bus_vtable parameters_vtable[] = {
-    SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a(ss)", values), SD_BUS_NO_RESULT, on_report,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_VTABLE_END,
-};
-
 /* "Unprivileged" methods are those sd-bus leaves to us and to the bus policy: itself it would ask for
  * CAP_SYS_ADMIN. */
 static void vtable_fill(sd_bus_vtable *vtable) {
@@ -408,7 +355,11 @@ static int bus_open(Bus *bus, sd_event *event) {
     if (r >= 0)
         r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_INTERFACE, bus->vtable, bus);
     if (r >= 0)
-        r = sd_bus_add_object_vtable(bus->connection, NULL, BUS_PATH, BUS_PARAMETERS, parameters_vtable, bus);
+        r = bus_parameters_new(&bus->parameters, bus->connection, BUS_PATH, &bus->handlers);
+    if (r >= 0)
+        r = bus_alarms_add(bus->connection, BUS_PATH, &bus->handlers);
+    if (r >= 0)
+        r = time_sync_new(&bus->time_sync, bus->connection);
     if (r >= 0)
         r = sd_bus_attach_event(bus->connection, event, SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
@@ -449,9 +400,23 @@ void bus_free(Bus *bus) {
         return;
     for (size_t i = 0; i < REQUESTS_MAX; i++)
         if (bus->requests[i].call)
-            request_answer(&bus->requests[i], ERROR_REFUSED, "the agent is stopping");
+            request_answer(&bus->requests[i], BUS_ERROR_REFUSED, "the agent is stopping");
+    bus_parameters_free(bus->parameters);
+    time_sync_free(bus->time_sync);
     sd_bus_flush_close_unref(bus->connection);
     free(bus);
+}
+
+int bus_owner_prepare(Bus *bus, const char *name, uint64_t id, const OwnerChange *changes, size_t n) {
+    return bus_owners_prepare(bus_parameters_owners(bus->parameters), name, id, changes, n);
+}
+
+void bus_owner_end(Bus *bus, const char *name, uint64_t id, bool committed) {
+    bus_owners_end(bus_parameters_owners(bus->parameters), name, id, committed);
+}
+
+int bus_changed(Bus *bus, const OwnerChange *changes, size_t n) {
+    return bus_parameters_changed(bus->parameters, changes, n);
 }
 
 int bus_publish(Bus *bus, const Status *status) {
@@ -470,4 +435,8 @@ int bus_publish(Bus *bus, const Status *status) {
     bus->status = *status; /* before the signal, whose values the getters read here */
     int r = sd_bus_emit_properties_changed_strv(bus->connection, BUS_PATH, BUS_INTERFACE, changed);
     return r < 0 ? r : 0;
+}
+
+void bus_time_servers(Bus *bus, const char *const *servers, size_t n) {
+    time_sync_set(bus->time_sync, servers, n);
 }

@@ -49,6 +49,8 @@ static const Status initial = {
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     const char *interface, *name;
     ck_assert_int_ge(sd_bus_message_read(m, "s", &interface), 0);
+    if (streq(interface, NAME ".Parameters")) /* test-bus-parameters.c */
+        return 0;
     ck_assert_str_eq(interface, NAME);
     if (*heard)
         strcat(heard, ";");
@@ -83,7 +85,7 @@ static void on_clear(void *userdata, BusRequest *request) {
 
 static const char *on_value(void *userdata, const char *path, const char *value) {
     ck_assert_ptr_eq(userdata, &status);
-    if (streq(path, "Device.Bad"))
+    if (streq(path, "Device.A.Bad"))
         return "not a number";
     snprintf(reported + strlen(reported), sizeof reported - strlen(reported), "%s=%s;", path, value);
     return NULL;
@@ -94,7 +96,19 @@ static void on_reported(void *userdata) {
     strcat(reported, ".");
 }
 
-static const BusHandlers handlers = {on_deregister, on_clear, on_value, on_reported, &status};
+/* What a daemon of the box has: this test's own name for another one. */
+#define RADIO "org.example.Radio"
+static const OwnerTable owners = {.n = 2,
+                                  .rows = {{"Device.A.", RADIO}, {"Device.A.Other.", "org.example.Other"}}};
+
+static const BusHandlers handlers = {
+    .deregister = on_deregister,
+    .clear_deregistration = on_clear,
+    .report_value = on_value,
+    .reported = on_reported,
+    .owners = &owners,
+    .userdata = &status,
+};
 
 static void bus_setup(void) {
     private_bus_start(&private_bus, NULL);
@@ -181,7 +195,7 @@ static int line_compare(const void *a, const void *b) {
 }
 
 static void members_list(const char *xml, char *ret, size_t size) {
-    static char lines[64][128];
+    static char lines[64][256];
     size_t n = 0, len = 0;
     xmlDoc *doc = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NONET);
     ck_assert_ptr_nonnull(doc);
@@ -219,7 +233,7 @@ static void members_list(const char *xml, char *ret, size_t size) {
 }
 
 START_TEST(introspection_is_the_xml_file) {
-    char documented[4096], live[4096];
+    char documented[8192], live[8192];
     const char *xml;
 
     bus_setup();
@@ -231,6 +245,29 @@ START_TEST(introspection_is_the_xml_file) {
     ck_assert_str_eq(live, documented);
     sd_bus_message_unref(m);
     bus_teardown();
+}
+END_TEST
+
+/* Each member of the XML file has its place in API.md, with a line to try it. */
+START_TEST(every_member_is_explained) {
+    size_t size, n = 0;
+    _cleanup_free_ char *api = file_read(getenv("API"), NULL),
+                        *xml = file_read(getenv("INTERFACE_XML"), &size);
+    xmlDoc *doc = xmlReadMemory(xml, (int)size, NULL, NULL, XML_PARSE_NONET);
+    ck_assert_ptr_nonnull(doc);
+    for (xmlNode *i = xmlFirstElementChild(xmlDocGetRootElement(doc)); i; i = xmlNextElementSibling(i))
+        for (xmlNode *m = xmlFirstElementChild(i); m; m = xmlNextElementSibling(m)) {
+            _cleanup_free_ char *name = (char *)xmlGetProp(m, (xmlChar *)"name");
+            bool property = streq((const char *)m->name, "property");
+            char title[64];
+            snprintf(title, sizeof title, property ? "\n### %s \xe2\x80\x94" : "\n### %s(", name);
+            const char *at = strstr(api, title), *next = at ? strstr(at + 1, "\n### ") : NULL;
+            const char *line = at ? strstr(at, "\n    busctl ") : NULL;
+            ck_assert_msg(line && (!next || line < next), "%s is not in API.md with a busctl line", name);
+            n++;
+        }
+    ck_assert_uint_gt(n, 20);
+    xmlFreeDoc(doc);
 }
 END_TEST
 
@@ -710,8 +747,7 @@ START_TEST(refusal_is_told_and_may_hold_anything) {
     sd_bus *stranger = stranger_connect();
     ask(stranger, "Deregister", false, &reply);
     RUN_UNTIL(deregister);
-    LOG_OF(bus_request_done(deregister, "the HeMS said \xff\xc3\xa4 100%s"),
-           "the HeMS said ?\xc3\xa4 100%s");
+    LOG_OF(bus_request_done(deregister, "the HeMS said \xff\xc3\xa4 100%s"), "the HeMS said ?\xc3\xa4 100%s");
     check_reply(&reply, NAME ".Error.Refused", "the HeMS said ?\xc3\xa4 100%s");
     sd_bus_flush_close_unref(stranger);
     polkit_stop();
@@ -784,23 +820,24 @@ static void report(const char *const values[][2], size_t n_values, size_t n, sd_
     for (size_t i = 0; i < n_values; i++)
         ck_assert_int_ge(sd_bus_message_append(m, "(ss)", values[i][0], values[i][1]), 0);
     for (size_t i = 0; i < n; i++)
-        ck_assert_int_ge(sd_bus_message_append(m, "(ss)", "D", "1"), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "(ss)", "Device.A.D", "1"), 0);
     ck_assert_int_ge(sd_bus_message_close_container(m), 0);
     ck_assert_int_ge(sd_bus_call_async(client, NULL, m, on_reply, ret, 0), 0);
     sd_bus_message_unref(m);
 }
 
 START_TEST(values_are_reported) {
-    static const char *const good[][2] = {{"Device.A", "1"}, {"Device.B", "\xc3\xa4"}};
-    static const char *const bad[][2] = {{"Device.A", "1"}, {"Device.Bad", "x"}, {"Device.B", "2"}};
+    static const char *const good[][2] = {{"Device.A.A", "1"}, {"Device.A.B", "\xc3\xa4"}};
+    static const char *const bad[][2] = {{"Device.A.A", "1"}, {"Device.A.Bad", "x"}, {"Device.A.B", "2"}};
     sd_bus_message *reply;
     bus_setup();
+    ck_assert_int_ge(sd_bus_request_name(client, RADIO, 0), 0);
     report(good, ARRAY_SIZE(good), 0, &reply);
     check_reply(&reply, NULL, NULL);
-    ck_assert_str_eq(reported, "Device.A=1;Device.B=\xc3\xa4;.");
+    ck_assert_str_eq(reported, "Device.A.A=1;Device.A.B=\xc3\xa4;.");
     report(bad, ARRAY_SIZE(bad), 0, &reply);
-    check_reply(&reply, NAME ".Error.Refused", "Device.Bad: not a number");
-    ck_assert_str_eq(reported, "Device.A=1;.");
+    check_reply(&reply, NAME ".Error.Refused", "Device.A.Bad: not a number");
+    ck_assert_str_eq(reported, "Device.A.A=1;.");
     report(NULL, 0, 0, &reply);
     check_reply(&reply, NULL, NULL);
     report(NULL, 0, 65, &reply);
@@ -808,7 +845,7 @@ START_TEST(values_are_reported) {
     ck_assert_str_eq(reported, "");
     report(NULL, 0, 64, &reply);
     check_reply(&reply, NULL, NULL);
-    reply = call(NAME ".Parameters", "Report", "Device.A", "1"); /* ss */
+    reply = call(NAME ".Parameters", "Report", "Device.A.A", "1"); /* ss */
     ck_assert(sd_bus_message_is_method_error(reply, SD_BUS_ERROR_INVALID_ARGS));
     sd_bus_message_unref(reply);
     bus_teardown();
@@ -857,14 +894,20 @@ static const StrangerCall stranger_calls[] = {
     {NAME, "Deregister", "", {NULL}, NULL},
     {"org.freedesktop.DBus.Properties", "Set", "ss", {NAME, "State"}, SD_BUS_ERROR_ACCESS_DENIED},
     {NAME, "NoSuchMethod", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
-    {NAME ".Parameters", "Report", "a(ss)", {"Device.A", "1"}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Parameters", "Report", "a(ss)", {"Device.A.A", "1"}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Parameters", "Get", "as", {"Device."}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Parameters", "Ages", "as", {"Device."}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Parameters", "Own", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Alarms", "ClearAlarm", "sss", {"a", "b"}, SD_BUS_ERROR_ACCESS_DENIED},
     {},
 };
 /* What a daemon in our group gets. */
 static const StrangerCall member_calls[] = {
     {"org.freedesktop.DBus.Properties", "Get", "ss", {NAME, "State"}, NULL},
-    {NAME ".Parameters", "Report", "a(ss)", {"Device.A", "1"}, NULL},
-    {NAME ".Parameters", "Report", "a(ss)", {"Device.Bad", "x"}, NAME ".Error.Refused"},
+    {NAME ".Parameters", "Report", "a(ss)", {"Device.A.A", "1"}, NAME ".Error.Refused"}, /* not the owner */
+    {NAME ".Parameters", "Own", "", {NULL}, NAME ".Error.Refused"},
+    {NAME ".Parameters", "Get", "as", {"Device."}, SD_BUS_ERROR_NOT_SUPPORTED},
+    {NAME ".Alarms", "ClearAlarm", "sss", {"a", "b"}, SD_BUS_ERROR_NOT_SUPPORTED},
     {"org.freedesktop.DBus.Properties", "Set", "ss", {NAME, "State"}, SD_BUS_ERROR_ACCESS_DENIED},
     {},
 };
@@ -878,11 +921,10 @@ static int stranger_try(const StrangerCall *calls, gid_t group) {
         return 100;
     for (const StrangerCall *c = calls; c->method; c++) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = streq(c->types, "a(ss)")
-                    ? sd_bus_call_method(other, NAME, PATH, c->interface, c->method, &error, NULL, c->types,
-                                         1, c->arguments[0], c->arguments[1])
-                    : sd_bus_call_method(other, NAME, PATH, c->interface, c->method, &error, NULL, c->types,
-                                         c->arguments[0], c->arguments[1]);
+        int r = c->types[0] == 'a' ? sd_bus_call_method(other, NAME, PATH, c->interface, c->method, &error,
+                                                        NULL, c->types, 1, c->arguments[0], c->arguments[1])
+                                   : sd_bus_call_method(other, NAME, PATH, c->interface, c->method, &error,
+                                                        NULL, c->types, c->arguments[0], c->arguments[1], "");
         if (c->error ? !sd_bus_error_has_name(&error, c->error) : r < 0)
             return (int)(c - calls) + 1;
     }
@@ -967,7 +1009,7 @@ START_TEST(polkit_policy_has_what_is_asked_for) {
 }
 END_TEST
 
-SUITE("bus", introspection_is_the_xml_file, initial_status_is_readable,
+SUITE("bus", introspection_is_the_xml_file, every_member_is_explained, initial_status_is_readable,
       changes_are_told_once_with_their_names, mme_as_an_s1_stack_reads_it, mme_outside_registered_is_our_bug,
       text_that_is_no_utf8_is_told_all_the_same, taken_name, denied_name, bus_that_goes_away_ends_the_loop,
       root_may_without_polkit, polkit_is_asked_about_the_caller, polkit_says_no, polkit_is_absent,

@@ -604,6 +604,42 @@ START_TEST(hosting_party) {
 }
 END_TEST
 
+START_TEST(owners_of_the_data_model) {
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"Device.A.=org\n",
+         ":14: [Owners] Device.A.=: not a well-known name of a bus (org.example.Radio): \"org\""},
+        {"FAP.GPS.=org.example.A\n",
+         ":14: [Owners] FAP.GPS.=: not a parameter (Device.A.B) or a partial path (Device.A.): "
+         "\"org.example.A\""},
+        {"Device.A.=org.henb.Agent1\n",
+         ":14: [Owners] Device.A.=: not another daemon's name: \"org.henb.Agent1\""},
+        {"Device.A.=org.example.A\nDevice.B.=org.example.A\nDevice.A.=org.example.B\n",
+         ":16: [Owners] Device.A.=: set twice in this file, first in line 14"},
+    };
+    char text[1024];
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        snprintf(text, sizeof text, GOOD "[Owners]\n%s", cases[i].text);
+        ck_assert_int_eq(load(text), -EINVAL);
+        check_error(cases[i].error);
+    }
+    ck_assert_int_eq(load(GOOD), 0);
+    ck_assert_uint_eq(config.owners.n, 0);
+    dropin_write("10-a.conf", "[Owners]\nDevice.A.=org.example.Other\nDevice.C.=\n");
+    dropin_write("20-b.conf", "[Owners]\nDevice.B.D=\nDevice.A.C=org.example.C\n");
+    ck_assert_msg(load(GOOD "[Owners]\nDevice.A.=org.example.A\nDevice.B.D = org.example.B ; a comment\n") ==
+                      0,
+                  "%s", error);
+    ck_assert_uint_eq(config.owners.n, 2);
+    ck_assert_str_eq(owner_table_find(&config.owners, "Device.A.B")->name, "org.example.Other");
+    ck_assert_str_eq(owner_table_find(&config.owners, "Device.A.C")->name, "org.example.C");
+    ck_assert_ptr_null(owner_table_find(&config.owners, "Device.B.D"));
+    directory_remove();
+}
+END_TEST
+
 /* The example that is installed must be one: the defaults it shows in comments are those of the program. */
 START_TEST(example_is_right) {
     _cleanup_free_ char *text = file_read(getenv("EXAMPLE_CONF"), NULL);
@@ -654,4 +690,5 @@ SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read,
       groups_without_pfs, inform_parameters_add_up, crl_that_is_not_looked_at, hems_becomes_a_url,
       comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
       files_that_cannot_be_read, dropins_in_order_of_their_names, mistakes_in_dropins_name_them,
-      origins_of_keys_are_kept, hosting_party, example_is_right, utf8, every_state_has_its_word)
+      origins_of_keys_are_kept, hosting_party, owners_of_the_data_model, example_is_right, utf8,
+      every_state_has_its_word)

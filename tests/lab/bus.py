@@ -8,6 +8,7 @@ import time
 
 _lib = ctypes.CDLL("libsystemd.so.0")
 _pointer, _text, _usec = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64
+_uint64 = ctypes.c_uint64
 BASIC = {"y": ctypes.c_uint8, "b": ctypes.c_int, "n": ctypes.c_int16, "q": ctypes.c_uint16, "i": ctypes.c_int32,
          "u": ctypes.c_uint32, "x": ctypes.c_int64, "t": ctypes.c_uint64, "d": ctypes.c_double, "s": _text, "o": _text,
          "g": _text, "h": ctypes.c_int}
@@ -31,6 +32,9 @@ _new_call = _declare(_int, "sd_bus_message_new_method_call", _pointer, _pointer,
 _append = _declare(_int, "sd_bus_message_append_basic", _pointer, ctypes.c_char, _pointer)
 _call = _declare(_int, "sd_bus_call", _pointer, _pointer, _usec, _pointer, _pointer)
 _error_free = _declare(None, "sd_bus_error_free", _pointer)
+_request_name = _declare(_int, "sd_bus_request_name", _pointer, _text, _uint64)
+_open_container = _declare(_int, "sd_bus_message_open_container", _pointer, ctypes.c_char, _text)
+_close_container = _declare(_int, "sd_bus_message_close_container", _pointer)
 _unref = _declare(_pointer, "sd_bus_message_unref", _pointer)
 _peek = _declare(_int, "sd_bus_message_peek_type", _pointer, _pointer, _pointer)
 _enter = _declare(_int, "sd_bus_message_enter_container", _pointer, ctypes.c_char, _text)
@@ -85,7 +89,8 @@ class Bus:
         _checked(_open(ctypes.byref(self.bus)))
 
     def call(self, destination, path, interface, member, *words, timeout=60):
-        """Calls a method with strings, and integers of 32 bits, as arguments; what it answers, a list."""
+        """Calls a method with strings, integers of 32 bits, and lists of pairs of strings as arguments; what it answers,
+        a list."""
         message, reply, error = _pointer(), _pointer(), _Error()
         _checked(_new_call(self.bus, ctypes.byref(message), destination.encode(), path.encode(), interface.encode(),
                            member.encode()))
@@ -93,6 +98,8 @@ class Bus:
             for word in words:
                 if isinstance(word, int):
                     _checked(_append(message, b"i", ctypes.byref(ctypes.c_int32(word))))
+                elif isinstance(word, list):
+                    self._pairs(message, word)
                 else:
                     _checked(_append(message, b"s", ctypes.c_char_p(word.encode())))
             if _call(self.bus, message, int(timeout * 1e6), ctypes.byref(error), ctypes.byref(reply)) < 0:
@@ -102,6 +109,20 @@ class Bus:
             _error_free(ctypes.byref(error))
             _unref(message)
             _unref(reply)
+
+    @staticmethod
+    def _pairs(message, pairs):
+        _checked(_open_container(message, b"a", b"(ss)"))
+        for pair in pairs:
+            _checked(_open_container(message, b"r", b"ss"))
+            for text in pair:
+                _checked(_append(message, b"s", ctypes.c_char_p(text.encode())))
+            _checked(_close_container(message))
+        _checked(_close_container(message))
+
+    def own(self, name):
+        """Takes a well-known name."""
+        _checked(_request_name(self.bus, name.encode(), 0))
 
     def match(self, rule):
         """Signals that fit are among those signal() returns."""

@@ -50,7 +50,7 @@ static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
         return -ENOMEM;
     bool assigned = cpe->assigned;
     for (size_t i = 0; i < n; i++) {
-        stored[i] = (StoreChange){changes[i].parameter->path, changes[i].new_value};
+        stored[i] = (StoreChange){STORE_PARAMETER, changes[i].parameter->path, changes[i].new_value};
         assigned |= (changes[i].parameter->flags & MODEL_ASSIGNED) != 0;
     }
     int r = store_commit(cpe->config.store, stored, n);
@@ -139,7 +139,7 @@ static int model_open(Cpe *cpe) {
     r = factory_put_site(cpe->model, cpe->config.factory);
     if (r < 0)
         return r;
-    r = store_load_parameters(cpe->config.store, on_stored, cpe);
+    r = store_load(cpe->config.store, STORE_PARAMETER, on_stored, cpe);
     if (r < 0)
         return r;
     return factory_put_identity(cpe->model, cpe->config.factory);

@@ -1,0 +1,3 @@
+#include "schedule-world.h"
+START_TEST(x) { } END_TEST
+SUITE("schedule-walk", x)

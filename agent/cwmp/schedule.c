@@ -79,7 +79,7 @@ static void records_of_informs(Records *r, const Inform *informs) {
             continue;
         snprintf(r->keys[r->n], sizeof r->keys[0], INFORM_RECORD "%zu", i);
         snprintf(r->values[i], sizeof r->values[0], "%" PRIu64 " %" PRIu32 " %s",
-                 inform->due_real / USEC_PER_SEC, inform->left, inform->command_key);
+                 (inform->due_real + USEC_PER_SEC - 1) / USEC_PER_SEC, inform->left, inform->command_key);
         records_add(r, inform->waiting ? r->values[i] : NULL);
     }
 }
@@ -230,7 +230,7 @@ void schedule_set_policy(Schedule *schedule, const SchedulePolicy *policy, Momen
     if (old.periodic_enable != policy->periodic_enable ||
         old.periodic_interval != policy->periodic_interval || old.periodic_time != policy->periodic_time)
         plan_periodic(schedule, now);
-    if (schedule->notify_at != USEC_NEVER)
+    if (old.throttle != policy->throttle && schedule->notify_at != USEC_NEVER)
         plan_notification(schedule, now);
 }
 

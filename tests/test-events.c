@@ -101,6 +101,23 @@ START_TEST(expectation_35_a_bootstrap_drops_what_was_not_delivered) {
 }
 END_TEST
 
+/* The URL changes before the InformResponse: that is the old one's acceptance, not the new one's. */
+START_TEST(expectation_50_the_old_hems_does_not_answer_for_the_new_one) {
+    Schedule *s = new_schedule("", &quiet);
+    schedule_boot(s, URL_A, at(0));
+    ck_assert_int_eq(schedule_raise(s, EVENT_M_DOWNLOAD, "d", at(0)), 0);
+    ck_assert(schedule_due(s, at(0)));
+    ck_assert_str_eq(start_session(s), "0 BOOTSTRAP,1 BOOT/0");
+    ck_assert(schedule_url_changed(s, URL_B, at(1)));
+    ck_assert_int_eq(schedule_delivered(s), 0);
+    ck_assert_str_eq(kept_url, "");
+    schedule_session_ended(s, at(2));
+    good_session(s, "0 BOOTSTRAP/0", at(2));
+    ck_assert_str_eq(kept_url, URL_B);
+    schedule_free(s);
+}
+END_TEST
+
 /* The box tries another HeMS at a start, is not heard, and returns: nobody was told 0 BOOTSTRAP, so nothing
  * is dropped. */
 START_TEST(expectation_35_a_hems_that_was_not_tried_drops_nothing) {
@@ -379,6 +396,7 @@ END_TEST
 SUITE("events", events_accumulate_in_the_order_of_their_codes,
       expectation_35_undelivered_events_survive_power_loss,
       expectation_35_a_bootstrap_drops_what_was_not_delivered,
+      expectation_50_the_old_hems_does_not_answer_for_the_new_one,
       expectation_35_a_hems_that_was_not_tried_drops_nothing, an_event_counts_once_it_is_saved,
       more_events_than_an_inform_takes, command_keys_of_any_kind, records_that_are_none, a_reboot_on_request,
       a_transfer_that_is_told_again, expectation_40_a_request_during_a_session_is_remembered_once,

@@ -391,6 +391,16 @@ START_TEST(active_notification_is_throttled) {
     usec_t delay = schedule_session_failed(s, 0, at(403));
     schedule_value_changed(s, true, at(404));
     ck_assert_uint_eq(schedule_deadline(s), at(403).mono + delay);
+    /* Nor does one that changed in the session that failed. */
+    Moment now = at(403);
+    pass(&now, delay);
+    ck_assert(schedule_due(s, now));
+    ck_assert_str_eq(start_session(s), "4 VALUE CHANGE/2");
+    schedule_delivered(s);
+    schedule_value_changed(s, true, now);
+    delay = schedule_session_failed(s, 0, now);
+    ck_assert_uint_ge(delay, 20 * USEC_PER_SEC);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + delay);
     schedule_free(s);
 }
 END_TEST
@@ -479,6 +489,15 @@ START_TEST(schedule_informs_survive_a_restart) {
     now = (Moment){.mono = 100, .real = at(900).real};
     schedule_clock(s, true, now);
     ck_assert_uint_eq(schedule_deadline(s), now.mono + 100 * USEC_PER_SEC);
+    /* The clock that came is behind: not later for it than it was without. */
+    schedule_free(s);
+    now = (Moment){.mono = 5, .real = 7};
+    s = schedule_restored(&quiet, false, now);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    schedule_clock(s, true, (Moment){.mono = 900 * USEC_PER_SEC, .real = at(0).real});
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 1000 * USEC_PER_SEC);
+    now = (Moment){.mono = 100, .real = at(900).real};
     /* One that came while there was no clock is known by it later. */
     schedule_clock(s, false, now);
     ck_assert_int_eq(schedule_inform(s, 50, "m", now), 0);
@@ -550,6 +569,25 @@ START_TEST(expectation_44_the_phase_follows_the_clock) {
 }
 END_TEST
 
+/* Nobody has told, but it is seen when something else is due. */
+START_TEST(expectation_44_a_clock_that_was_set_is_noticed) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 3600;
+    policy.periodic_time = 100;
+    Moment now = at(0);
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    now.real += UINT64_C(86400 + 777) * USEC_PER_SEC;
+    schedule_connection_request(s, now);
+    good_session(s, "6 CONNECTION REQUEST/0", now);
+    pass(&now, schedule_deadline(s) - now.mono);
+    ck_assert_uint_eq(now.real % (3600 * USEC_PER_SEC), 100 * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
 /* A fleet that all begins in 1970 does not inform together; with the clock comes the phase. */
 START_TEST(expectation_44_no_phase_without_a_clock) {
     SchedulePolicy policy = quiet;
@@ -576,11 +614,11 @@ START_TEST(expectation_44_no_phase_without_a_clock) {
 }
 END_TEST
 
-SUITE("schedule", first_contact, expectation_35_a_restart_does_not_bootstrap_again,
-      expectation_43_waits_follow_the_table, expectation_43_a_fleet_does_not_retry_in_step,
-      extreme_parameters_stay_sane, retry_after_is_honoured_when_longer,
-      a_session_that_fails_late_is_repeated_without_events, a_new_event_ends_the_wait,
-      expectation_35_a_new_url_bootstraps_alone_and_at_once, the_way_of_a_new_box,
+SUITE("schedule", expectation_44_a_clock_that_was_set_is_noticed, first_contact,
+      expectation_35_a_restart_does_not_bootstrap_again, expectation_43_waits_follow_the_table,
+      expectation_43_a_fleet_does_not_retry_in_step, extreme_parameters_stay_sane,
+      retry_after_is_honoured_when_longer, a_session_that_fails_late_is_repeated_without_events,
+      a_new_event_ends_the_wait, expectation_35_a_new_url_bootstraps_alone_and_at_once, the_way_of_a_new_box,
       a_url_that_changes_before_the_first_session, what_happens_during_a_session_comes_after_it,
       expectation_44_periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
       without_a_time_each_box_has_its_own_phase, a_value_change_is_told_at_once,

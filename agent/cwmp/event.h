@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/log.h"
-
 typedef enum EventFlag {
     EVENT_MULTIPLE = 1 << 0, /* one for each CommandKey; the others are single and have none */
     EVENT_KEPT = 1 << 1,     /* never discarded but by a 0 BOOTSTRAP, through reboots */

@@ -6,28 +6,28 @@
  * What must not be lost is saved before it counts, and forgotten only when an InformResponse has taken it.
  * How its owner lives with it:
  *
- * Start      schedule_new(); then schedule_load() for each record of store kind EVENT; then schedule_boot().
- *            save() makes one transaction of its records (store kind EVENT) and of the HeMS that has
- *            accepted 0 BOOTSTRAP (its own place).
- * Clocks     schedule_clock() when CLOCK_REALTIME was set (a timerfd with TFD_TIMER_CANCEL_ON_SET tells) and
- *            when it has become trusted. Without it, what hangs on the time of day follows later.
- * Timer      at schedule_deadline(), which any other call may have moved, schedule_due(); if that is true, a
- *            session: schedule_session_started() once, however many addresses are tried.
- * Session    InformResponse: schedule_delivered(). Its end: schedule_session_ended() or
- *            schedule_session_failed(), exactly one of them for each schedule_session_started().
- * Transfers  done: schedule_raise() of EVENT_M_DOWNLOAD, EVENT_M_UPLOAD or EVENT_M_SCHEDULE_DOWNLOAD, whose
- *            7 TRANSFER COMPLETE goes with it (or EVENT_AUTONOMOUS_TRANSFER); the transfer's own record says
- *            "done" before that, so that a power cut between the two is made good by raising it again at the
- *            next start. A transfer whose TransferComplete was not answered though its event was delivered:
- *            schedule_renew() of it just before schedule_session_started(), so that each session that calls
- *            TransferComplete has its 7 TRANSFER COMPLETE, and no wait is cut short for it.
- *            ScheduleStart.forget: the transfers of the HeMS before are not the new one's business.
- * RPCs       ScheduleInform: schedule_inform(). Reboot: schedule_reboot() when the session has ended well and
- *            before the box goes down; schedule_reboot_refused() if it does not.
- * Model      ModelConfig.noticed: schedule_value_changed(). The Inform with 4 VALUE CHANGE carries
- *            model_read_changed() (inform.h); schedule_delivered() of one goes with
- * model_changes_delivered(). A parameter of SchedulePolicy changed: schedule_set_policy(). Requests   a
- * connection request that was answered with 200: schedule_connection_request(). */
+ * - Start: schedule_new(), then schedule_load() for each record of store kind EVENT, then schedule_boot().
+ *   save() makes one transaction of its records (kind EVENT) and of the HeMS that has accepted 0 BOOTSTRAP (a
+ *   place of its own).
+ * - Clocks: schedule_clock() when CLOCK_REALTIME was set (a timerfd with TFD_TIMER_CANCEL_ON_SET tells) and
+ *   when it has become trusted. Without it, what hangs on the time of day follows later.
+ * - Timer: schedule_due() at schedule_deadline(), which any other call may have moved. If it is true, a
+ *   session: schedule_session_started() once, however many addresses are tried.
+ * - Session: schedule_delivered() at the InformResponse; at its end schedule_session_ended() or
+ *   schedule_session_failed(), one of them, once.
+ * - Model: schedule_value_changed() when ModelConfig.noticed says so; an Inform with 4 VALUE CHANGE carries
+ *   model_read_changed() (inform.h), and its schedule_delivered() goes with model_changes_delivered().
+ *   schedule_set_policy() when a parameter of SchedulePolicy has changed.
+ * - Connection requests: schedule_connection_request() for one that was answered with 200.
+ * - ScheduleInform: schedule_inform(), before it is answered.
+ * - Reboot: schedule_reboot() when the session has ended well, before the box goes down;
+ *   schedule_reboot_refused() if it does not.
+ * - Transfers: when one is done, and its own record says so, schedule_raise() of EVENT_M_DOWNLOAD, _M_UPLOAD
+ *   or _M_SCHEDULE_DOWNLOAD, with which 7 TRANSFER COMPLETE goes by itself, or of EVENT_AUTONOMOUS_TRANSFER;
+ *   once more at each start while it is done and not reported, for the power may have failed in between.
+ *   Where the event was delivered and TransferComplete not answered, schedule_renew() just before
+ *   schedule_session_started(): each session that calls it has its 7 TRANSFER COMPLETE, and no wait is cut
+ *   short. ScheduleStart.forget: those of the HeMS before are not the new one's business. */
 #pragma once
 
 #include <stdbool.h>

@@ -50,7 +50,7 @@ static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
         return -ENOMEM;
     bool assigned = cpe->assigned;
     for (size_t i = 0; i < n; i++) {
-        stored[i] = (StoreChange){changes[i].parameter->path, changes[i].new_value};
+        stored[i] = (StoreChange){STORE_PARAMETER, changes[i].parameter->path, changes[i].new_value};
         assigned |= (changes[i].parameter->flags & MODEL_ASSIGNED) != 0;
     }
     int r = store_commit(cpe->config.store, stored, n);
@@ -139,7 +139,7 @@ static int model_open(Cpe *cpe) {
     r = factory_put_site(cpe->model, cpe->config.factory);
     if (r < 0)
         return r;
-    r = store_load_parameters(cpe->config.store, on_stored, cpe);
+    r = store_load(cpe->config.store, STORE_PARAMETER, on_stored, cpe);
     if (r < 0)
         return r;
     return factory_put_identity(cpe->model, cpe->config.factory);
@@ -217,17 +217,43 @@ static SchedulePolicy policy_read(const Model *model) {
     };
 }
 
+/* The schedule's records: one transaction. */
+static int on_save(void *userdata, const ScheduleRecord *records, size_t n, const char *bootstrapped_url) {
+    Cpe *cpe = userdata;
+    _cleanup_free_ StoreChange *changes = calloc(n + 1, sizeof *changes);
+
+    if (!changes)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        changes[i] = (StoreChange){STORE_EVENT, records[i].key, records[i].value};
+    if (bootstrapped_url)
+        changes[n++] = (StoreChange){STORE_META, META_BOOTSTRAPPED, bootstrapped_url};
+    return store_commit(cpe->config.store, changes, n);
+}
+
+static int on_event_stored(void *userdata, const char *key, const char *value) {
+    Cpe *cpe = userdata;
+    if (schedule_load(cpe->schedule, key, value, clock_now()) < 0)
+        log_warning("store: an event \"%s\" cannot be taken up again", key);
+    return 0;
+}
+
 /* *url*: of the first HeMS. */
 static int schedule_open(Cpe *cpe, const char *url) {
-    ScheduleSnapshot snapshot = {};
     _cleanup_free_ char *bootstrapped = NULL;
-    SchedulePolicy policy = policy_read(cpe->model);
 
     int r = store_get_meta(cpe->config.store, META_BOOTSTRAPPED, &bootstrapped);
     if (r < 0 && r != -ENOENT)
         return r;
-    snprintf(snapshot.bootstrapped_url, sizeof snapshot.bootstrapped_url, "%s", strempty(bootstrapped));
-    r = schedule_new(&cpe->schedule, &snapshot, &policy, cpe->config.rng, clock_now());
+    ScheduleConfig config = {.bootstrapped_url = bootstrapped,
+                             .policy = policy_read(cpe->model),
+                             .clock_trusted = true,
+                             .rng = cpe->config.rng,
+                             .save = on_save,
+                             .userdata = cpe};
+    r = schedule_new(&cpe->schedule, &config, clock_now());
+    if (r == 0)
+        r = store_load(cpe->config.store, STORE_EVENT, on_event_stored, cpe);
     if (r < 0)
         return r;
     schedule_boot(cpe->schedule, url, clock_now());
@@ -274,14 +300,8 @@ static void session_close(Cpe *cpe) {
 }
 
 static void on_delivered(Cpe *cpe) {
-    ScheduleSnapshot snapshot;
-
-    if (schedule_delivered(cpe->schedule)) {
-        schedule_snapshot(cpe->schedule, &snapshot);
-        /* If this is lost, the HeMS gets 0 BOOTSTRAP once more. */
-        if (store_set_meta(cpe->config.store, META_BOOTSTRAPPED, snapshot.bootstrapped_url) < 0)
-            log_warning("the HeMS's acceptance of 0 BOOTSTRAP could not be stored");
-    }
+    if (schedule_delivered(cpe->schedule) < 0)
+        log_warning("what the HeMS has taken of the events could not be stored: it may hear of them again");
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});
 }
 
@@ -383,14 +403,14 @@ static int on_session_timer(sd_event_source *source, uint64_t usec, void *userda
 
 static int session_open(Cpe *cpe, const char *url) {
     const Config *f = cpe->config.factory;
-    SoapEvent events[EVENTS_];
+    SoapEvent events[EVENTS_SENT_MAX];
 
     if (!cpe->started)
         schedule_session_started(cpe->schedule, &cpe->start);
     cpe->started = true;
     cpe->heard = false;
     for (size_t i = 0; i < cpe->start.n_events; i++)
-        events[i] = (SoapEvent){.code = schedule_event_code(cpe->start.events[i]), .command_key = ""};
+        events[i] = (SoapEvent){event_code(cpe->start.events[i].type), cpe->start.events[i].command_key};
     SessionConfig config = {
         .url = url,
         .device = {.manufacturer = f->manufacturer,
@@ -413,7 +433,7 @@ void cpe_hems(Cpe *cpe, const char *url) {
 }
 
 void cpe_moved(Cpe *cpe) {
-    schedule_value_changed(cpe->schedule, clock_now());
+    schedule_value_changed(cpe->schedule, true, clock_now());
     timers_set(cpe);
 }
 

@@ -191,7 +191,7 @@ static int driver_store(Driver *d, const char *path) {
     int r = store_open(&d->store, path);
     for (size_t i = 0; r == 0 && i < d->n_facts; i++) {
         const char *value = fact_cut(d->facts[i]);
-        r = store_commit(d->store, &(StoreChange){d->facts[i], value}, 1);
+        r = store_commit(d->store, &(StoreChange){STORE_PARAMETER, d->facts[i], value}, 1);
     }
     return r;
 }

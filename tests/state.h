@@ -104,13 +104,13 @@ static inline const char *state_contents(Store *store) {
     static char text[256 * 1024];
     char *end = text;
     text[0] = 0;
-    ck_assert_int_eq(store_load_parameters(store, state_collect, &end), 0);
+    ck_assert_int_eq(store_load(store, STORE_PARAMETER, state_collect, &end), 0);
     return text;
 }
 
 /* One parameter. */
 static inline int state_put(Store *store, const char *name, const char *value) {
-    return store_commit(store, &(StoreChange){name, value}, 1);
+    return store_commit(store, &(StoreChange){STORE_PARAMETER, name, value}, 1);
 }
 
 /* Commits *n* parameters with this word in each value: some pages. */
@@ -121,7 +121,7 @@ static inline int state_fill(Store *store, const char *word, size_t n) {
     for (size_t i = 0; i < n; i++) {
         snprintf(names[i], sizeof names[i], "Device.A.Rather.Long.Path.To.Parameter.%03zu", i);
         snprintf(values[i], sizeof values[i], "%s, the value that belongs to parameter %zu", word, i);
-        changes[i] = (StoreChange){names[i], values[i]};
+        changes[i] = (StoreChange){STORE_PARAMETER, names[i], values[i]};
     }
     return store_commit(store, changes, n);
 }

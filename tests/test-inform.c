@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "cwmp/fault.h"
 #include "cwmp/inform.h"
+#include "cwmp/session.h"
 #include "suite.h"
 
 #define MS    "Device.ManagementServer."
@@ -211,6 +212,105 @@ static int stop(void *userdata, const char *name, const ModelParameter *paramete
     return --*(int *)userdata ? 0 : -ENOMEM;
 }
 
+/* 4 VALUE CHANGE asks for what has changed; it is no event for the table. */
+START_TEST(what_the_table_says_of_value_change) {
+    _cleanup_(model_freep) Model *model = new_model();
+    Seen seen = {0};
+    const SoapEvent alone[] = {{"4 VALUE CHANGE", ""}}, two[] = {{"1 BOOT", ""}, {"4 VALUE CHANGE", ""}};
+    put(model, TABLE "2.Enable", "true");
+    put(model, TABLE "2.ParameterName", MS "PeriodicInformEnable");
+    put(model, TABLE "2.EventList", "4 VALUE CHANGE");
+    put(model, TABLE "3.Enable", "true");
+    put(model, TABLE "3.ParameterName", MS "Username");
+    ck_assert_int_eq(inform_parameters(model, "", alone, 1, collect, &seen), 0);
+    ck_assert_str_eq(seen.text, "");
+    ck_assert_int_eq(inform_parameters(model, "", two, 2, collect, &seen), 0);
+    ck_assert_str_eq(seen.text, MS "Username= ");
+}
+END_TEST
+
+static unsigned
+    changes; /* parameters that have changed: all of the model's, twice as many as fit otherwise */
+
+static int read_changed(const Model *model, ModelVisitor visitor, void *userdata) {
+    size_t n;
+    const ModelParameter *p = model_parameters(&n);
+    char name[256];
+    int r = visitor(userdata, MS "ParameterKey", model_parameter(model, MS "ParameterKey"), "forced");
+    for (unsigned i = 0; r == 0 && i < changes; i++) {
+        snprintf(name, sizeof name, "Device.Changed.%u", i);
+        r = visitor(userdata, name, &p[n - 1], "new");
+    }
+    if (r == 0)
+        r = visitor(userdata, MS "Username", model_parameter(model, MS "Username"), "me");
+    return r;
+}
+
+/* All that has changed, each once, and only with its event. */
+START_TEST(what_has_changed) {
+    _cleanup_(model_freep) Model *model = new_model();
+    const SoapEvent events[] = {{"2 PERIODIC", ""}, {"4 VALUE CHANGE", ""}};
+    Seen seen = {0};
+    put(model, TABLE "3.Enable", "true");
+    put(model, TABLE "3.ParameterName", MS "Username");
+    changes = 2;
+    ck_assert_int_eq(inform_parameters_changed(model, read_changed, MS "Username", events, 1, collect, &seen),
+                     0);
+    ck_assert_str_eq(seen.text, MS "Username= ");
+    seen = (Seen){0};
+    ck_assert_int_eq(inform_parameters_changed(model, read_changed, MS "Username", events, 2, collect, &seen),
+                     0);
+    ck_assert_str_eq(seen.text, "Device.Changed.0=new Device.Changed.1=new " MS "Username=me ");
+    ck_assert_uint_eq(seen.n, 9 + 3);
+    /* No limit, and the others still have theirs. */
+    seen = (Seen){0};
+    changes = 500;
+    report_all(model);
+    ck_assert_int_eq(inform_parameters_changed(model, read_changed, "Device.", events, 2, collect, &seen), 0);
+    ck_assert_uint_eq(seen.n, 9 + 501 + INFORM_EXTRA_MAX);
+    int left = 9 + 400;
+    ck_assert_int_eq(inform_parameters_changed(model, read_changed, "", events, 2, stop, &left), -ENOMEM);
+}
+END_TEST
+
+/* In DeviceId and in the ParameterList: there are HeMSs that go by either. */
+START_TEST(expectation_48_who_the_box_is) {
+    static const char *const names[] = {"SerialNumber", "SoftwareVersion", "HardwareVersion"};
+    _cleanup_(model_freep) Model *model = new_model();
+    SessionAction action;
+    Session *session;
+    const SoapEvent events[] = {{"1 BOOT", ""}, {"M Reboot", "k<1>"}};
+    const SessionConfig config = {.url = "http://hems.example/",
+                                  .device = {"Example", "0A1B2C", "HeNB", "serial-7"},
+                                  .events = events,
+                                  .n_events = 2,
+                                  .model = model};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        char path[64];
+        snprintf(path, sizeof path, "Device.DeviceInfo.%s", names[i]);
+        put(model, path, i == 0 ? "serial-7" : "version-8");
+    }
+    ck_assert_int_eq(session_new(&session, &config, (Moment){1, 1}), 0);
+    ck_assert(session_next(session, &action));
+    char *body = strndup(action.body, action.size);
+    ck_assert_ptr_nonnull(strstr(body, "<OUI>0A1B2C</OUI>"));
+    ck_assert_ptr_nonnull(strstr(body, "<ProductClass>HeNB</ProductClass>"));
+    ck_assert_ptr_nonnull(strstr(body, "<SerialNumber>serial-7</SerialNumber>"));
+    ck_assert_ptr_nonnull(strstr(body, "<CommandKey>k&lt;1&gt;</CommandKey>"));
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        char path[96];
+        snprintf(path, sizeof path, "<Name>Device.DeviceInfo.%s</Name>", names[i]);
+        const char *name = strstr(body, path);
+        ck_assert_ptr_nonnull(name);
+        const char *value = strstr(name, i == 0 ? ">serial-7</Value>" : ">version-8</Value>");
+        ck_assert_ptr_nonnull(value);
+        ck_assert_int_lt(value - name, 150);
+    }
+    free(body);
+    session_free(session);
+}
+END_TEST
+
 START_TEST(a_visitor_can_stop_it) {
     _cleanup_(model_freep) Model *model = new_model();
     for (int n = 1; n <= 9 + 3; n++) {
@@ -222,4 +322,5 @@ START_TEST(a_visitor_can_stop_it) {
 END_TEST
 
 SUITE("inform", by_default_what_is_known_of_the_place, what_the_factory_data_name, what_cannot_be_named,
-      what_the_table_names, an_inform_stays_small, a_visitor_can_stop_it)
+      what_the_table_names, an_inform_stays_small, what_the_table_says_of_value_change, what_has_changed,
+      expectation_48_who_the_box_is, a_visitor_can_stop_it)

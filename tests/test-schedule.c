@@ -1,49 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <check.h>
-
-#include "base/macro.h"
-#include "cwmp/schedule.h"
-#include "seeded.h"
-#include "suite.h"
-
-#define URL_A "http://a.example/"
-#define URL_B "http://b.example/"
-
-static uint64_t seed;
-static Rng rng = {seeded_fill, &seed};
-
-static const SchedulePolicy quiet = {
-    .periodic_time = SCHEDULE_TIME_UNKNOWN, .retry_minimum_wait = 5, .retry_multiplier = 2000};
-
-static Moment at(double seconds) {
-    usec_t t = (usec_t)(seconds * (double)USEC_PER_SEC);
-    return (Moment){.mono = 1000000 + t, .real = UINT64_C(1795417689) * USEC_PER_SEC + t};
-}
-
-static Schedule *new_schedule(const char *bootstrapped, const SchedulePolicy *policy) {
-    Schedule *s;
-    ScheduleSnapshot snapshot = {0};
-    seed = 7;
-    snprintf(snapshot.bootstrapped_url, sizeof snapshot.bootstrapped_url, "%s", bootstrapped);
-    ck_assert_int_eq(schedule_new(&s, *bootstrapped ? &snapshot : NULL, policy, &rng, at(0)), 0);
-    return s;
-}
-
-/* The events of a session that starts now, "0 BOOTSTRAP,1 BOOT/retry count". */
-static const char *start_session(Schedule *s) {
-    static char text[128];
-    ScheduleStart start;
-    schedule_session_started(s, &start);
-    text[0] = 0;
-    for (size_t i = 0; i < start.n_events; i++)
-        sprintf(text + strlen(text), "%s%s", i ? "," : "", schedule_event_code(start.events[i]));
-    sprintf(text + strlen(text), "/%u", start.retry_count);
-    return text;
-}
+#include "schedule-world.h"
 
 START_TEST(first_contact) {
     Schedule *s = new_schedule("", &quiet);
-    ScheduleSnapshot snapshot;
     ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
     ck_assert(!schedule_due(s, at(1)));
     schedule_boot(s, URL_A, at(2));
@@ -52,11 +11,10 @@ START_TEST(first_contact) {
     ck_assert_str_eq(start_session(s), "0 BOOTSTRAP,1 BOOT/0");
     ck_assert(!schedule_due(s, at(3))); /* one at a time */
     ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
-    schedule_snapshot(s, &snapshot);
-    ck_assert_str_eq(snapshot.bootstrapped_url, "");
-    ck_assert(schedule_delivered(s));
-    schedule_snapshot(s, &snapshot);
-    ck_assert_str_eq(snapshot.bootstrapped_url, URL_A);
+    ck_assert_str_eq(kept_url, "");
+    ck_assert_int_eq(schedule_delivered(s), 0);
+    ck_assert_str_eq(kept_url, URL_A);
+    ck_assert_str_eq(schedule_bootstrapped_url(s), URL_A);
     schedule_session_ended(s, at(4));
     ck_assert(!schedule_due(s, at(100000)));
     ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
@@ -64,11 +22,11 @@ START_TEST(first_contact) {
 }
 END_TEST
 
-START_TEST(a_restart_does_not_bootstrap_again) {
+START_TEST(expectation_35_a_restart_does_not_bootstrap_again) {
     Schedule *s = new_schedule(URL_A, &quiet);
     schedule_boot(s, URL_A, at(0));
     ck_assert_str_eq(start_session(s), "1 BOOT/0");
-    ck_assert(!schedule_delivered(s));
+    ck_assert_int_eq(schedule_delivered(s), 0);
     schedule_free(s);
     s = new_schedule(URL_A, &quiet);
     schedule_boot(s, URL_B, at(0));
@@ -78,7 +36,7 @@ START_TEST(a_restart_does_not_bootstrap_again) {
 END_TEST
 
 /* TR-069 3.2.1.1: the table, for two boxes and every step. */
-START_TEST(waits_follow_the_table) {
+START_TEST(expectation_43_waits_follow_the_table) {
     static const double low[] = {5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 2560, 2560};
     for (uint64_t box = 1; box <= 200; box++) {
         Schedule *s = new_schedule("", &quiet);
@@ -109,7 +67,7 @@ START_TEST(waits_follow_the_table) {
 }
 END_TEST
 
-START_TEST(a_fleet_does_not_retry_in_step) {
+START_TEST(expectation_43_a_fleet_does_not_retry_in_step) {
     usec_t first = 0;
     size_t different = 0;
     for (uint64_t box = 1; box <= 100; box++) {
@@ -205,21 +163,19 @@ START_TEST(a_new_event_ends_the_wait) {
 }
 END_TEST
 
-START_TEST(a_new_url_bootstraps_alone_and_at_once) {
+START_TEST(expectation_35_a_new_url_bootstraps_alone_and_at_once) {
     Schedule *s = new_schedule("", &quiet);
-    ScheduleSnapshot snapshot;
     schedule_boot(s, URL_A, at(0));
     (void)start_session(s);
-    ck_assert(schedule_delivered(s));
+    ck_assert_int_eq(schedule_delivered(s), 0);
     schedule_url_changed(s, URL_A, at(1)); /* the same: nothing */
     schedule_url_changed(s, URL_B, at(1));
     ck_assert(!schedule_due(s, at(1))); /* the old session goes on to its end */
     schedule_session_ended(s, at(2));
     ck_assert(schedule_due(s, at(2)));
     ck_assert_str_eq(start_session(s), "0 BOOTSTRAP/0");
-    ck_assert(schedule_delivered(s));
-    schedule_snapshot(s, &snapshot);
-    ck_assert_str_eq(snapshot.bootstrapped_url, URL_B);
+    ck_assert_int_eq(schedule_delivered(s), 0);
+    ck_assert_str_eq(kept_url, URL_B);
     /* And if the old one fails instead of ending, it does not matter. */
     schedule_url_changed(s, URL_A, at(3));
     ck_assert_uint_eq(schedule_session_failed(s, 0, at(4)), 0);
@@ -230,23 +186,6 @@ START_TEST(a_new_url_bootstraps_alone_and_at_once) {
     schedule_free(s);
 }
 END_TEST
-
-/* A session's events, delivered, and its end. */
-static void good_session(Schedule *s, const char *events, Moment now) {
-    ck_assert(schedule_due(s, now));
-    ck_assert_str_eq(start_session(s), events);
-    schedule_delivered(s);
-    schedule_session_ended(s, now);
-}
-
-static Schedule *restarted(Schedule *s, const char *url, Moment now) {
-    ScheduleSnapshot snapshot;
-    schedule_snapshot(s, &snapshot);
-    schedule_free(s);
-    s = new_schedule(snapshot.bootstrapped_url, &quiet);
-    schedule_boot(s, url, now);
-    return s;
-}
 
 /* TS 32.593 5.1.2.3: from the initial HeMS (A) to the serving one (B), and back when that one stays dead. */
 START_TEST(the_way_of_a_new_box) {
@@ -261,13 +200,13 @@ START_TEST(the_way_of_a_new_box) {
     good_session(s, "0 BOOTSTRAP/1", at(20));
     ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
 
-    s = restarted(s, URL_B, at(30));
+    s = restarted(s, URL_B, &quiet, at(30));
     good_session(s, "1 BOOT/0", at(30));
     schedule_url_changed(s, URL_A, at(40));
     good_session(s, "0 BOOTSTRAP/0", at(40));
     schedule_url_changed(s, URL_B, at(50));
     /* Power lost before the serving HeMS has it: it comes again. */
-    s = restarted(s, URL_B, at(60));
+    s = restarted(s, URL_B, &quiet, at(60));
     good_session(s, "0 BOOTSTRAP,1 BOOT/0", at(60));
     schedule_free(s);
 }
@@ -313,14 +252,16 @@ START_TEST(what_happens_during_a_session_comes_after_it) {
 }
 END_TEST
 
-/* Expectation 44: whoever sets the interval at each contact neither loses nor speeds up the timer. */
-START_TEST(periodic_keeps_its_phase) {
+/* Whoever sets the interval at each contact neither loses nor speeds up the timer. */
+START_TEST(expectation_44_periodic_keeps_its_phase) {
     SchedulePolicy policy = quiet;
     policy.periodic_enable = true;
     policy.periodic_interval = 300;
     policy.periodic_time = 100; /* so at 100 s, 400 s, ... after the hour, since 3600 is a multiple of 300 */
     Schedule *s = new_schedule(URL_A, &policy);
     Moment now = at(0);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
     for (int i = 0; i < 50; i++) {
         usec_t before = now.mono, step = schedule_deadline(s) - before;
         now.mono += step;
@@ -347,6 +288,8 @@ START_TEST(a_time_in_the_future_is_a_phase_too) {
     policy.periodic_interval = 86400;
     policy.periodic_time = 4102444800 + 3600; /* 2100-01-01T01:00:00Z */
     Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, at(0));
+    good_session(s, "1 BOOT/0", at(0));
     /* at(0) is 07:08:09: the next 01:00:00 is 17:51:51 away. */
     ck_assert_uint_eq(schedule_deadline(s) - at(0).mono, (17 * 3600 + 51 * 60 + 51) * USEC_PER_SEC);
     schedule_free(s);
@@ -359,9 +302,10 @@ START_TEST(without_a_time_each_box_has_its_own_phase) {
     policy.periodic_interval = 1000;
     usec_t deadlines[50];
     for (size_t i = 0; i < ARRAY_SIZE(deadlines); i++) {
-        Schedule *s;
         seed = i + 1;
-        ck_assert_int_eq(schedule_new(&s, NULL, &policy, &rng, at(0)), 0);
+        Schedule *s = schedule_restored(&policy, true, at(0));
+        schedule_boot(s, URL_A, at(0));
+        good_session(s, i ? "1 BOOT/0" : "0 BOOTSTRAP,1 BOOT/0", at(0));
         deadlines[i] = schedule_deadline(s);
         ck_assert_uint_gt(deadlines[i], at(0).mono);
         ck_assert_uint_le(deadlines[i], at(1000).mono);
@@ -388,8 +332,8 @@ START_TEST(a_value_change_is_told_at_once) {
     Schedule *s = new_schedule(URL_A, &quiet);
     schedule_boot(s, URL_A, at(0));
     ck_assert_str_eq(start_session(s), "1 BOOT/0");
-    ck_assert(!schedule_delivered(s));
-    schedule_value_changed(s, at(1)); /* during a session: after it */
+    ck_assert_int_eq(schedule_delivered(s), 0);
+    schedule_value_changed(s, true, at(1)); /* during a session: after it */
     ck_assert(!schedule_due(s, at(1)));
     schedule_session_ended(s, at(2));
     ck_assert(schedule_due(s, at(2)));
@@ -398,10 +342,286 @@ START_TEST(a_value_change_is_told_at_once) {
 }
 END_TEST
 
-SUITE("schedule", first_contact, a_restart_does_not_bootstrap_again, waits_follow_the_table,
-      a_fleet_does_not_retry_in_step, extreme_parameters_stay_sane, retry_after_is_honoured_when_longer,
-      a_session_that_fails_late_is_repeated_without_events, a_new_event_ends_the_wait,
-      a_new_url_bootstraps_alone_and_at_once, the_way_of_a_new_box,
+/* Notification ---------------------------------------------------------------------------------------- */
+
+START_TEST(active_notification_is_throttled) {
+    SchedulePolicy policy = quiet;
+    policy.throttle = 60;
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, at(0));
+    schedule_value_changed(s, true, at(0)); /* no session yet: nothing to be away from */
+    ck_assert(schedule_due(s, at(0)));
+    good_session(s, "1 BOOT,4 VALUE CHANGE/0", at(0));
+    schedule_value_changed(s, true, at(10));
+    ck_assert_uint_eq(schedule_deadline(s), at(60).mono);
+    ck_assert(!schedule_due(s, at(59)));
+    good_session(s, "4 VALUE CHANGE/0", at(60));
+    schedule_value_changed(s, true, at(200)); /* long after: at once */
+    good_session(s, "4 VALUE CHANGE/0", at(200));
+    /* It goes with a session that there is anyway. */
+    schedule_value_changed(s, true, at(210));
+    schedule_connection_request(s, at(211));
+    good_session(s, "4 VALUE CHANGE,6 CONNECTION REQUEST/0", at(211));
+    ck_assert_uint_eq(schedule_deadline(s), USEC_NEVER);
+    /* During a session: counts from its end. Another throttle is heeded at once. */
+    schedule_connection_request(s, at(300));
+    ck_assert(schedule_due(s, at(300)));
+    (void)start_session(s);
+    schedule_delivered(s);
+    schedule_value_changed(s, true, at(301));
+    schedule_session_ended(s, at(310));
+    ck_assert_uint_eq(schedule_deadline(s), at(370).mono);
+    policy.throttle = 20;
+    schedule_set_policy(s, &policy, at(311));
+    ck_assert_uint_eq(schedule_deadline(s), at(330).mono);
+    policy.throttle = 0;
+    schedule_set_policy(s, &policy, at(311));
+    good_session(s, "4 VALUE CHANGE/0", at(311));
+    /* A session that failed is none to be away from. */
+    policy.throttle = 60;
+    schedule_set_policy(s, &policy, at(400));
+    schedule_connection_request(s, at(400));
+    ck_assert(schedule_due(s, at(400)));
+    (void)start_session(s);
+    schedule_session_failed(s, 100 * USEC_PER_SEC, at(401));
+    schedule_value_changed(s, true, at(402));
+    ck_assert(schedule_due(s, at(402)));
+    ck_assert_str_eq(start_session(s), "4 VALUE CHANGE/1");
+    /* And one that waits to be tried again ends no wait, however often its value changes. */
+    usec_t delay = schedule_session_failed(s, 0, at(403));
+    schedule_value_changed(s, true, at(404));
+    ck_assert_uint_eq(schedule_deadline(s), at(403).mono + delay);
+    /* Nor does one that changed in the session that failed. */
+    Moment now = at(403);
+    pass(&now, delay);
+    ck_assert(schedule_due(s, now));
+    ck_assert_str_eq(start_session(s), "4 VALUE CHANGE/2");
+    schedule_delivered(s);
+    schedule_value_changed(s, true, now);
+    delay = schedule_session_failed(s, 0, now);
+    ck_assert_uint_ge(delay, 20 * USEC_PER_SEC);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + delay);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(passive_notification_goes_with_the_next_session) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 1000;
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, at(0));
+    good_session(s, "1 BOOT/0", at(0));
+    const usec_t periodic = schedule_deadline(s);
+    schedule_value_changed(s, false, at(1));
+    ck_assert_uint_eq(schedule_deadline(s), periodic);
+    ck_assert(!schedule_due(s, at(1)));
+    Moment now = at(1);
+    pass(&now, periodic - now.mono);
+    ck_assert(schedule_due(s, now));
+    ck_assert_str_eq(start_session(s), "2 PERIODIC,4 VALUE CHANGE/0");
+    /* A change after the Inform was made is another one: kept until it is delivered. */
+    schedule_value_changed(s, false, now);
+    ck_assert_int_eq(schedule_delivered(s), 0);
+    schedule_session_ended(s, now);
+    ck_assert(!schedule_due(s, now));
+    /* An active one brings it along. */
+    schedule_value_changed(s, true, now);
+    good_session(s, "4 VALUE CHANGE/0", now);
+    schedule_free(s);
+}
+END_TEST
+
+/* Clock ----------------------------------------------------------------------------------------------- */
+
+START_TEST(schedule_informs_come_in_time) {
+    Schedule *s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_A, at(0));
+    good_session(s, "1 BOOT/0", at(0));
+    ck_assert_int_eq(schedule_inform(s, 0, "none", at(0)), -EINVAL);
+    ck_assert_int_eq(schedule_inform(s, 30, "c", at(0)), 0);
+    ck_assert_int_eq(schedule_inform(s, 10, "a", at(0)), 0);
+    ck_assert_int_eq(schedule_inform(s, 20, "b", at(0)), 0);
+    ck_assert_int_eq(schedule_inform(s, 20, "b", at(0)), 0); /* one event, if they come together */
+    ck_assert_uint_eq(schedule_deadline(s), at(10).mono);
+    ck_assert(!schedule_due(s, at(9)));
+    good_session(s, "3 SCHEDULED,M ScheduleInform a/0", at(10));
+    good_session(s, "3 SCHEDULED,M ScheduleInform b/0", at(20));
+    ck_assert_str_eq(kept_keys(), "ScheduleInform 0");
+    good_session(s, "3 SCHEDULED,M ScheduleInform c/0", at(31));
+    ck_assert_str_eq(kept_keys(), "");
+    for (size_t i = 0; i < SCHEDULE_INFORMS_MAX; i++)
+        ck_assert_int_eq(schedule_inform(s, UINT32_MAX, "x", at(40)), 0);
+    ck_assert_int_eq(schedule_inform(s, 1, "y", at(40)), -E2BIG);
+    ck_assert_uint_eq(schedule_deadline(s), at(40).mono + UINT32_MAX * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(schedule_informs_survive_a_restart) {
+    Schedule *s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_A, at(0));
+    good_session(s, "1 BOOT/0", at(0));
+    ck_assert_int_eq(schedule_inform(s, 100, "k", at(0)), 0);
+    ck_assert_int_eq(schedule_inform(s, 1000, "l", at(0)), 0);
+    /* Off for a while; the other clock begins anew. */
+    Moment now = {.mono = 5, .real = at(40).real};
+    s = restarted(s, URL_A, &quiet, now);
+    good_session(s, "1 BOOT/0", now);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 60 * USEC_PER_SEC);
+    /* Off beyond that. */
+    now = (Moment){.mono = 5, .real = at(400).real};
+    s = restarted(s, URL_A, &quiet, now);
+    good_session(s, "1 BOOT,3 SCHEDULED,M ScheduleInform k/0", now);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 600 * USEC_PER_SEC);
+    /* A clock that went back: never later than the delay that was asked for. */
+    now = (Moment){.mono = 5, .real = at(0).real - 86400 * USEC_PER_SEC};
+    s = restarted(s, URL_A, &quiet, now);
+    good_session(s, "1 BOOT/0", now);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 1000 * USEC_PER_SEC);
+    /* No clock: the delay begins anew, until there is one. */
+    schedule_free(s);
+    now = (Moment){.mono = 5, .real = 7};
+    s = schedule_restored(&quiet, false, now);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 1000 * USEC_PER_SEC);
+    now = (Moment){.mono = 100, .real = at(900).real};
+    schedule_clock(s, true, now);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 100 * USEC_PER_SEC);
+    /* The clock that came is behind: not later for it than it was without. */
+    schedule_free(s);
+    now = (Moment){.mono = 5, .real = 7};
+    s = schedule_restored(&quiet, false, now);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    schedule_clock(s, true, (Moment){.mono = 900 * USEC_PER_SEC, .real = at(0).real});
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 1000 * USEC_PER_SEC);
+    now = (Moment){.mono = 100, .real = at(900).real};
+    /* One that came while there was no clock is known by it later. */
+    schedule_clock(s, false, now);
+    ck_assert_int_eq(schedule_inform(s, 50, "m", now), 0);
+    pass(&now, 10 * USEC_PER_SEC);
+    schedule_clock(s, true, now);
+    now = (Moment){.mono = 5, .real = now.real + 15 * USEC_PER_SEC};
+    s = restarted(s, URL_A, &quiet, now);
+    good_session(s, "1 BOOT/0", now);
+    ck_assert_uint_eq(schedule_deadline(s), now.mono + 25 * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
+/* The clock is set while the box runs: a delay is not measured with it, and is found again by the new one. */
+START_TEST(a_clock_that_is_set_moves_no_delay) {
+    static const int64_t jumps[] = {86400 + 3 * 3600, -2 * 86400, 365 * 86400, 5, -5};
+    Moment now = at(0);
+    Schedule *s = new_schedule(URL_A, &quiet);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
+        ck_assert_int_eq(schedule_inform(s, 100, "k", now), 0);
+        const usec_t due = schedule_deadline(s);
+        now.real += (usec_t)(jumps[i] * (int64_t)USEC_PER_SEC);
+        schedule_clock(s, true, now);
+        ck_assert_uint_eq(schedule_deadline(s), due);
+        pass(&now, 30 * USEC_PER_SEC);
+        s = restarted(s, URL_A, &quiet, now);
+        good_session(s, "1 BOOT/0", now);
+        ck_assert_uint_eq(schedule_deadline(s), now.mono + 70 * USEC_PER_SEC);
+        pass(&now, 70 * USEC_PER_SEC);
+        good_session(s, "3 SCHEDULED,M ScheduleInform k/0", now);
+    }
+    /* One that drifts a little is not worth writing. */
+    ck_assert_int_eq(schedule_inform(s, 100, "k", now), 0);
+    const unsigned before = saves;
+    now.real += USEC_PER_SEC;
+    schedule_clock(s, true, now);
+    ck_assert_uint_eq(saves, before);
+    schedule_free(s);
+}
+END_TEST
+
+START_TEST(expectation_44_the_phase_follows_the_clock) {
+    static const int64_t jumps[] = {86400 + 3 * 3600 + 17, -2 * 86400 - 61, 365 * 86400 + 1, 100, -100};
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 300;
+    policy.periodic_time = 100;
+    Moment now = at(0);
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    for (size_t i = 0; i < ARRAY_SIZE(jumps); i++)
+        for (int told = 0; told < 2; told++) {
+            usec_t last = now.mono;
+            now.real += (usec_t)(jumps[i] * (int64_t)USEC_PER_SEC);
+            if (told)
+                schedule_clock(s, true, now);
+            pass(&now, schedule_deadline(s) - now.mono);
+            ck_assert(!told || now.real % (300 * USEC_PER_SEC) == 100 * USEC_PER_SEC);
+            good_session(s, "2 PERIODIC/0", now);
+            ck_assert_uint_le(now.mono - last, 300 * USEC_PER_SEC);
+            pass(&now, schedule_deadline(s) - now.mono);
+            ck_assert_uint_eq(now.real % (300 * USEC_PER_SEC), 100 * USEC_PER_SEC);
+            good_session(s, "2 PERIODIC/0", now);
+        }
+    schedule_free(s);
+}
+END_TEST
+
+/* Nobody has told, but it is seen when something else is due. */
+START_TEST(expectation_44_a_clock_that_was_set_is_noticed) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 3600;
+    policy.periodic_time = 100;
+    Moment now = at(0);
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, now);
+    good_session(s, "1 BOOT/0", now);
+    now.real += UINT64_C(86400 + 777) * USEC_PER_SEC;
+    schedule_connection_request(s, now);
+    good_session(s, "6 CONNECTION REQUEST/0", now);
+    pass(&now, schedule_deadline(s) - now.mono);
+    ck_assert_uint_eq(now.real % (3600 * USEC_PER_SEC), 100 * USEC_PER_SEC);
+    schedule_free(s);
+}
+END_TEST
+
+/* A fleet that all begins in 1970 does not inform together; with the clock comes the phase. */
+START_TEST(expectation_44_no_phase_without_a_clock) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 1000;
+    policy.periodic_time = 0;
+    usec_t deadlines[20];
+    snprintf(kept_url, sizeof kept_url, "%s", URL_A);
+    for (size_t i = 0; i < ARRAY_SIZE(deadlines); i++) {
+        Moment now = {.mono = 20 * USEC_PER_SEC, .real = 20 * USEC_PER_SEC};
+        seed = i + 1;
+        Schedule *s = schedule_restored(&policy, false, now);
+        schedule_boot(s, URL_A, now);
+        good_session(s, "1 BOOT/0", now);
+        deadlines[i] = schedule_deadline(s);
+        for (size_t k = 0; k < i; k++)
+            ck_assert_uint_ne(deadlines[i], deadlines[k]);
+        now.real = UINT64_C(1795417689) * USEC_PER_SEC;
+        schedule_clock(s, true, now);
+        pass(&now, schedule_deadline(s) - now.mono);
+        ck_assert_uint_eq(now.real % (1000 * USEC_PER_SEC), 0);
+        schedule_free(s);
+    }
+}
+END_TEST
+
+SUITE("schedule", expectation_44_a_clock_that_was_set_is_noticed, first_contact,
+      expectation_35_a_restart_does_not_bootstrap_again, expectation_43_waits_follow_the_table,
+      expectation_43_a_fleet_does_not_retry_in_step, extreme_parameters_stay_sane,
+      retry_after_is_honoured_when_longer, a_session_that_fails_late_is_repeated_without_events,
+      a_new_event_ends_the_wait, expectation_35_a_new_url_bootstraps_alone_and_at_once, the_way_of_a_new_box,
       a_url_that_changes_before_the_first_session, what_happens_during_a_session_comes_after_it,
-      periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
-      without_a_time_each_box_has_its_own_phase, a_value_change_is_told_at_once)
+      expectation_44_periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
+      without_a_time_each_box_has_its_own_phase, a_value_change_is_told_at_once,
+      active_notification_is_throttled, passive_notification_goes_with_the_next_session,
+      schedule_informs_come_in_time, schedule_informs_survive_a_restart, a_clock_that_is_set_moves_no_delay,
+      expectation_44_the_phase_follows_the_clock, expectation_44_no_phase_without_a_clock)

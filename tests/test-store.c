@@ -19,7 +19,11 @@ START_TEST(values_survive_a_reopen) {
     ck_assert_int_eq(stat(state_path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0600);
     ck_assert_str_eq(state_contents(store), "");
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"b", "2"}, {"a", "1 ' \""}, {"c", ""}}, 3),
+    ck_assert_int_eq(store_commit(store,
+                                  (const StoreChange[]){{STORE_PARAMETER, "b", "2"},
+                                                        {STORE_PARAMETER, "a", "1 ' \""},
+                                                        {STORE_PARAMETER, "c", ""}},
+                                  3),
                      0);
     ck_assert_int_eq(store_set_meta(store, "bootstrapped-url", "http://x/"), 0);
     ck_assert_int_eq(store_get_meta(store, "nothing", &value), -ENOENT);
@@ -32,7 +36,11 @@ START_TEST(values_survive_a_reopen) {
     ck_assert_int_eq(store_get_meta(store, "bootstrapped-url", &value), 0);
     ck_assert_str_eq(value, "http://x/");
     free(value);
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"b", NULL}, {"a", "9"}, {"absent", NULL}}, 3),
+    ck_assert_int_eq(store_commit(store,
+                                  (const StoreChange[]){{STORE_PARAMETER, "b", NULL},
+                                                        {STORE_PARAMETER, "a", "9"},
+                                                        {STORE_PARAMETER, "absent", NULL}},
+                                  3),
                      0);
     ck_assert_int_eq(store_set_meta(store, "bootstrapped-url", NULL), 0);
     ck_assert_int_eq(store_get_meta(store, "bootstrapped-url", &value), -ENOENT);
@@ -65,9 +73,64 @@ START_TEST(a_visitor_can_stop) {
     int calls = 0;
     state_start();
     Store *store = state_open();
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"a", "1"}, {"b", "2"}}, 2), 0);
-    ck_assert_int_eq(store_load_parameters(store, stop_at_first, &calls), -ECANCELED);
+    ck_assert_int_eq(
+        store_commit(store, (const StoreChange[]){{STORE_PARAMETER, "a", "1"}, {STORE_PARAMETER, "b", "2"}},
+                     2),
+        0);
+    ck_assert_int_eq(store_load(store, STORE_PARAMETER, stop_at_first, &calls), -ECANCELED);
     ck_assert_int_eq(calls, 1);
+    store_close(store);
+    state_stop();
+}
+END_TEST
+
+static int event_and_more(void *userdata, const char *key, const char *value) {
+    char **end = userdata;
+    *end += sprintf(*end, "%s=%s ", key, value);
+    return 0;
+}
+
+/* "key=value " of each kind, in the order of the kinds. */
+static const char *kinds_contents(Store *store) {
+    static char text[4096];
+    char *end = text;
+    for (StoreKind kind = 0; kind < STORE_KINDS_; kind++) {
+        end += sprintf(end, "%s", kind ? "| " : "");
+        ck_assert_int_eq(store_load(store, kind, event_and_more, &end), 0);
+    }
+    return text;
+}
+
+START_TEST(kinds_are_apart_and_commit_together) {
+    sqlite3 *other;
+    char *value;
+    state_start();
+    Store *store = state_open();
+    ck_assert_str_eq(kinds_contents(store), "| | | | | ");
+    const StoreChange changes[] = {
+        {STORE_TRANSFER, "k", "6"},  {STORE_EVENT, "k", "5"},     {STORE_INSTANCE, "k", "4"},
+        {STORE_ATTRIBUTE, "k", "3"}, {STORE_META, "k", "2"},      {STORE_PARAMETER, "k", "1"},
+        {STORE_EVENT, "gone", "x"},  {STORE_EVENT, "gone", NULL}, {STORE_EVENT, "M Download it's", ""},
+    };
+    /* Together or not at all. */
+    ck_assert_int_eq(sqlite3_open(state_path, &other), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(other, "BEGIN; SELECT * FROM parameter", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(store_commit(store, changes, ARRAY_SIZE(changes)), -EBUSY);
+    ck_assert_str_eq(kinds_contents(store), "| | | | | ");
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    ck_assert_int_eq(store_commit(store, changes, ARRAY_SIZE(changes)), 0);
+    store_close(store);
+    store = state_open();
+    ck_assert_str_eq(kinds_contents(store), "k=1 | k=2 | k=3 | k=4 | M Download it's= k=5 | k=6 ");
+    ck_assert_int_eq(store_get_meta(store, "k", &value), 0);
+    ck_assert_str_eq(value, "2");
+    free(value);
+    ck_assert_int_eq(store_commit(store, &(StoreChange){STORE_EVENT, "k", NULL}, 1), 0);
+    ck_assert_str_eq(kinds_contents(store), "k=1 | k=2 | k=3 | k=4 | M Download it's= | k=6 ");
+    ck_assert_int_eq(store_set_mark(store, "x"), 0);
+    ck_assert_int_eq(store_reset(store, (const char *const[]){"k"}, 1), 0);
+    ck_assert_ptr_eq(strstr(kinds_contents(store), "k=1 | deregistered="), kinds_contents(store));
+    ck_assert_ptr_nonnull(strstr(kinds_contents(store), "\nx | | | | "));
     store_close(store);
     state_stop();
 }
@@ -82,7 +145,10 @@ START_TEST(a_commit_that_cannot_be_made_leaves_nothing) {
     ck_assert_int_eq(state_put(store, "a", "1"), 0);
     ck_assert_int_eq(sqlite3_open(state_path, &other), SQLITE_OK);
     ck_assert_int_eq(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"a", "2"}, {"b", "2"}}, 2), -EBUSY);
+    ck_assert_int_eq(
+        store_commit(store, (const StoreChange[]){{STORE_PARAMETER, "a", "2"}, {STORE_PARAMETER, "b", "2"}},
+                     2),
+        -EBUSY);
     /* It is no damage either. */
     ck_assert_int_eq(store_open(&second, state_path), -EBUSY);
     ck_assert_str_eq(state_files(), "state.db");
@@ -91,10 +157,16 @@ START_TEST(a_commit_that_cannot_be_made_leaves_nothing) {
 
     /* A reader that stays makes the COMMIT itself fail, when the rows are written already. */
     ck_assert_int_eq(sqlite3_exec(other, "BEGIN; SELECT * FROM parameter", NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"a", "2"}, {"b", "2"}}, 2), -EBUSY);
+    ck_assert_int_eq(
+        store_commit(store, (const StoreChange[]){{STORE_PARAMETER, "a", "2"}, {STORE_PARAMETER, "b", "2"}},
+                     2),
+        -EBUSY);
     ck_assert_int_eq(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     ck_assert_str_eq(state_contents(store), "a=1;");
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"a", "2"}, {"b", "2"}}, 2), 0);
+    ck_assert_int_eq(
+        store_commit(store, (const StoreChange[]){{STORE_PARAMETER, "a", "2"}, {STORE_PARAMETER, "b", "2"}},
+                     2),
+        0);
     ck_assert_str_eq(state_contents(store), "a=2;b=2;");
     sqlite3_close(other);
     store_close(store);
@@ -124,8 +196,11 @@ START_TEST(a_killed_writer_leaves_a_whole_commit) {
                 _exit(1);
             for (unsigned i = least + 1;; i++) {
                 snprintf(text, sizeof text, "%u", i);
-                if (store_commit(store, (const StoreChange[]){{"a", text}, {"b", text}, {"c", text}}, 3) <
-                        0 ||
+                if (store_commit(store,
+                                 (const StoreChange[]){{STORE_PARAMETER, "a", text},
+                                                       {STORE_PARAMETER, "b", text},
+                                                       {STORE_PARAMETER, "c", text}},
+                                 3) < 0 ||
                     write(pipes[1], "x", 1) != 1)
                     _exit(1);
             }
@@ -200,7 +275,10 @@ static char *killed_in_every_call(void (*work)(Store *store)) {
     state_start();
     Store *store = state_open();
     ck_assert_int_eq(state_fill(store, "old", FILLED), 0);
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"it's", "x"}, {"q", "y"}}, 2), 0);
+    ck_assert_int_eq(
+        store_commit(store,
+                     (const StoreChange[]){{STORE_PARAMETER, "it's", "x"}, {STORE_PARAMETER, "q", "y"}}, 2),
+        0);
     ck_assert_int_eq(store_set_meta(store, "bootstrapped-url", "http://x/"), 0);
     ck_assert_int_eq(store_set_meta(store, "last-good-time", "1"), 0);
     ck_assert_int_eq(store_set_mark(store, "marked"), 0);
@@ -289,7 +367,12 @@ START_TEST(a_reset_leaves_what_is_to_be_kept) {
     char *value;
     state_start();
     Store *store = state_open();
-    ck_assert_int_eq(store_commit(store, (const StoreChange[]){{"a", "1"}, {"b", "2"}, {"c'", "3"}}, 3), 0);
+    ck_assert_int_eq(store_commit(store,
+                                  (const StoreChange[]){{STORE_PARAMETER, "a", "1"},
+                                                        {STORE_PARAMETER, "b", "2"},
+                                                        {STORE_PARAMETER, "c'", "3"}},
+                                  3),
+                     0);
     ck_assert_int_eq(store_set_meta(store, "assigned", "x"), 0);
     ck_assert_int_eq(store_reset(store, (const char *const[]){"c'", "z"}, 2), 0);
     ck_assert_str_eq(state_contents(store), "c'=3;");
@@ -529,7 +612,8 @@ START_TEST(a_killed_writer_leaves_a_mark) {
 END_TEST
 
 SUITE("store", values_survive_a_reopen, a_path_without_a_folder, a_visitor_can_stop,
-      a_commit_that_cannot_be_made_leaves_nothing, a_killed_writer_leaves_a_whole_commit,
-      a_commit_killed_in_every_call, a_reset_killed_in_every_call, a_new_store_killed_in_every_call,
-      a_reset_leaves_what_is_to_be_kept, the_mark_is_there_while_one_copy_is, a_damaged_copy_of_the_mark,
-      a_mark_that_cannot_be_read_now, a_mark_that_can_be_kept_once_only, a_killed_writer_leaves_a_mark)
+      kinds_are_apart_and_commit_together, a_commit_that_cannot_be_made_leaves_nothing,
+      a_killed_writer_leaves_a_whole_commit, a_commit_killed_in_every_call, a_reset_killed_in_every_call,
+      a_new_store_killed_in_every_call, a_reset_leaves_what_is_to_be_kept,
+      the_mark_is_there_while_one_copy_is, a_damaged_copy_of_the_mark, a_mark_that_cannot_be_read_now,
+      a_mark_that_can_be_kept_once_only, a_killed_writer_leaves_a_mark)

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/macro.h"
+#include "cwmp/event.h"
 #include "cwmp/fault.h"
 #include "cwmp/value.h"
 
@@ -14,31 +15,55 @@
 
 typedef struct Selection {
     const Model *model;
-    const ModelParameter *rows; /* of the model */
-    bool *taken;                /* by row */
-    bool all;                   /* also what is not known */
-    size_t n, bytes;            /* beyond the forced ones */
+    size_t n_taken;
+    char **taken;    /* names */
+    size_t n_forced; /* of them, which come first */
+    bool all;        /* also what is not known */
+    size_t n, bytes; /* beyond what has to be there */
     bool too_much;
     ModelVisitor visitor;
     void *userdata;
 } Selection;
 
 static void selection_clear(Selection *s) {
+    for (size_t i = 0; i < s->n_taken; i++)
+        free(s->taken[i]);
     free(s->taken);
 }
 
-static int selection_init(Selection *s) {
-    size_t n;
-    s->rows = model_parameters(&n);
-    s->taken = calloc(n, sizeof *s->taken);
-    return s->taken ? 0 : -ENOMEM;
+static bool is_taken(const Selection *s, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (streq(s->taken[i], name))
+            return true;
+    return false;
+}
+
+static int take(Selection *s, const char *name, const ModelParameter *parameter, const char *value) {
+    if (s->n_taken % 64 == 0) {
+        char **longer = reallocarray(s->taken, s->n_taken + 64, sizeof *longer);
+        if (!longer)
+            return -ENOMEM;
+        s->taken = longer;
+    }
+    s->taken[s->n_taken] = strdup(name);
+    if (!s->taken[s->n_taken])
+        return -ENOMEM;
+    s->n_taken++;
+    return s->visitor ? s->visitor(s->userdata, name, parameter, value) : 0;
 }
 
 static int select_forced(void *userdata, const char *name, const ModelParameter *parameter,
                          const char *value) {
     Selection *s = userdata;
-    s->taken[parameter - s->rows] = true;
-    return s->visitor ? s->visitor(s->userdata, name, parameter, value) : 0;
+    s->n_forced++;
+    return take(s, name, parameter, value);
+}
+
+/* None is too much: each has to be there (3.7.1.5), and the model names none twice. */
+static int select_changed(void *userdata, const char *name, const ModelParameter *parameter,
+                          const char *value) {
+    Selection *s = userdata;
+    return is_taken(s, s->n_forced, name) ? 0 : take(s, name, parameter, value);
 }
 
 static int select_extra(void *userdata, const char *name, const ModelParameter *parameter,
@@ -46,7 +71,7 @@ static int select_extra(void *userdata, const char *name, const ModelParameter *
     Selection *s = userdata;
     size_t bytes = strlen(name) + strlen(value);
 
-    if (s->taken[parameter - s->rows] || (!s->all && !model_is_known(s->model, parameter)))
+    if (is_taken(s, s->n_taken, name) || (!s->all && !model_is_known(s->model, parameter)))
         return 0;
     if (s->n >= INFORM_EXTRA_MAX || (!s->all && s->bytes + bytes > INFORM_EXTRA_BYTES)) {
         s->too_much = true;
@@ -54,7 +79,7 @@ static int select_extra(void *userdata, const char *name, const ModelParameter *
     }
     s->n++;
     s->bytes += bytes;
-    return select_forced(s, name, parameter, value);
+    return take(s, name, parameter, value);
 }
 
 /* 0, FAULT_INVALID_NAME, or what the visitor returned. */
@@ -77,67 +102,91 @@ const char *inform_check(const Model *model, const char *paths, char text[static
     _cleanup_(selection_clear) Selection s = {.model = model, .all = true};
     char name[NAME_MAX_BYTES];
 
-    if (selection_init(&s) < 0 || model_read_forced(model, select_forced, &s) < 0)
+    if (model_read_forced(model, select_forced, &s) < 0)
         return "out of memory";
-    while (next_path(&paths, name))
-        if (selection_add(&s, name) != 0) {
+    while (next_path(&paths, name)) {
+        int r = selection_add(&s, name);
+        if (r == -ENOMEM)
+            return "out of memory";
+        if (r != 0) {
             snprintf(text, ERROR_MAX_BYTES,
                      "%s is no parameter of this box, and no partial path with a dot at its end", name);
             return text;
         }
+    }
     if (!s.too_much)
         return NULL;
     snprintf(text, ERROR_MAX_BYTES, "these are more than %d parameters", INFORM_EXTRA_MAX);
     return text;
 }
 
-/* Field *name* of row *i* of the table. */
-static const char *table_get(const Model *model, unsigned i, const char *name) {
+/* Field *name* of the table's row. */
+static const char *row_get(const Model *model, const char *row, const char *name) {
     char path[NAME_MAX_BYTES];
-    snprintf(path, sizeof path, TABLE "%u.%s", i, name);
+    snprintf(path, sizeof path, "%s%s", row, name);
     return model_get(model, path);
 }
 
-/* TR-181 InformParameter.{i}.EventList: one of its codes is enough, and an empty list fits every Inform. */
+/* TR-181 InformParameter.{i}.EventList: one of its codes is enough, and an empty list fits every Inform but
+ * one for 4 VALUE CHANGE alone, which has no place in a list either. */
 static bool events_fit(const char *list, const SoapEvent *events, size_t n) {
     const char *item;
 
     if (!*list)
-        return true;
+        return n != 1 || !streq(events[0].code, event_code(EVENT_VALUE_CHANGE));
     while (list) {
         size_t size = value_next_item(&list, &item);
         for (size_t i = 0; i < n; i++)
-            if (strlen(events[i].code) == size && memcmp(events[i].code, item, size) == 0)
+            if (strlen(events[i].code) == size && memcmp(events[i].code, item, size) == 0 &&
+                !streq(events[i].code, event_code(EVENT_VALUE_CHANGE)))
                 return true;
     }
     return false;
 }
 
-static int selection_add_table(Selection *s, const SoapEvent *events, size_t n_events) {
-    const unsigned n = model_get_unsigned(s->model, "Device.ManagementServer.InformParameterNumberOfEntries");
+typedef struct TableWalk {
+    Selection *selection;
+    const SoapEvent *events;
+    size_t n_events;
+} TableWalk;
 
-    for (unsigned i = 1; i <= n; i++) {
-        const char *name = table_get(s->model, i, "ParameterName");
-        if (!streq(table_get(s->model, i, "Enable"), "true") ||
-            !events_fit(table_get(s->model, i, "EventList"), events, n_events))
-            continue;
-        int r = selection_add(s, name);
-        if (r == FAULT_INVALID_NAME)
-            log_notice(TABLE "%u. is ignored: there is no parameter \"%s\"", i, name);
-        else if (r != 0)
-            return r;
-    }
+static int select_row(void *userdata, const char *row, const ModelParameter *parameter, const char *value) {
+    const TableWalk *walk = userdata;
+    const Model *model = walk->selection->model;
+
+    if (parameter || !streq(row_get(model, row, "Enable"), "true") ||
+        !events_fit(row_get(model, row, "EventList"), walk->events, walk->n_events))
+        return 0;
+    const char *name = row_get(model, row, "ParameterName");
+    int r = selection_add(walk->selection, name);
+    if (r != FAULT_INVALID_NAME)
+        return r;
+    log_notice("%s is ignored: there is no parameter \"%s\"", row, name);
     return 0;
 }
 
-int inform_parameters(const Model *model, const char *paths, const SoapEvent *events, size_t n_events,
-                      ModelVisitor visitor, void *userdata) {
+static int selection_add_table(Selection *s, const SoapEvent *events, size_t n_events) {
+    TableWalk walk = {s, events, n_events};
+    int r = model_list(s->model, TABLE, true, select_row, &walk);
+    return r == FAULT_INVALID_NAME ? 0 : r; /* no rows */
+}
+
+static bool has_event(const SoapEvent *events, size_t n, EventType type) {
+    for (size_t i = 0; i < n; i++)
+        if (streq(events[i].code, event_code(type)))
+            return true;
+    return false;
+}
+
+int inform_parameters_changed(const Model *model, InformChanged changed, const char *paths,
+                              const SoapEvent *events, size_t n_events, ModelVisitor visitor,
+                              void *userdata) {
     _cleanup_(selection_clear) Selection s = {.model = model, .visitor = visitor, .userdata = userdata};
     char name[NAME_MAX_BYTES];
 
-    int r = selection_init(&s);
-    if (r == 0)
-        r = model_read_forced(model, select_forced, &s);
+    int r = model_read_forced(model, select_forced, &s);
+    if (r == 0 && changed && has_event(events, n_events, EVENT_VALUE_CHANGE))
+        r = changed(model, select_changed, &s);
     while (r == 0 && next_path(&paths, name)) {
         r = selection_add(&s, name);
         if (r == FAULT_INVALID_NAME) /* inform_check() has said so */
@@ -149,4 +198,9 @@ int inform_parameters(const Model *model, const char *paths, const SoapEvent *ev
         log_warning(
             "the Inform carries %zu parameters beyond the forced ones, and not all that are asked for", s.n);
     return r;
+}
+
+int inform_parameters(const Model *model, const char *paths, const SoapEvent *events, size_t n_events,
+                      ModelVisitor visitor, void *userdata) {
+    return inform_parameters_changed(model, NULL, paths, events, n_events, visitor, userdata);
 }

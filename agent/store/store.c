@@ -22,30 +22,39 @@
 #include "store/mark-io.h"
 
 #define STORE_APPLICATION_ID 0x48654e42 /* "HeNB": not just any SQLite file */
-#define STORE_VERSION        1
-#define STORE_BUSY_MSEC      500 /* somebody may be reading with sqlite3(1) */
+#define STORE_VERSION        2          /* 1 had the kinds PARAMETER and META only */
+#define STORE_BUSY_MSEC      500        /* somebody may be reading with sqlite3(1) */
 #define META_MARK            MARK_FILE
 
 struct Store {
     char *path;
     int directory; /* the folder of *path*; negative: there is none */
     sqlite3 *db;
-    sqlite3_stmt *put, *forget;
+    sqlite3_stmt *put[STORE_KINDS_], *forget[STORE_KINDS_];
     int frozen;        /* why nothing can be written: negative errno; 0: it can */
     int said;          /* the error of the last write; not said again while it lasts */
     usec_t thaw_after; /* CLOCK_BOOTTIME: when to look again whether it can */
     char why[ERROR_MAX_BYTES];
 };
 
-#define TABLE_PARAMETER                                                                                      \
-    "CREATE TABLE parameter(path TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
-#define TABLE_META "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
-static const char schema[] = "BEGIN IMMEDIATE;" TABLE_PARAMETER ";" TABLE_META
-                             ";"
-                             "PRAGMA application_id=1214598722;" /* STORE_APPLICATION_ID */
-                             "PRAGMA user_version=1;"            /* STORE_VERSION */
-                             "COMMIT;";
-static_assert(STORE_APPLICATION_ID == 1214598722 && STORE_VERSION == 1, "the schema repeats them");
+/* As SQLite keeps the text: check_tables() compares it. */
+#define TABLE(table, column)                                                                                 \
+    "TABLE " table "(" column " TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
+
+static const struct {
+    unsigned since; /* STORE_VERSION */
+    const char *table, *sql, *put, *forget, *load;
+} kinds[] = {
+#define X(name, table, column)                                                                               \
+    [STORE_##name] = {STORE_##name <= STORE_META ? 1 : 2,                                                    \
+                      table,                                                                                 \
+                      TABLE(table, column),                                                                  \
+                      "INSERT OR REPLACE INTO " table " VALUES(?1,?2)",                                      \
+                      "DELETE FROM " table " WHERE " column "=?1",                                           \
+                      "SELECT * FROM " table " ORDER BY " column},
+    STORE_KINDS(X)
+#undef X
+};
 
 /* Errors ------------------------------------------------------------------------------------------------- */
 
@@ -101,6 +110,16 @@ static int sqlite_failed(Store *store, const char *what, int rc) {
                   system ? strerror(system) : "");
 }
 
+/* Whether the error goes away by itself, */
+static bool error_passes(int error) {
+    return error == -EBUSY || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+/* or is one of the place and says nothing about the file. */
+static bool error_of_place(int error) {
+    return error == -EROFS || error == -ENOSPC || error == -ENOLCK || error == -ENOENT || error == -ENOTDIR;
+}
+
 /* *error* or 0 of a write: a cause that lasts is said once. */
 static int write_said(Store *store, int error) {
     if (error == store->said)
@@ -143,34 +162,81 @@ static int query_number(Store *store, const char *sql, int64_t *ret) {
     return r;
 }
 
-/* Damage deep in the file, and tables that are not the ones made here. SQLite takes a last page that is cut
- * short for one that ends in zeroes. */
+/* The tables of *version*, as made here, and none in the place of a later one. */
+static int check_tables(Store *store, unsigned version) {
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        char sql[512];
+        int64_t sound = 0;
+        snprintf(sql, sizeof sql,
+                 kinds[i].since <= version ? "SELECT count(*) FROM sqlite_schema WHERE sql='CREATE %s'"
+                                           : "SELECT count(*)=0 FROM sqlite_schema WHERE name='%s'",
+                 kinds[i].since <= version ? kinds[i].sql : kinds[i].table);
+        int r = query_number(store, sql, &sound);
+        if (r < 0)
+            return r;
+        if (sound != 1)
+            return failed(store, -EBADMSG, "damaged: not the tables of this program");
+    }
+    return 0;
+}
+
+/* Damage deep in the file. SQLite takes a last page that is cut short for one that ends in zeroes. */
 static int check_pages(Store *store) {
     _cleanup_free_ char *verdict = NULL;
-    int64_t size = 0, count = 0, tables = 0;
+    int64_t size = 0, count = 0;
     struct stat st;
 
     int r = query_number(store, "PRAGMA page_size", &size);
     if (r == 0)
         r = query_number(store, "PRAGMA page_count", &count);
     if (r == 0)
-        r = query_number(
-            store, "SELECT count(*) FROM sqlite_schema WHERE sql IN ('" TABLE_PARAMETER "','" TABLE_META "')",
-            &tables);
-    if (r == 0)
         r = query(store, "PRAGMA integrity_check(1)", &verdict);
     if (r < 0)
         return r;
     if (!streq(verdict, "ok"))
         return failed(store, -EBADMSG, "damaged: %s", verdict);
-    if (tables != 2)
-        return failed(store, -EBADMSG, "damaged: not the tables of this program");
     if (stat(store->path, &st) < 0 || st.st_size != size * count)
         return failed(store, -EBADMSG, "damaged: not as long as its first page says");
+    /* A header can say "for reading only" too (its write version). */
+    if (!store->frozen && sqlite3_db_readonly(store->db, "main") == 1)
+        return failed(store, -EBADMSG, "damaged: a format that can only be read");
     return 0;
 }
 
-/* An empty file becomes a store; a store of this version is taken; anything else is not touched. */
+/* The tables that came after *version*, in the file or, where it cannot be written, beside it in memory. */
+static int tables_make(Store *store, unsigned version, bool in_memory) {
+    sqlite3_str *sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendall(sql, in_memory ? "PRAGMA temp_store=MEMORY; BEGIN;" : "BEGIN IMMEDIATE;");
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (kinds[i].since > version)
+            sqlite3_str_appendf(sql, "CREATE %s%s;", in_memory ? "TEMP " : "", kinds[i].sql);
+    if (!in_memory)
+        sqlite3_str_appendf(sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", STORE_APPLICATION_ID,
+                            STORE_VERSION);
+    sqlite3_str_appendall(sql, "COMMIT");
+    char *text = sqlite3_str_finish(sql);
+    int r = text ? run(store, "make tables", text) : failed(store, -ENOMEM, "%s", strerror(ENOMEM));
+    sqlite3_free(text);
+    if (r < 0 && !sqlite3_get_autocommit(store->db))
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
+/* What an earlier version has stored must not be lost because it cannot be written right now. */
+static int upgrade(Store *store, unsigned version) {
+    int r = store->frozen ?: tables_make(store, version, false);
+    if (r == 0)
+        log_notice("state %s: brought from version %u to %d", store->path, version, STORE_VERSION);
+    if (r == 0 || error_passes(r) || r == -EBADMSG)
+        return r;
+    store->frozen = r;
+    r = tables_make(store, version, true);
+    /* Half an upgrade that cannot be rolled back now: no damage, so it stays where it is. */
+    return r == 0 || error_passes(r) ? r : -EROFS;
+}
+
+/* An empty file becomes a store; a store of this version or an earlier one is taken; anything else is not
+ * touched. */
 static int check(Store *store) {
     int64_t application = 0, version = 0, objects = 0;
     int r = query_number(store, "PRAGMA application_id", &application);
@@ -181,7 +247,7 @@ static int check(Store *store) {
     if (r < 0)
         return r;
     if (application == 0 && version == 0 && objects == 0) {
-        r = run(store, "make tables", schema);
+        r = tables_make(store, 0, false);
         if (r == 0)
             log_notice("state %s: new, as on a box from the factory", store->path);
         return r;
@@ -191,23 +257,34 @@ static int check(Store *store) {
     if (version > STORE_VERSION)
         return failed(store, -EPROTONOSUPPORT, "written by a later version (%d, this one knows %d)",
                       (int)version, STORE_VERSION);
-    if (version != STORE_VERSION)
+    if (version < 1)
         return failed(store, -EBADMSG, "damaged: no version of this program");
-    return check_pages(store);
+    r = check_tables(store, (unsigned)version);
+    if (r == 0)
+        r = check_pages(store);
+    if (r == 0 && version < STORE_VERSION)
+        r = upgrade(store, (unsigned)version);
+    return r;
 }
 
 static int prepare(Store *store) {
-    int rc = sqlite3_prepare_v3(store->db, "INSERT OR REPLACE INTO parameter VALUES(?1,?2)", -1,
-                                SQLITE_PREPARE_PERSISTENT, &store->put, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v3(store->db, "DELETE FROM parameter WHERE path=?1", -1,
-                                SQLITE_PREPARE_PERSISTENT, &store->forget, NULL);
-    return rc == SQLITE_OK ? 0 : sqlite_failed(store, "open", rc);
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        int rc =
+            sqlite3_prepare_v3(store->db, kinds[i].put, -1, SQLITE_PREPARE_PERSISTENT, &store->put[i], NULL);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_prepare_v3(store->db, kinds[i].forget, -1, SQLITE_PREPARE_PERSISTENT,
+                                    &store->forget[i], NULL);
+        if (rc != SQLITE_OK)
+            return sqlite_failed(store, "open", rc);
+    }
+    return 0;
 }
 
 static void database_close(Store *store) {
-    sqlite3_finalize(TAKE_PTR(store->put));
-    sqlite3_finalize(TAKE_PTR(store->forget));
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        sqlite3_finalize(TAKE_PTR(store->put[i]));
+        sqlite3_finalize(TAKE_PTR(store->forget[i]));
+    }
     sqlite3_close(TAKE_PTR(store->db));
 }
 
@@ -246,9 +323,6 @@ static int database_open(Store *store) {
         r = check(store);
     if (r == 0)
         r = prepare(store);
-    /* A header can say "for reading only" too (its write version). */
-    if (r == 0 && !store->frozen && sqlite3_db_readonly(store->db, "main") == 1)
-        r = failed(store, -EBADMSG, "damaged: a format that can only be read");
     return r;
 }
 
@@ -257,7 +331,7 @@ static int database_open_empty(Store *store, int why) {
     database_close(store);
     store->frozen = why;
     int rc = sqlite3_open_v2(":memory:", &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    if (rc != SQLITE_OK || sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+    if (rc != SQLITE_OK || tables_make(store, 0, false) < 0)
         return -ENOMEM;
     return prepare(store);
 }
@@ -283,16 +357,6 @@ static int file_keep_aside(Store *store, char *ret) {
             if (rename(from, to) < 0)
                 (void)unlink(to); /* of a file that was written over */
     return store->directory >= 0 && fsync(store->directory) < 0 ? -errno : 0;
-}
-
-/* Whether the error goes away by itself, */
-static bool error_passes(int error) {
-    return error == -EBUSY || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
-}
-
-/* or is one of the place and says nothing about the file. */
-static bool error_of_place(int error) {
-    return error == -EROFS || error == -ENOSPC || error == -ENOLCK || error == -ENOENT || error == -ENOTDIR;
 }
 
 /* A sound file, or a new one after what was there has been kept aside. */
@@ -368,10 +432,15 @@ void store_close(Store *store) {
 
 /* Everything in it, as one text, passwords as well. */
 static int contents(Store *store, char **ret) {
-    return query(store,
-                 "SELECT group_concat(quote(a)||quote(b)) FROM (SELECT path AS a,value AS b FROM parameter "
-                 "UNION ALL SELECT key,value FROM meta)",
-                 ret);
+    sqlite3_str *sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendall(sql, "WITH r(kind,a,b) AS (");
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        sqlite3_str_appendf(sql, "%sSELECT %d,* FROM %s", i ? " UNION ALL " : "", (int)i, kinds[i].table);
+    sqlite3_str_appendall(sql, ") SELECT group_concat(kind||quote(a)||quote(b)) FROM r");
+    char *text = sqlite3_str_finish(sql);
+    int r = text ? query(store, text, ret) : -ENOMEM;
+    sqlite3_free(text);
+    return r;
 }
 
 static void secret_freep(char **text) {
@@ -442,31 +511,26 @@ static int step(Store *store, sqlite3_stmt *statement, const char *a, const char
 
 int store_commit(Store *store, const StoreChange *changes, size_t n) {
     int r = transaction_begin(store);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = step(store, changes[i].value ? store->put : store->forget, changes[i].path, changes[i].value);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const StoreChange *c = &changes[i];
+        r = step(store, c->value ? store->put[c->kind] : store->forget[c->kind], c->key, c->value);
+    }
     return transaction_end(store, r);
 }
 
 int store_set_meta(Store *store, const char *key, const char *value) {
-    sqlite3_stmt *statement = NULL;
-    int r = transaction_begin(store);
-    if (r == 0) {
-        int rc = sqlite3_prepare_v2(
-            store->db, value ? "INSERT OR REPLACE INTO meta VALUES(?1,?2)" : "DELETE FROM meta WHERE key=?1",
-            -1, &statement, NULL);
-        r = rc == SQLITE_OK ? step(store, statement, key, value) : sqlite_failed(store, "write", rc);
-        sqlite3_finalize(statement);
-    }
-    return transaction_end(store, r);
+    return store_commit(store, &(StoreChange){STORE_META, key, value}, 1);
 }
 
 int store_reset(Store *store, const char *const *keep, size_t n) {
     int r = transaction_begin(store);
     if (r == 0) {
         sqlite3_str *sql = sqlite3_str_new(store->db);
-        sqlite3_str_appendall(sql, "DELETE FROM meta WHERE key<>'" META_MARK
-                                   "';"
-                                   "DELETE FROM parameter WHERE path NOT IN (''");
+        sqlite3_str_appendall(sql, "DELETE FROM meta WHERE key<>'" META_MARK "';");
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+            if (i != STORE_PARAMETER && i != STORE_META)
+                sqlite3_str_appendf(sql, "DELETE FROM %s;", kinds[i].table);
+        sqlite3_str_appendall(sql, "DELETE FROM parameter WHERE path NOT IN (''");
         for (size_t i = 0; i < n; i++)
             sqlite3_str_appendf(sql, ",%Q", keep[i]);
         sqlite3_str_appendall(sql, ")");
@@ -485,10 +549,9 @@ static int read_failed(Store *store, int rc) {
     return r;
 }
 
-int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata) {
+int store_load(Store *store, StoreKind kind, StoreVisitor visitor, void *userdata) {
     sqlite3_stmt *rows;
-    int r = 0,
-        rc = sqlite3_prepare_v2(store->db, "SELECT path,value FROM parameter ORDER BY path", -1, &rows, NULL);
+    int r = 0, rc = sqlite3_prepare_v2(store->db, kinds[kind].load, -1, &rows, NULL);
 
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(rows);

@@ -19,32 +19,53 @@
 
 typedef struct Store Store;
 
+/* X(name, table, its first column): what is kept, each kind with keys of its own. The store does not look
+ * into keys and values; whoever keeps them says what they are. */
+#define STORE_KINDS(X)                                                                                       \
+    X(PARAMETER, "parameter", "path") /* full name: value */                                                 \
+    X(META, "meta", "key")            /* single facts: "bootstrapped-url" */                                 \
+    X(ATTRIBUTE, "attribute", "key")  /* full name or partial path: what was set */                          \
+    X(INSTANCE, "instance", "key")    /* table path: rows, and the highest number ever given */              \
+    X(EVENT, "event", "key")          /* events that no HeMS has taken yet, and what schedule.h keeps */     \
+    X(TRANSFER, "transfer", "key")    /* requested and not yet reported as complete */
+
+typedef enum StoreKind {
+#define X(name, table, column) STORE_##name,
+    STORE_KINDS(X)
+#undef X
+        STORE_KINDS_,
+} StoreKind;
+
 typedef struct StoreChange {
-    const char *path;
+    StoreKind kind;
+    const char *key;
     const char *value; /* NULL: forget it */
 } StoreChange;
 
-/* Opens or makes the file (mode 0600: it holds passwords). What is wrong with it or with the place is logged
+/* Opens or makes the file (mode 0600: it holds passwords), or brings one of version 1 up to this one, at once
+ * or, where that cannot be written, when it can. What is wrong with it or with the place is logged
  * in one line and is no error. 0, or what passes: -EBUSY (another process holds it), -ENOMEM, -EMFILE,
  * -ENFILE. */
 int store_open(Store **ret, const char *path);
 void store_close(Store *store);
 
-/* Non-zero stops and is returned. */
-typedef int (*StoreVisitor)(void *userdata, const char *path, const char *value);
-int store_load_parameters(Store *store, StoreVisitor visitor, void *userdata);
-/* All of *changes* or none, on the disk when this returns 0; else negative errno: -ENOSPC, -EROFS, -EBUSY,
- * -EBADMSG (damaged since it was opened) or another. Why is logged once, until a write succeeds or fails for
- * another reason. */
+/* Non-zero stops and is returned. The visitor must not write to the store. */
+typedef int (*StoreVisitor)(void *userdata, const char *key, const char *value);
+/* All of this kind, by key in the order of its bytes. 0, what the visitor returned, or negative errno,
+ * logged. */
+int store_load(Store *store, StoreKind kind, StoreVisitor visitor, void *userdata);
+/* All of *changes*, of whatever kinds, in this order, or none, on the disk when this returns 0; else negative
+ * errno: -ENOSPC, -EROFS, -EBUSY, -EBADMSG (damaged since it was opened) or another. Why is logged once,
+ * until a write succeeds or fails for another reason. */
 int store_commit(Store *store, const StoreChange *changes, size_t n);
-/* Single facts that are no parameters ("bootstrapped-url"). get: *ret* is malloc'ed; -ENOENT. A NULL *value*
- * forgets the key. Errors of set are those of store_commit(). */
+/* One of STORE_META. get: *ret* is malloc'ed; -ENOENT. A NULL *value* forgets the key. Errors of set are
+ * those of store_commit(). */
 int store_get_meta(Store *store, const char *key, char **ret);
 int store_set_meta(Store *store, const char *key, const char *value);
 
 /* De-registration (TS 32.593 5.1.4): in one transaction all parameters but those at the *n* paths of *keep*,
- * and all meta, are gone; the mark stays. Errors of store_commit(). A start that finds the mark calls this
- * again: the power may have failed between the two. */
+ * and all of the other kinds, are gone; the mark stays. Errors of store_commit(). A start that finds the mark
+ * calls this again: the power may have failed between the two. */
 int store_reset(Store *store, const char *const *keep, size_t n);
 
 /* The mark that this box is de-registered, a text of the caller's. It is kept twice, in the database and in

@@ -21,7 +21,6 @@ typedef struct Used {
 } Used;
 
 struct ConnectionRequest {
-    Rng rng;
     char path[CONNECTION_REQUEST_PATH];
     char username[CONNECTION_REQUEST_SECRET], password[CONNECTION_REQUEST_SECRET];
     uint8_t key[KEY_BYTES];
@@ -50,7 +49,6 @@ int connection_request_new(ConnectionRequest **ret, const char *path, const Rng 
     ConnectionRequest *request = calloc(1, sizeof *request);
     if (!request)
         return -ENOMEM;
-    request->rng = *rng;
     memcpy(request->path, path, length);
     rng->fill(rng->userdata, request->key, sizeof request->key);
     *ret = request;

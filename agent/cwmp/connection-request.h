@@ -41,7 +41,7 @@ typedef struct ConnectionRequestAnswer {
     bool start;                            /* a session is to start, after the answer */
 } ConnectionRequestAnswer;
 
-/* *path* without its leading slash, as in the URL; it and *rng* are copied. 0; -EINVAL: *path* is too long or
+/* *path* without its leading slash, as in the URL; copied. 0; -EINVAL: *path* is too long or
  * not a path's segment; -ENOMEM. */
 int connection_request_new(ConnectionRequest **ret, const char *path, const Rng *rng);
 void connection_request_free(ConnectionRequest *request);

@@ -21,7 +21,8 @@ typedef struct Answer {
     const char *text;
     size_t repeat; /* this many more times *part* behind it */
     const char *part;
-    bool close; /* and then the connection is closed */
+    bool close;       /* and then the connection is closed */
+    useconds_t pause; /* before each part */
 } Answer;
 
 typedef struct Server {
@@ -77,8 +78,10 @@ static void server_serve(Server *s, int fd) {
             return;
         const Answer *a = &s->answers[s->n_requests - 1];
         bool ok = send_all(fd, a->text);
-        for (size_t i = 0; ok && i < a->repeat; i++)
+        for (size_t i = 0; ok && i < a->repeat; i++) {
+            usleep(a->pause);
             ok = send_all(fd, a->part);
+        }
         if (!ok || a->close)
             return;
     }
@@ -350,6 +353,30 @@ START_TEST(expectation_14_answers_that_are_not_whole) {
     server_stop(s);
     server_free(s);
     stop();
+}
+END_TEST
+
+/* A byte now and then is no answer: neither in the header nor in the body. */
+START_TEST(expectation_14_answers_that_drip) {
+    static const Answer answers[] = {
+        {.text = "HTTP/1.1 200 OK\r\nX: ", .repeat = 100, .part = "x", .pause = 50000},
+        {.text = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+         .repeat = 100,
+         .part = "x",
+         .pause = 50000}};
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        start();
+        Server *s = server_start("127.0.0.1", &answers[i], 1);
+        CwmpIoTarget target = target_of(s, "hems.invalid", "127.0.0.1");
+        target.timeout = 400 * USEC_PER_MSEC;
+        ck_assert_int_eq(cwmp_io_open(io, &target), 0);
+        post("x");
+        ck_assert_int_eq(got.error, -ETIMEDOUT);
+        cwmp_io_close(io);
+        server_stop(s);
+        server_free(s);
+        stop();
+    }
 }
 END_TEST
 
@@ -1097,9 +1124,9 @@ SUITE("cwmp-io", expectation_02_03_cookies_and_their_paths, expectation_05_12_an
       expectation_06_challenges_that_are_not_answered, expectation_06_credentials_that_are_refused,
       expectation_07_the_first_post_has_its_body, expectation_08_new_nonces, expectation_10_to_another_host,
       expectation_10_five_hops, expectation_10_places_that_are_none, expectation_10_no_way_there,
-      a_header_broken_off_is_no_answer, a_post_is_never_repeated, a_registration_over_http,
-      expectation_13_headers_of_a_session, expectation_04_a_closed_connection_is_replaced,
-      expectation_09_any_status_is_handed_on, expectation_14_answers_that_are_not_whole,
-      a_socket_that_cannot_be_bound_does_not_connect, a_bound_socket_shows_its_address,
-      ipv6_by_name_and_by_address, nobody_listens, targets_that_are_refused, handlers_may_post_and_free,
-      closing_calls_nobody)
+      expectation_14_answers_that_drip, a_header_broken_off_is_no_answer, a_post_is_never_repeated,
+      a_registration_over_http, expectation_13_headers_of_a_session,
+      expectation_04_a_closed_connection_is_replaced, expectation_09_any_status_is_handed_on,
+      expectation_14_answers_that_are_not_whole, a_socket_that_cannot_be_bound_does_not_connect,
+      a_bound_socket_shows_its_address, ipv6_by_name_and_by_address, nobody_listens, targets_that_are_refused,
+      handlers_may_post_and_free, closing_calls_nobody)

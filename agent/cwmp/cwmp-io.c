@@ -493,10 +493,10 @@ static int read_credentials(CwmpIo *io, const CwmpIoTarget *target) {
 #define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
 
 /* Anything that libcurl might do by itself and we do not want is switched off by name. */
-static int set_easy_options(CwmpIo *io, const char *url) {
+static int set_easy_options(CwmpIo *io, const CwmpIoTarget *target) {
     CURL *e = io->easy;
     CURLcode codes[] = {
-        curl_easy_setopt(e, CURLOPT_URL, url),
+        curl_easy_setopt(e, CURLOPT_URL, target->url),
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, io->tls ? "https" : "http"),
         curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECT_TO, io->connect_to),
@@ -511,7 +511,7 @@ static int set_easy_options(CwmpIo *io, const char *url) {
         curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MSEC(CWMP_IO_CONNECT_TIMEOUT)),
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(CWMP_IO_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(target->timeout ?: CWMP_IO_TIMEOUT)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
         curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, io),
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),
@@ -565,7 +565,7 @@ static int prepare(CwmpIo *io, const CwmpIoTarget *target) {
     if (r == 0)
         r = curl_io_new(&io->curl, io->event, on_done, io);
     if (r == 0)
-        r = set_easy_options(io, target->url);
+        r = set_easy_options(io, target);
     return r == 0 && io->tls ? set_tls_options(io) : r;
 }
 

@@ -32,6 +32,7 @@ typedef struct CwmpIoTarget {
     const char *interface; /* SO_BINDTODEVICE; NULL: not bound to one, that is the uplink */
     Address source;        /* the inner address to bind; AF_UNSPEC: not bound */
     const char *username, *password; /* NULL or both "": none */
+    usec_t timeout; /* for tests, of one POST; 0: CWMP_IO_TIMEOUT */
 } CwmpIoTarget;
 
 /* Gets the outcome of one POST; it may post again, close or free. */

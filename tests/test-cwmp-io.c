@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cwmp/cwmp-io.h"
+#include "cwmp/digest.h"
 #include "base/macro.h"
 #include "suite.h"
 
@@ -20,7 +21,8 @@ typedef struct Answer {
     const char *text;
     size_t repeat; /* this many more times *part* behind it */
     const char *part;
-    bool close; /* and then the connection is closed */
+    bool close;       /* and then the connection is closed */
+    useconds_t pause; /* before each part */
 } Answer;
 
 typedef struct Server {
@@ -76,8 +78,10 @@ static void server_serve(Server *s, int fd) {
             return;
         const Answer *a = &s->answers[s->n_requests - 1];
         bool ok = send_all(fd, a->text);
-        for (size_t i = 0; ok && i < a->repeat; i++)
+        for (size_t i = 0; ok && i < a->repeat; i++) {
+            usleep(a->pause);
             ok = send_all(fd, a->part);
+        }
         if (!ok || a->close)
             return;
     }
@@ -195,7 +199,7 @@ static void open_to(const Server *s) {
 }
 
 /* A name that no resolver knows, a proxy in the environment that is not there: it must not matter. */
-START_TEST(a_session_on_one_connection) {
+START_TEST(expectation_13_headers_of_a_session) {
     static const Answer answers[] = {
         {.text = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nSet-Cookie: a=1; Path=/\r\nset-cookie: b=2\r\n"
                  "Content-Length: 3\r\n\r\n<a>"},
@@ -254,7 +258,7 @@ END_TEST
 
 /* Expectation 4: the HeMS closes the connection, the session goes on with its cookie on another one. And the
  * next session has neither. */
-START_TEST(a_closed_connection_is_replaced) {
+START_TEST(expectation_04_a_closed_connection_is_replaced) {
     static const Answer answers[] = {
         {.text = "HTTP/1.0 200 OK\r\nSet-Cookie: s=x\r\nContent-Length: 1\r\n\r\na", .close = true},
         {.text = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nb", .close = true},
@@ -283,7 +287,7 @@ START_TEST(a_closed_connection_is_replaced) {
 }
 END_TEST
 
-START_TEST(whatever_the_status_it_is_handed_on) {
+START_TEST(expectation_09_any_status_is_handed_on) {
     static const Answer answers[] = {
         {.text = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"},
         {.text =
@@ -312,7 +316,7 @@ START_TEST(whatever_the_status_it_is_handed_on) {
 }
 END_TEST
 
-START_TEST(answers_that_are_not_whole) {
+START_TEST(expectation_14_answers_that_are_not_whole) {
     static const Answer answers[] = {
         {.text = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", .close = true},
         {.text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", .close = true},
@@ -349,6 +353,30 @@ START_TEST(answers_that_are_not_whole) {
     server_stop(s);
     server_free(s);
     stop();
+}
+END_TEST
+
+/* A byte now and then is no answer: neither in the header nor in the body. */
+START_TEST(expectation_14_answers_that_drip) {
+    static const Answer answers[] = {
+        {.text = "HTTP/1.1 200 OK\r\nX: ", .repeat = 100, .part = "x", .pause = 50000},
+        {.text = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+         .repeat = 100,
+         .part = "x",
+         .pause = 50000}};
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        start();
+        Server *s = server_start("127.0.0.1", &answers[i], 1);
+        CwmpIoTarget target = target_of(s, "hems.invalid", "127.0.0.1");
+        target.timeout = 400 * USEC_PER_MSEC;
+        ck_assert_int_eq(cwmp_io_open(io, &target), 0);
+        post("x");
+        ck_assert_int_eq(got.error, -ETIMEDOUT);
+        cwmp_io_close(io);
+        server_stop(s);
+        server_free(s);
+        stop();
+    }
 }
 END_TEST
 
@@ -608,6 +636,444 @@ START_TEST(a_registration_over_http) {
 }
 END_TEST
 
+/* Authentication ------------------------------------------------------------------------------------- */
+
+#define USER                    "0A1B2C-HeNB-1"
+#define WORD                    "not a secret"
+#define UNAUTHORIZED(challenge) "HTTP/1.1 401 Unauthorized\r\n" challenge "Content-Length: 6\r\n\r\n<html>"
+#define DIGEST(more)            "WWW-Authenticate: Digest realm=\"acs\", " more "\r\n"
+
+static void open_with(const Server *s, const char *username, const char *password) {
+    CwmpIoTarget target = target_of(s, "hems.invalid", "127.0.0.1");
+    target.username = username;
+    target.password = password;
+    ck_assert_int_eq(cwmp_io_open(io, &target), 0);
+}
+
+/* The request has a digest that is right, of this nonce and count, NULL: without qop. */
+static void check_digest(const char *request, const char *nonce, const char *nc) {
+    const char *line = strstr(request, "\r\nAuthorization: ");
+    char response[DIGEST_HEX_MAX];
+    AuthFields f;
+
+    ck_assert_msg(line != NULL, "%s", request);
+    line += strlen("\r\nAuthorization: ");
+    ck_assert_int_eq(auth_parse(line, strcspn(line, "\r"), 0, &f), 0);
+    ck_assert_str_eq(f.scheme, "Digest");
+    ck_assert_str_eq(f.username, USER);
+    ck_assert_str_eq(f.nonce, nonce);
+    ck_assert_str_eq(f.uri, "/acs/cwmp");
+    ck_assert_str_eq(strempty(f.nc), strempty(nc));
+    ck_assert_int_eq(!f.qop, !nc);
+    const DigestInput input = {.username = USER,
+                               .realm = "acs",
+                               .password = WORD,
+                               .method = "POST",
+                               .uri = f.uri,
+                               .nonce = f.nonce,
+                               .nc = f.nc,
+                               .cnonce = f.cnonce,
+                               .qop = f.qop};
+    ck_assert_int_eq(digest_response(&input, response), 0);
+    ck_assert_str_eq(f.response, response);
+}
+
+/* The whole Inform goes out first, and again on the same connection with the digest. */
+START_TEST(expectation_06_digests) {
+    static const struct {
+        const char *challenge;
+        bool qop;
+    } kinds[] = {
+        {DIGEST("qop=\"auth\", nonce=\"n\", algorithm=MD5, opaque=\"o\""), true},
+        {DIGEST("qop=\"auth,auth-int\", nonce=\"n\""), true},
+        {DIGEST("nonce=\"n\", qop=auth"), true},
+        {DIGEST("nonce=\"n\""), false},
+        {"WWW-Authenticate: Basic realm=\"acs\"\r\n" DIGEST("nonce=\"n\""), false},
+        {"www-authenticate: Basic realm=\"acs\", DIGEST REALM=acs NONCE=n QOP=auth\r\n", true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        char text[512];
+        snprintf(text, sizeof text, UNAUTHORIZED("%s"), kinds[i].challenge);
+        const Answer answers[] = {{.text = text}, {.text = OK_BODY("a", "1")}, {.text = OK_BODY("b", "1")}};
+        start();
+        Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+        open_with(s, USER, WORD);
+        post("<Inform/>");
+        ck_assert_msg(got.error == 0 && got.status == 200, "%zu: %u %s", i, got.status, got.text);
+        ck_assert_str_eq(got.body, "a");
+        post("");
+        cwmp_io_close(io);
+        server_stop(s);
+        ck_assert_uint_eq(s->n_connections, 1);
+        ck_assert_uint_eq(s->n_requests, 3);
+        ck_assert_ptr_null(strstr(s->requests[0], "Authorization"));
+        check_digest(s->requests[1], "n", kinds[i].qop ? "00000001" : NULL);
+        check_digest(s->requests[2], "n", kinds[i].qop ? "00000002" : NULL);
+        ck_assert_ptr_nonnull(strstr(s->requests[1], "\r\n\r\n<Inform/>"));
+        server_free(s);
+        stop();
+    }
+}
+END_TEST
+
+/* Basic over http would show the password to anybody; without credentials, or with a challenge that asks for
+ * what we have not, there is nothing to say. */
+START_TEST(expectation_06_challenges_that_are_not_answered) {
+    static const char *const challenges[] = {"WWW-Authenticate: Basic realm=\"acs\"\r\n",
+                                             DIGEST("nonce=n, algorithm=SHA-512-256"),
+                                             DIGEST("nonce=n, qop=\"auth-int\""),
+                                             DIGEST("qop=auth"),
+                                             "WWW-Authenticate: Negotiate\r\n",
+                                             "WWW-Authenticate: Digest nonce=\"\r\n",
+                                             ""};
+    for (size_t i = 0; i <= ARRAY_SIZE(challenges); i++) {
+        char text[512];
+        bool none = i == ARRAY_SIZE(challenges);
+        snprintf(text, sizeof text, UNAUTHORIZED("%s"), none ? DIGEST("nonce=n") : challenges[i]);
+        const Answer answers[] = {{.text = text}};
+        start();
+        Server *s = server_start("127.0.0.1", answers, 1);
+        open_with(s, none ? "" : USER, none ? "" : WORD);
+        post("<Inform/>");
+        ck_assert_int_eq(got.error, 0);
+        ck_assert_uint_eq(got.status, 401);
+        cwmp_io_close(io);
+        server_stop(s);
+        ck_assert_msg(s->n_requests == 1, "%zu", i);
+        server_free(s);
+        stop();
+    }
+}
+END_TEST
+
+START_TEST(expectation_06_credentials_that_are_refused) {
+    static const Answer answers[] = {{.text = UNAUTHORIZED(DIGEST("nonce=a, qop=auth"))},
+                                     {.text = UNAUTHORIZED(DIGEST("nonce=b, qop=auth"))}};
+    start();
+    Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+    open_with(s, USER, WORD);
+    post("<Inform/>");
+    ck_assert_int_eq(got.error, 0);
+    ck_assert_uint_eq(got.status, 401);
+    cwmp_io_close(io);
+    server_stop(s);
+    ck_assert_uint_eq(s->n_requests, 2);
+    server_free(s);
+    stop();
+}
+END_TEST
+
+START_TEST(expectation_07_the_first_post_has_its_body) {
+    static const Answer answers[] = {{.text = UNAUTHORIZED(DIGEST("nonce=a"))}, {.text = OK_BODY("x", "1")}};
+    start();
+    Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+    open_with(s, USER, WORD);
+    post("<Inform/>");
+    cwmp_io_close(io);
+    server_stop(s);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(strstr(s->requests[i], "\r\nContent-Length: 9\r\n"));
+        ck_assert_ptr_nonnull(strstr(s->requests[i], "\r\n\r\n<Inform/>"));
+    }
+    server_free(s);
+    stop();
+}
+END_TEST
+
+/* A nonce that is old within the session, said to be stale or not, and one that is old at once: the same
+ * message again, but not for ever. */
+START_TEST(expectation_08_new_nonces) {
+    static const Answer answers[] = {
+        {.text = UNAUTHORIZED(DIGEST("nonce=a, qop=auth"))},
+        {.text = UNAUTHORIZED(DIGEST("nonce=b, qop=auth, stale=true"))},
+        {.text = OK_BODY("1", "1")},
+        {.text = UNAUTHORIZED(DIGEST("nonce=c, qop=auth"))},
+        {.text = OK_BODY("2", "1")},
+        {.text = UNAUTHORIZED(DIGEST("nonce=d, qop=auth, stale=\"TRUE\"")), .close = true},
+        {.text = OK_BODY("3", "1")},
+        {.text = UNAUTHORIZED(DIGEST("nonce=e, stale=true"))},
+        {.text = UNAUTHORIZED(DIGEST("nonce=f, stale=true"))},
+        {.text = UNAUTHORIZED(DIGEST("nonce=g, stale=true"))},
+        {.text = UNAUTHORIZED(DIGEST("nonce=h, stale=true"))},
+    };
+    start();
+    Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+    open_with(s, USER, WORD);
+    post("one");
+    ck_assert_str_eq(got.body, "1");
+    post("two");
+    ck_assert_str_eq(got.body, "2");
+    post("three");
+    ck_assert_str_eq(got.body, "3");
+    post("four");
+    ck_assert_uint_eq(got.status, 401);
+    cwmp_io_close(io);
+    server_stop(s);
+    ck_assert_uint_eq(s->n_requests, ARRAY_SIZE(answers));
+    check_digest(s->requests[1], "a", "00000001");
+    check_digest(s->requests[2], "b", "00000001");
+    check_digest(s->requests[3], "b", "00000002");
+    check_digest(s->requests[4], "c", "00000001");
+    check_digest(s->requests[6], "d", "00000001");
+    ck_assert_ptr_nonnull(strstr(s->requests[4], "\r\n\r\ntwo"));
+    ck_assert_ptr_nonnull(strstr(s->requests[6], "\r\n\r\nthree"));
+    server_free(s);
+    stop();
+}
+END_TEST
+
+/* Redirects ------------------------------------------------------------------------------------------ */
+
+static char redirected_to[512];
+static size_t n_redirected;
+static int redirect_error;
+static bool redirect_later;
+
+static void on_redirected(void *userdata, const char *url) {
+    const CwmpIoTarget *next = userdata;
+    n_redirected++;
+    snprintf(redirected_to, sizeof redirected_to, "%s", url);
+    if (redirect_later)
+        return;
+    CwmpIoTarget target = next ? *next : (CwmpIoTarget){.address = address("127.0.0.1")};
+    target.url = url;
+    redirect_error = cwmp_io_redirect(io, &target);
+    if (redirect_error < 0)
+        cwmp_io_redirect_fail(io, redirect_error, "no way there");
+}
+
+static void start_redirecting(CwmpIoTarget *next) {
+    start();
+    n_redirected = 0;
+    redirect_error = 0;
+    redirect_later = false;
+    cwmp_io_on_redirect(io, on_redirected, next);
+}
+
+/* The body again, to the new host: with its credentials and cookies, and for the rest of the session. */
+START_TEST(expectation_10_to_another_host) {
+    static const unsigned statuses[] = {302, 307};
+    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+        static const Answer answers[] = {
+            {.text = UNAUTHORIZED(DIGEST("nonce=n, qop=auth"))},
+            {.text = "HTTP/1.1 200 OK\r\nSet-Cookie: new=1\r\nContent-Length: 1\r\n\r\na"},
+            {.text = OK_BODY("b", "1")}};
+        CwmpIoTarget next = {.address = address("127.0.0.2"),
+                             .interface = "lo",
+                             .source = address("127.0.0.3"),
+                             .username = USER,
+                             .password = WORD};
+        start_redirecting(&next);
+        Server *there = server_start("127.0.0.2", answers, ARRAY_SIZE(answers));
+        char text[512];
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 %u Found\r\nSet-Cookie: old=1\r\nLocation: http://other.invalid:%u/acs/cwmp\r\n"
+                 "Content-Length: 3\r\n\r\n<a>",
+                 statuses[i], there->port);
+        const Answer first[] = {{.text = UNAUTHORIZED(DIGEST("nonce=first"))}, {.text = text}};
+        Server *here = server_start("127.0.0.1", first, 2);
+        open_with(here, USER, WORD);
+        redirect_later = i == 1;
+        if (redirect_later) { /* as when a name has to be resolved */
+            ck_assert_int_eq(cwmp_io_post(io, "<Inform/>", 9, on_answer, &got), 0);
+            while (n_redirected == 0)
+                ck_assert_int_ge(sd_event_run(event, 20 * USEC_PER_SEC), 0);
+            ck_assert_int_eq(cwmp_io_post(io, "x", 1, on_answer, &got), -EBUSY);
+            next.url = redirected_to;
+            ck_assert_int_eq(cwmp_io_redirect(io, &next), 0);
+            ck_assert_int_eq(cwmp_io_redirect(io, &next), -ENOTCONN);
+            while (got.calls == 0)
+                ck_assert_int_ge(sd_event_run(event, 20 * USEC_PER_SEC), 0);
+        } else
+            post("<Inform/>");
+        ck_assert_msg(got.error == 0 && got.status == 200, "%u %s", got.status, got.text);
+        ck_assert_str_eq(got.body, "a");
+        post("");
+        ck_assert_str_eq(got.body, "b");
+        cwmp_io_close(io);
+        server_stop(here);
+        server_stop(there);
+        ck_assert_uint_eq(here->n_requests, 2);
+        ck_assert_uint_eq(there->n_requests, 3);
+        ck_assert_uint_eq(there->n_connections, 1);
+        ck_assert_str_eq(there->peer, "127.0.0.3");
+        ck_assert_uint_eq(n_redirected, 1);
+        ck_assert_ptr_null(strstr(there->requests[0], "Authorization"));
+        ck_assert_ptr_nonnull(strstr(there->requests[0], "\r\nHost: other.invalid:"));
+        ck_assert_ptr_nonnull(strstr(there->requests[1], "\r\n\r\n<Inform/>"));
+        check_digest(there->requests[1], "n", "00000001");
+        check_digest(there->requests[2], "n", "00000002");
+        ck_assert_ptr_nonnull(strstr(there->requests[2], "new=1"));
+        for (size_t k = 0; k < 3; k++)
+            ck_assert_ptr_null(strstr(there->requests[k], "old="));
+        server_free(here);
+        server_free(there);
+        stop();
+    }
+}
+END_TEST
+
+/* A path of the same host, which gets its cookie back; and no more than five in a row. */
+START_TEST(expectation_10_five_hops) {
+    static const char hop[] =
+        "HTTP/1.1 302 Found\r\nSet-Cookie: c=1; Path=/\r\nLocation: /elsewhere?a\r\n"
+        "Content-Length: 0\r\n\r\n";
+    static const Answer answers[] = {{.text = hop}, {.text = hop}, {.text = hop},
+                                     {.text = hop}, {.text = hop}, {.text = OK_BODY("a", "1")},
+                                     {.text = hop}, {.text = hop}, {.text = hop},
+                                     {.text = hop}, {.text = hop}, {.text = hop}};
+    start_redirecting(NULL);
+    Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+    open_to(s);
+    post("1");
+    ck_assert_msg(got.error == 0, "%s", got.text);
+    ck_assert_uint_eq(n_redirected, CWMP_IO_REDIRECTS_MAX);
+    post("2");
+    ck_assert_int_eq(got.error, -ELOOP);
+    ck_assert_str_eq(got.text, "redirected too often");
+    ck_assert_uint_eq(n_redirected, 2 * CWMP_IO_REDIRECTS_MAX);
+    cwmp_io_close(io);
+    server_stop(s);
+    ck_assert_uint_eq(s->n_requests, ARRAY_SIZE(answers));
+    ck_assert_ptr_nonnull(strstr(s->requests[1], "POST /elsewhere?a HTTP/1.1\r\n"));
+    ck_assert_ptr_nonnull(strstr(s->requests[1], "\r\nCookie: c=1\r\n"));
+    server_free(s);
+    stop();
+}
+END_TEST
+
+START_TEST(expectation_10_places_that_are_none) {
+    static const char *const locations[] = {"", "Location: ftp://hems.invalid/\r\n",
+                                            "Location: http://u:p@hems.invalid/\r\n", "Location: http://\r\n",
+                                            "Location: http://hems.invalid/#x\r\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(locations); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "HTTP/1.1 307 Moved\r\n%sContent-Length: 0\r\n\r\n", locations[i]);
+        const Answer answers[] = {{.text = text}};
+        start_redirecting(NULL);
+        Server *s = server_start("127.0.0.1", answers, 1);
+        open_to(s);
+        post("1");
+        ck_assert_msg(got.error == -EINVAL, "%s: %d %s", locations[i], got.error, got.text);
+        ck_assert_uint_eq(n_redirected, 0);
+        cwmp_io_close(io);
+        server_stop(s);
+        server_free(s);
+        stop();
+    }
+}
+END_TEST
+
+/* Who is to find the way there says that there is none, at once or later; or the session is closed. */
+START_TEST(expectation_10_no_way_there) {
+    static const Answer answers[] = {
+        {.text = "HTTP/1.1 302 Found\r\nLocation: https://other.invalid/\r\nContent-Length: 0\r\n\r\n"}};
+    for (size_t i = 0; i < 3; i++) {
+        start_redirecting(NULL);
+        redirect_later = i > 0;
+        Server *s = server_start("127.0.0.1", answers, 1);
+        open_to(s);
+        ck_assert_int_eq(cwmp_io_post(io, "x", 1, on_answer, &got), 0);
+        while (n_redirected == 0)
+            ck_assert_int_ge(sd_event_run(event, 20 * USEC_PER_SEC), 0);
+        if (i == 1)
+            cwmp_io_redirect_fail(io, -ENXIO, "no such name");
+        cwmp_io_close(io);
+        cwmp_io_redirect_fail(io, -ENXIO, "again");
+        ck_assert_uint_eq(got.calls, i < 2);
+        if (i == 0)
+            ck_assert_int_eq(got.error, -EPROTONOSUPPORT); /* https, and we have no TlsConfig here */
+        if (i == 1)
+            ck_assert_str_eq(got.text, "no such name");
+        server_stop(s);
+        server_free(s);
+        stop();
+    }
+}
+END_TEST
+
+/* Answers as they come -------------------------------------------------------------------------------- */
+
+START_TEST(expectation_02_03_cookies_and_their_paths) {
+    static const Answer answers[] = {
+        {.text = "HTTP/1.1 200 OK\r\nSet-Cookie: bare=1\r\nSet-Cookie: root=2; Path=/; HttpOnly\r\n"
+                 "Set-Cookie: same=3; Path=/acs/cwmp; Version=1\r\nSet-Cookie: other=4; Path=/other\r\n"
+                 "Set-Cookie: far=5; Domain=example.com\r\nContent-Length: 0\r\n\r\n"},
+        {.text = "HTTP/1.1 200 OK\r\nSet-Cookie: root=; Path=/; Max-Age=0\r\nContent-Length: 0\r\n\r\n"},
+        {.text = OK_BODY("x", "1")},
+        {.text = OK_BODY("x", "1")},
+    };
+    start();
+    Server *s = server_start("127.0.0.1", answers, ARRAY_SIZE(answers));
+    open_to(s);
+    post("1");
+    post("2");
+    post("3");
+    open_to(s);
+    post("4");
+    cwmp_io_close(io);
+    server_stop(s);
+    const char *cookies = strstr(s->requests[1], "\r\nCookie: ");
+    ck_assert_ptr_nonnull(cookies);
+    ck_assert_ptr_null(strstr(cookies + 1, "\r\nCookie: "));
+    ck_assert_ptr_nonnull(strstr(cookies, "bare=1"));
+    ck_assert_ptr_nonnull(strstr(cookies, "root=2"));
+    ck_assert_ptr_nonnull(strstr(cookies, "same=3"));
+    static const char *const never[] = {"other=", "far=", "Path", "Http", "Version"};
+    for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+        ck_assert_ptr_null(strstr(cookies, never[i]));
+    ck_assert_ptr_nonnull(strstr(s->requests[2], "bare=1"));
+    ck_assert_ptr_null(strstr(s->requests[2], "root="));
+    ck_assert_ptr_null(strstr(s->requests[3], "Cookie"));
+    server_free(s);
+    stop();
+}
+END_TEST
+
+/* The ways in which a HeMS says that it has nothing more, and those in which it says something. */
+START_TEST(expectation_05_12_answers) {
+    static const struct {
+        Answer answer;
+        unsigned status;
+        const char *body, *type;
+    } cases[] = {
+        {{.text = "HTTP/1.1 204 No Content\r\n\r\n"}, 204, "", ""},
+        {{.text = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", .close = true}, 204, "", ""},
+        {{.text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}, 200, "", ""},
+        {{.text = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", .close = true},
+         200,
+         "",
+         ""},
+        {{.text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}, 200, "", ""},
+        {{.text = "HTTP/1.1 200 OK\r\n\r\n", .close = true}, 200, "", ""},
+        {{.text =
+              "HTTP/1.0 200 OK\r\nConnection: close\r\ncontent-type: text/xml;charset=ISO-8859-1\r\n\r\nab",
+          .close = true},
+         200,
+         "ab",
+         "text/xml;charset=ISO-8859-1"},
+        {{.text = "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\nTrailer: X\r\n\r\n1;ext=1\r\na\r\n1\r\nb"
+                  "\r\n0\r\nX: y\r\n\r\n"},
+         200,
+         "ab",
+         ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        start();
+        Server *s = server_start("127.0.0.1", &cases[i].answer, 1);
+        open_to(s);
+        post("");
+        ck_assert_msg(got.error == 0 && got.status == cases[i].status, "%zu: %u %s", i, got.status, got.text);
+        ck_assert_str_eq(got.body, cases[i].body);
+        ck_assert_str_eq(got.type, cases[i].type);
+        cwmp_io_close(io);
+        server_stop(s);
+        server_free(s);
+        stop();
+    }
+}
+END_TEST
+
 /* The connection dies after the request was read: it is not sent a second time, and there is no answer. */
 START_TEST(a_header_broken_off_is_no_answer) {
     static const char *const cuts[] = {"HTTP/1.1 2",
@@ -654,8 +1120,13 @@ START_TEST(a_post_is_never_repeated) {
 }
 END_TEST
 
-SUITE("cwmp-io", a_header_broken_off_is_no_answer, a_post_is_never_repeated, a_registration_over_http,
-      a_session_on_one_connection, a_closed_connection_is_replaced, whatever_the_status_it_is_handed_on,
-      answers_that_are_not_whole, a_socket_that_cannot_be_bound_does_not_connect,
+SUITE("cwmp-io", expectation_02_03_cookies_and_their_paths, expectation_05_12_answers, expectation_06_digests,
+      expectation_06_challenges_that_are_not_answered, expectation_06_credentials_that_are_refused,
+      expectation_07_the_first_post_has_its_body, expectation_08_new_nonces, expectation_10_to_another_host,
+      expectation_10_five_hops, expectation_10_places_that_are_none, expectation_10_no_way_there,
+      expectation_14_answers_that_drip, a_header_broken_off_is_no_answer, a_post_is_never_repeated,
+      a_registration_over_http, expectation_13_headers_of_a_session,
+      expectation_04_a_closed_connection_is_replaced, expectation_09_any_status_is_handed_on,
+      expectation_14_answers_that_are_not_whole, a_socket_that_cannot_be_bound_does_not_connect,
       a_bound_socket_shows_its_address, ipv6_by_name_and_by_address, nobody_listens, targets_that_are_refused,
       handlers_may_post_and_free, closing_calls_nobody)

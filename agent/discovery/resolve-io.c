@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/bound-io.h"
 #include "status.h"
 
 /* RFC 1035 3.2.2, 3.2.4 and 4.2.1, RFC 3596 2.1. */
@@ -222,19 +223,16 @@ static void socket_state(void *userdata, int fd, int readable, int writable) {
 }
 
 static int socket_bind(const Resolver *resolver, int fd) {
-    struct sockaddr_storage ss;
+    char why[ERROR_MAX_BYTES]; /* question_explain() says more */
     socklen_t size = sizeof(int);
     int family;
 
-    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, resolver->interface,
-                   (socklen_t)strlen(resolver->interface)) < 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
         return -errno;
     const Address *source = address_list_find(&resolver->config.sources, family);
     if (!source)
         return -EAFNOSUPPORT;
-    size = endpoint_to_sockaddr(&(Endpoint){.address = *source}, &ss);
-    return bind(fd, (struct sockaddr *)&ss, size) < 0 ? -errno : 0;
+    return bound_io_bind(fd, resolver->interface, &(Endpoint){.address = *source}, why, sizeof why);
 }
 
 /* c-ares' sockets are made, bound and read here. There is no moment at which one of the tunnel side exists

@@ -439,7 +439,11 @@ void cpe_moved(Cpe *cpe) {
 
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface,
              const Address *source) {
-    CwmpIoTarget target = {.url = url, .address = *address, .interface = interface};
+    CwmpIoTarget target = {.url = url,
+                           .address = *address,
+                           .interface = interface,
+                           .username = model_get(cpe->model, "Device.ManagementServer.Username"),
+                           .password = model_get(cpe->model, "Device.ManagementServer.Password")};
     Url parsed;
 
     assert(!cpe->session);

@@ -201,7 +201,7 @@ EXPECTED = {
     "hems-malformed-xml.json": ([(AT_START, failed(r"XML: line \d+: .* \(text/xml.* from @\)")), (RETRY, SET)],
                                 AT_LAST),
 }
-# Not among them: digest, which the agent does not have yet; a silent HeMS, which takes as long as an answer may.
+# Not among them: digest.json, which wants credentials (see below); a silent HeMS, which takes as long as an answer may.
 NOT_EXPECTED = {"hems-down.json", "digest.json", "hems-silent.json"}
 
 

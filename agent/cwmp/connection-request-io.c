@@ -38,7 +38,7 @@ struct ConnectionRequestIo {
 
 /* One request, from its first line to its end. */
 typedef struct Request {
-    bool start;
+    bool begun, start;
     char target[URL_MAX_BYTES];
 } Request;
 
@@ -64,7 +64,13 @@ static enum MHD_Result answer(struct MHD_Connection *connection, const Connectio
     return r;
 }
 
-/* libmicrohttpd: header lines are here; a body, if there is one, is not waited for. MHD_NO closes. */
+static bool has_body(struct MHD_Connection *connection) {
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length") ||
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+/* libmicrohttpd: header lines are here, then all is. To answer the first call is to close the connection,
+ * which is right where a body would follow, and nowhere else. MHD_NO closes, too. */
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data, size_t *size,
                                   void **context) {
@@ -76,6 +82,10 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 
     if (!request)
         return MHD_NO;
+    if (!request->begun && !has_body(connection)) {
+        request->begun = true;
+        return MHD_YES;
+    }
     (void)MHD_lookup_connection_value_n(connection, MHD_HEADER_KIND, "Authorization", strlen("Authorization"),
                                         &credentials, &credentials_size);
     const ConnectionRequestQuery query = {method, request->target, credentials, credentials_size};

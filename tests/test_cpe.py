@@ -215,6 +215,10 @@ def break_at(folder, message, fault):
     return Play(folder, folder + "/broken.json", [DONE])
 
 
+def credentials(password):
+    return ["-p", MS + "Username=0A1B2C-HeNB-1", "-p", MS + "Password=" + password]
+
+
 def set_twice(folder):
     """Two SetParameterValues: the HTTP answer that brings the second also says that the first is answered."""
     steps = [[[LIST, "xsd:string", "10.0.0.20"], [ADMIN, "xsd:boolean", "1"]], [[ADMIN, "xsd:boolean", "0"]]]
@@ -318,6 +322,9 @@ PLAYS = {
     **{name: lambda folder, name=name, last=more[0] if more else DONE: Play(folder, name, [last])
        for name, (_, _, *more) in EXPECTED.items()},
     "next address": lambda folder: Play(folder, "register.json", [DONE], closed=[CLOSED]),
+    "digest": lambda folder: Play(folder, "digest.json", [DONE, *credentials("not a secret")]),
+    "digest, wrong password": lambda folder: Play(folder, "hems-401.json", [DONE, *credentials("wrong")]),
+    "basic without TLS": lambda folder: Play(folder, "hems-401-basic.json", [DONE, *credentials("not a secret")]),
     "set twice": set_twice,
     "restarted": lambda folder: Play(folder, "register.json", [DONE], [DONE]),
     "refused, restarted": lambda folder: Play(folder, "hems-500.json", ["FAILED 1"], [DONE], [DONE],
@@ -376,6 +383,14 @@ class Cpe(unittest.TestCase):
         dues = [int(line.split()[1]) for line in reports if line.startswith("DUE ")]
         for due, ((least, most), _) in zip(dues, sessions):
             self.assertTrue(least <= due <= most, f"due after {due} ms, not {least} to {most}")
+
+    def test_expectation_06_credentials(self):
+        """A session that has to authenticate; one 401 after the credentials ends an attempt, and Basic is not for http."""
+        with self.play("digest") as play:
+            self.assert_run(play.reports[0], (AT_START, SET))
+        for name in "digest, wrong password", "basic without TLS":
+            with self.play(name) as play:
+                self.assert_run(play.reports[0], (AT_START, failed("HTTP 401 from @: .+")), (RETRY, SET))
 
     def test_scenarios(self):
         files = {path.name for path in SCENARIOS.glob("*.json")}

@@ -91,6 +91,31 @@ def mistakes(document, names):
     return found + [f"{one} is not tested and not listed" for one in sorted(later - listed)]
 
 
+def expectation_mistakes(document, names):
+    """EXPECTATIONS.md: each of 1 to 50 once, with tests that exist, or listed as not tested yet."""
+    tables = sections(document)
+    tested, later = tables.get("Expectations", []), tables.get("Not tested yet", [])
+    found = [f"{row[0]} has an empty cell" for row in tested + later if not all(row)]
+    have = [row[0] for row in tested + later]
+    found += [f"{i} is there {have.count(str(i))} times" for i in range(1, 51) if have.count(str(i)) != 1]
+    for row in tested:
+        shown = re.findall(r"`([^`]+)`", row[-1])
+        found += [] if shown else [f"{row[0]} names no test"]
+        found += [f"{row[0]}: there is no {name}" for name in shown if not exists(name, names)]
+    return found
+
+
+class Expectations(unittest.TestCase):
+    def test_document(self):
+        document, names = (HERE / "EXPECTATIONS.md").read_text(), existing()
+        self.assertEqual(expectation_mistakes(document, names), [])
+        for old, new, expected in (("| 7 | the first", "| 6 | the first", "7 is there 0 times"),
+                                   ("`fuzz-digest`", "`fuzz-digests`", "39: there is no fuzz-digests"),
+                                   ("`test-tls.c`", "tests", "45 names no test"),
+                                   ("the first Inform is never empty", "", "7 has an empty cell")):
+            self.assertIn(expected, expectation_mistakes(document.replace(old, new), names))
+
+
 class Requirements(unittest.TestCase):
     document = DOCUMENT.read_text()
     names = existing()

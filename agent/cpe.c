@@ -2,6 +2,7 @@
 /* See cpe.h. */
 #include "cpe.h"
 
+#include <net/if.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
+#include "reachable.h"
 
 #define CHANGES_MAX       4096 /* values of one SetParameterValues */
 #define META_BOOTSTRAPPED "bootstrapped-url"
@@ -31,6 +33,9 @@ struct Cpe {
     Schedule *schedule;
     Session *session;
     CwmpIo *io;
+    Reachable *reachable;
+    char interface[IF_NAMESIZE];  /* of the session that runs; "": it is outside of a tunnel */
+    char redirect[URL_MAX_BYTES]; /* where a HeMS wants it to go on */
     sd_event_source *session_timer, *due_timer;
     bool expected;
     ScheduleStart start; /* of the session that runs or is tried at one address after another */
@@ -247,7 +252,7 @@ static int schedule_open(Cpe *cpe, const char *url) {
         return r;
     ScheduleConfig config = {.bootstrapped_url = bootstrapped,
                              .policy = policy_read(cpe->model),
-                             .clock_trusted = true,
+                             .clock_trusted = cpe->config.clock_trusted,
                              .rng = cpe->config.rng,
                              .save = on_save,
                              .userdata = cpe};
@@ -289,6 +294,23 @@ static void session_failed(Cpe *cpe, usec_t retry_after) {
 
 void cpe_missed(Cpe *cpe) {
     session_failed(cpe, 0);
+}
+
+void cpe_clock(Cpe *cpe, bool trusted) {
+    schedule_clock(cpe->schedule, trusted, clock_now());
+    timers_set(cpe);
+}
+
+static void on_connection_request(void *userdata) {
+    Cpe *cpe = userdata;
+    log_info("the HeMS asks for a session");
+    schedule_connection_request(cpe->schedule, clock_now());
+    timers_set(cpe);
+}
+
+void cpe_inside(Cpe *cpe, const char *interface) {
+    const AddressList *inside = &cpe->config.inside->addresses;
+    reachable_move(cpe->reachable, cpe->model, interface, inside->n > 0 ? &inside->items[0] : NULL);
 }
 
 /* Session --------------------------------------------------------------------------------------------- */
@@ -341,6 +363,8 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
     cpe->set_topics = outcome->topics_set & (MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     if (cpe->set_topics) /* now: the HTTP answer may bring the next set */
         cpe_s1(cpe, &cpe->set);
+    if (outcome->topics_set & MODEL_TOPIC_CONNECTION)
+        reachable_update(cpe->reachable, cpe->model);
     if (outcome->topics_changed & (MODEL_TOPIC_PERIODIC | MODEL_TOPIC_RETRY)) {
         policy = policy_read(cpe->model);
         schedule_set_policy(cpe->schedule, &policy, clock_now());
@@ -437,21 +461,83 @@ void cpe_moved(Cpe *cpe) {
     timers_set(cpe);
 }
 
-int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface,
-             const Address *source) {
-    CwmpIoTarget target = {.url = url,
-                           .address = *address,
-                           .interface = interface,
-                           .username = model_get(cpe->model, "Device.ManagementServer.Username"),
-                           .password = model_get(cpe->model, "Device.ManagementServer.Password")};
+/* Nothing of CWMP goes over the internet in clear. */
+static bool may_go(const char *url, bool outside, Url *ret) {
+    return url_parse(url, ret, NULL) == 0 && (!outside || ret->tls);
+}
+
+/* Inside a tunnel the session goes on at the same interface. -EAFNOSUPPORT: there is no inner address of the
+ * family. */
+static int target_make(const Cpe *cpe, const char *url, const Address *address, CwmpIoTarget *ret) {
+    const Address *source = NULL;
+
+    if (*cpe->interface) {
+        source = address_list_find(&cpe->config.inside->addresses, address->family);
+        if (!source)
+            return -EAFNOSUPPORT;
+    }
+    *ret = (CwmpIoTarget){.url = url,
+                          .address = *address,
+                          .interface = *cpe->interface ? cpe->interface : NULL,
+                          .source = source ? *source : (Address){},
+                          .username = model_get(cpe->model, "Device.ManagementServer.Username"),
+                          .password = model_get(cpe->model, "Device.ManagementServer.Password")};
+    return 0;
+}
+
+static void redirect_failed(Cpe *cpe, int error, const char *why) {
+    char text[ERROR_MAX_BYTES];
+    snprintf(text, sizeof text, "redirected to %.300s: %s", cpe->redirect, why);
+    cwmp_io_redirect_fail(cpe->io, error, text);
+}
+
+static void on_redirect_found(void *userdata, const ResolverAnswer *answer) {
+    Cpe *cpe = userdata;
+    CwmpIoTarget target;
+
+    if (answer->error < 0) {
+        redirect_failed(cpe, answer->error, answer->text);
+        return;
+    }
+    int r = target_make(cpe, cpe->redirect, &answer->addresses.items[0], &target);
+    if (r == 0)
+        r = cwmp_io_redirect(cpe->io, &target);
+    if (r < 0)
+        redirect_failed(cpe, r, strerror(-r));
+}
+
+/* Asked at the side where the session is. */
+static void on_redirected(void *userdata, const char *url) {
+    Cpe *cpe = userdata;
+    const bool outside = !*cpe->interface;
+    Url parsed;
+
+    snprintf(cpe->redirect, sizeof cpe->redirect, "%s", url);
+    log_info("the HeMS redirects to %s", url);
+    if (!may_go(url, outside, &parsed))
+        redirect_failed(cpe, -EPROTONOSUPPORT, "not without TLS outside of a tunnel");
+    else if (cpe->config.barred && cpe->config.barred(cpe->config.userdata, parsed.host))
+        redirect_failed(cpe, -EPERM, "this host's operator is one that this box is de-registered from");
+    else {
+        int r = names_resolve(cpe->config.names, outside ? RESOLVER_PUBLIC : RESOLVER_PRIVATE, parsed.host,
+                              outside, on_redirect_found, cpe);
+        if (r < 0)
+            redirect_failed(cpe, r, strerror(-r));
+    }
+}
+
+int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface) {
+    CwmpIoTarget target;
     Url parsed;
 
     assert(!cpe->session);
-    if (source)
-        target.source = *source;
-    if (!interface && (url_parse(url, &parsed, NULL) < 0 || !parsed.tls))
-        return -EPROTONOSUPPORT; /* nothing of CWMP goes over the internet in clear */
-    int r = session_open(cpe, url);
+    snprintf(cpe->interface, sizeof cpe->interface, "%s", strempty(interface));
+    if (!may_go(url, !interface, &parsed))
+        return -EPROTONOSUPPORT;
+    int r = target_make(cpe, url, address, &target);
+    if (r < 0)
+        return r;
+    r = session_open(cpe, url);
     if (r == 0)
         r = cwmp_io_open(cpe->io, &target);
     if (r < 0) {
@@ -466,6 +552,10 @@ void cpe_abort(Cpe *cpe) {
     session_close(cpe);
     if (cpe->started)
         cpe_missed(cpe);
+}
+
+int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userdata) {
+    return model_read(cpe->model, name, visitor, userdata);
 }
 
 void cpe_s1(const Cpe *cpe, S1Config *ret) {
@@ -511,6 +601,7 @@ int cpe_reset(Cpe *cpe) {
     }
     model_free(model);
     schedule_free(schedule);
+    reachable_update(cpe->reachable, cpe->model);
     timers_set(cpe);
     return r;
 }
@@ -533,6 +624,10 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = cwmp_io_new(&cpe->io, config->event, config->tls);
     if (r < 0)
         return r;
+    cwmp_io_on_redirect(cpe->io, on_redirected, cpe);
+    r = reachable_new(&cpe->reachable, config->event, config->store, config->rng, on_connection_request, cpe);
+    if (r < 0)
+        return r;
     r = sd_event_add_time(config->event, &cpe->session_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_session_timer,
                           cpe);
     if (r < 0)
@@ -550,6 +645,7 @@ void cpe_free(Cpe *cpe) {
         return;
     sd_event_source_disable_unref(cpe->session_timer);
     sd_event_source_disable_unref(cpe->due_timer);
+    reachable_free(cpe->reachable);
     cwmp_io_free(cpe->io);
     session_free(cpe->session);
     schedule_free(cpe->schedule);

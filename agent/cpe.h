@@ -11,6 +11,7 @@
 #include "base/site.h"
 #include "config.h"
 #include "cwmp/model.h"
+#include "names.h"
 #include "store/store.h"
 
 struct TlsConfig;
@@ -39,7 +40,10 @@ typedef struct CpeReport {
 typedef struct CpeConfig {
     sd_event *event;
     const Config *factory;
-    Store *store;                /* not owned */
+    Store *store;                   /* not owned */
+    Names *names;                   /* of hosts that a HeMS redirects to; not owned */
+    const IkeConfiguration *inside; /* of the tunnel that is up; without addresses when none is */
+    bool clock_trusted;
     const struct TlsConfig *tls; /* for sessions over https; NULL: there are none */
     /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
      * it there: 9001. NULL: nobody is. */
@@ -63,14 +67,22 @@ void cpe_hems(Cpe *cpe, const char *url);
 /* The same HeMS is reached another way from now on, and reaches the box at another inner address: 4 VALUE
  * CHANGE, at once. */
 void cpe_moved(Cpe *cpe);
-/* Starts a session with *url* at *address*, bound to *interface* and to *source*; both NULL: outside any
- * tunnel. It stays with that HeMS whatever is set in it. 0 or negative errno: then nothing is reported, and
- * it is like CPE_UNREACHED. */
-int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface, const Address *source);
+/* Starts a session with *url* at *address*, within the tunnel on *interface*, or outside of any: NULL. It
+ * stays with that HeMS whatever is set in it, unless the HeMS redirects it. 0 or negative errno: then nothing
+ * is reported, and it is like CPE_UNREACHED; -EAFNOSUPPORT: the tunnel has no inner address of that family.
+ */
+int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface);
 /* Ends a session that runs, without a report: it counts as failed, its events stay. */
 void cpe_abort(Cpe *cpe);
 /* The session that was due could not be tried: counts as failed. */
 void cpe_missed(Cpe *cpe);
+/* The clock was set, or whether it can be believed has changed. */
+void cpe_clock(Cpe *cpe, bool trusted);
+/* The tunnel, CpeConfig.inside, is up or gone: a HeMS can ask for sessions there, on *interface*, or nowhere.
+ */
+void cpe_inside(Cpe *cpe, const char *interface);
+/* GetParameterValues for one name: see model_read(). */
+int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userdata);
 /* Whether CPE_DUE is wanted. */
 void cpe_expect(Cpe *cpe, bool expected);
 /* The S1 parameters as they stand. */

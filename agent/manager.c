@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/url.h"
+#include "clock-watch-io.h"
 #include "clock.h"
 #include "cpe.h"
 #include "cwmp/tls.h"
@@ -43,7 +44,8 @@ struct Manager {
     IkeIo *ike;
     Tunnel *tunnel;
     RevocationIo *revocation;
-    Names *names; /* for the procedure */
+    Names *names;          /* for the procedure */
+    Names *redirect_names; /* for the session */
     ResolvConfWatch *resolv_conf;
     Cpe *cpe;
     bool session; /* one runs */
@@ -53,6 +55,7 @@ struct Manager {
         kept; /* of one that is up with other addresses than before, until the procedure takes it */
     Status status;
     sd_event_source *timer, *clock_timer, *stop_timer;
+    ClockWatch *clock_watch;
     bool running, stopping, network;
 };
 
@@ -106,8 +109,16 @@ static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata
     if (m->good_time.seen.real > 0) /* nothing new otherwise, and this comes each second */
         good_time_keep(&m->good_time);
     clock_timer_set(m);
+    cpe_clock(m->cpe, good_time_now(&m->good_time));
     manager_run(m); /* which publishes whether the clock is believed */
     return 0;
+}
+
+static void on_clock_set(void *userdata) {
+    Manager *m = userdata;
+    clock_timer_set(m);
+    cpe_clock(m->cpe, good_time_now(&m->good_time));
+    manager_run(m);
 }
 
 /* Tunnel ---------------------------------------------------------------------------------------------- */
@@ -144,8 +155,10 @@ static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
     m->session = false;
     names_forget(m->names);
+    names_forget(m->redirect_names);
     deregister_answer(m, "the TR-069 session broke off");
     m->inside = (IkeConfiguration){};
+    cpe_inside(m->cpe, m->config->tunnel_interface);
 }
 
 /* Nobody inside needs to hear of a successor that gives them the same. */
@@ -158,6 +171,7 @@ static void inside_set(Manager *m, const IkeConfiguration *configuration) {
     m->inside = *configuration;
     m->kept = (IkeConfiguration){};
     good_time_seen(&m->good_time);
+    cpe_inside(m->cpe, m->config->tunnel_interface);
     tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_UP, .addresses = &m->inside.addresses});
 }
 
@@ -314,20 +328,12 @@ static void on_cpe(void *userdata, const CpeReport *report) {
     tell(m, &e);
 }
 
-static int session_open(Manager *m, const ProcedureAction *action) {
-    if (action->outside)
-        return cpe_open(m->cpe, action->name, &action->address, NULL, NULL);
-    const Address *source = address_list_find(&m->inside.addresses, action->address.family);
-    if (!source)
-        return -EAFNOSUPPORT;
-    return cpe_open(m->cpe, action->name, &action->address, m->config->tunnel_interface, source);
-}
-
 static void session_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
     m->session = true; /* before: it may be over at once */
-    int r = session_open(m, action);
+    int r = cpe_open(m->cpe, action->name, &action->address,
+                     action->outside ? NULL : m->config->tunnel_interface);
     if (r == 0)
         return;
     m->session = false;
@@ -345,6 +351,34 @@ static void on_reported(void *userdata) {
     Manager *m = userdata;
     if (cpe_location_known(m->cpe))
         tell(m, &(ProcedureEvent){.type = EVENT_LOCATION});
+}
+
+/* What others on the box may read: type and value of each parameter. */
+typedef struct ParameterReader {
+    BusVisitor visitor;
+    void *to;
+} ParameterReader;
+
+static int on_parameter(void *userdata, const char *name, const ModelParameter *parameter,
+                        const char *value) {
+    const ParameterReader *reader = userdata;
+    return reader->visitor(reader->to, name, model_type_wire(parameter->type), value);
+}
+
+static int on_read(void *userdata, const char *name, BusVisitor visitor, void *to) {
+    const Manager *m = userdata;
+    int r = cpe_read(m->cpe, name, on_parameter, &(ParameterReader){visitor, to});
+    return r > 0 ? -ENOENT : r;
+}
+
+/* The cell is off the air when nobody is left who would know; other values stay, and their age is told. */
+static void on_owner_left(void *userdata, const char *name) {
+    const Manager *m = userdata;
+    const char *paths[OWNER_ON_AIR_MAX];
+    size_t n = owner_table_on_air(&m->config->owners, name, paths);
+
+    for (size_t i = 0; i < n; i++)
+        (void)cpe_report_value(m->cpe, paths[i], "false"); /* a boolean that is reported takes it */
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -552,6 +586,9 @@ static int cpe_make(Manager *m) {
         .event = m->event,
         .factory = m->config,
         .store = m->store,
+        .names = m->redirect_names,
+        .inside = &m->inside,
+        .clock_trusted = good_time_now(&m->good_time),
         .tls = &m->tls,
         .barred = is_barred,
         .rng = &m->rng,
@@ -620,6 +657,8 @@ static int bus_make(Manager *m) {
         .report_value = on_value,
         .reported = on_reported,
         .owners = &m->config->owners,
+        .read = on_read,
+        .owner_left = on_owner_left,
         .userdata = m,
     };
     ProcedureView view = procedure_view(m->procedure);
@@ -634,6 +673,8 @@ static int timers_make(Manager *m) {
     int r = sd_event_add_time(m->event, &m->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, m);
     if (r >= 0)
         r = sd_event_add_time(m->event, &m->clock_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_clock_timer, m);
+    if (r >= 0)
+        r = clock_watch_new(&m->clock_watch, m->event, on_clock_set, m);
     return r < 0 ? r : 0;
 }
 
@@ -662,6 +703,8 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     if (r == 0)
         r = names_new(&m->names, event, config, &m->inside);
     if (r == 0)
+        r = names_new(&m->redirect_names, event, config, &m->inside);
+    if (r == 0)
         r = tunnel_make(m);
     if (r == 0)
         r = cpe_make(m);
@@ -683,6 +726,7 @@ void manager_free(Manager *m) {
     if (!m)
         return;
     names_free(m->names);
+    names_free(m->redirect_names);
     resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);
     store_close(m->store);
@@ -694,6 +738,7 @@ void manager_free(Manager *m) {
     bus_free(m->bus);
     sd_event_source_disable_unref(m->timer);
     sd_event_source_disable_unref(m->clock_timer);
+    clock_watch_free(m->clock_watch);
     sd_event_source_disable_unref(m->stop_timer);
     sd_event_unref(m->event);
     free(m);

@@ -42,6 +42,8 @@ typedef struct Driver {
     sd_event *event;
     Store *store;
     Cpe *cpe;
+    Names *names;
+    IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
     const char *factory_url, *last, *abort_at, *barred, *paths;
     bool initial, fall_back;
@@ -106,7 +108,7 @@ static void driver_open(Driver *d) {
     const Address *address = &d->addresses.items[d->next_address++];
 
     cpe_expect(d->cpe, false);
-    int r = cpe_open(d->cpe, d->url, address, "lo", &(Address){});
+    int r = cpe_open(d->cpe, d->url, address, "lo");
     if (r < 0) {
         printf("cannot open: %s\n", strerror(-r));
         sd_event_exit(d->event, EXIT_FAILURE);
@@ -218,16 +220,25 @@ static int driver_run(Driver *d) {
     CpeConfig config = {.event = d->event,
                         .factory = &factory,
                         .store = d->store,
+                        .inside = &d->inside,
+                        .clock_trusted = true,
                         .barred = on_barred,
                         .rng = &rng,
                         .report = on_report,
                         .userdata = d};
     Site site;
 
+    (void)address_parse("127.0.0.1", &d->inside.addresses.items[d->inside.addresses.n++]);
+    d->inside.dns = d->inside.addresses; /* where nobody is asked: hosts of redirects are literal */
+    snprintf(factory.tunnel_interface, sizeof factory.tunnel_interface, "lo");
     snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
     snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
     snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
-    int r = cpe_new(&d->cpe, &config);
+    int r = names_new(&d->names, d->event, &factory, &d->inside);
+    if (r < 0)
+        return r;
+    config.names = d->names;
+    r = cpe_new(&d->cpe, &config);
     if (r < 0)
         return r;
     if (d->fall_back)
@@ -238,6 +249,7 @@ static int driver_run(Driver *d) {
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
+    names_free(d->names);
     return r;
 }
 

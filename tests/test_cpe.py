@@ -120,10 +120,11 @@ def drive(hems, addresses, store, last, *options):
 
 
 def stored(store):
-    """Parameters and facts of a store's file."""
+    """Parameters and facts of a store's file, without the secret path of connection requests, which every store has."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     tables = [dict(database.execute(f"select * from {table}")) for table in ("parameter", "meta")]
     database.close()
+    del tables[1]["connection-request-path"]
     return tables
 
 

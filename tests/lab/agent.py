@@ -242,6 +242,11 @@ class Agent:
             return str(error)
         return None
 
+    def parameters(self, *names):
+        """What Parameters.Get tells root of names and partial paths: {name: value}."""
+        with contextlib.closing(Bus()) as client:
+            return {name: value for name, _, value in client.call(BUS, OBJECT, f"{INTERFACE}.Parameters", "Get", list(names))[0]}
+
     def mark(self):
         """A moment that wait() can look back to: the number of the next change."""
         return len(self.watch.changes)

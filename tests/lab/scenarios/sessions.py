@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a HeMS gets its sessions: by asking for them (TR-069 3.2.2), and where it sends them (3.4.6)."""
+
+import http.client
+import urllib.error
+import urllib.request
+
+import places
+from contents import acs, s1, sessions, spv
+from machine import expect, inside, wait_for
+from scenario import scenario
+from servers import MOVED_HEMS, SERVING_HEMS
+from steps import URL, down, informed, properties, silent, up
+from ways import PRIVATE_NAMES
+
+URL_PARAMETER = "Device.ManagementServer.ConnectionRequestURL"
+ASKER = ("acs", "s3cret")
+CREDENTIALS = [("$MS.ConnectionRequestUsername", "xsd:string", ASKER[0]),
+               ("$MS.ConnectionRequestPassword", "xsd:string", ASKER[1])]
+
+
+def connection_request(url, credentials=None, namespace="operator"):
+    """The status of a GET, with a digest if there are credentials; None: nobody listens."""
+    keys = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    if credentials:
+        keys.add_password(None, url, *credentials)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPDigestAuthHandler(keys))
+    with inside(namespace):
+        try:
+            with opener.open(url, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            return None
+
+
+@scenario("connection-request", "the HeMS asks for a session, by digest at the inner address; nobody else can, and not from outside",
+          hems=sessions([spv("first", *s1(), *CREDENTIALS)], []))
+def asked(lab):
+    up(lab)
+    url = lab.agent.parameters(URL_PARAMETER)[URL_PARAMETER]
+    expect(url.startswith(f"http://{places.INNER}:{places.HEMS_PORT}/"), f"{URL_PARAMETER} is {url!r}")
+    wait_for("the first session's end", lambda: "session ok" in lab.boxes.hems_says(), 30)
+    for what, status, more in ((url, 401, {}), (url, 401, {"credentials": ("acs", "wrong")}), (url[:-1], 404, {"credentials": ASKER})):
+        seen = connection_request(what, **more)
+        expect(seen == status, f"a connection request to {what} with {more}: {seen}, not {status}")
+    informed(lab, SERVING_HEMS, 1)
+    silent(lab, "while connection requests are answered inside")
+    uplink = url.replace(places.INNER, places.HENB)
+    expect(connection_request(uplink, ASKER, "internet") is None, f"somebody listens at {uplink}")
+    for count in (2, 3):
+        expect(connection_request(url, ASKER) == 200, "the connection request was not taken")
+        wait_for("the session that was asked for", lambda: len(lab.boxes.informs()) == count, 30)
+    expect(lab.boxes.informs()[1:] == [["6 CONNECTION REQUEST"]] * 2, f"the Informs: {lab.boxes.informs()}")
+    properties(lab, State="registered")
+    down(lab)
+    expect(connection_request(url, ASKER) is None, "somebody listens without a tunnel")
+
+
+MOVED_URL = f"http://{places.HEMS_SERVING_NAME}:{places.HEMS_MOVED_PORT}/here"
+
+
+@scenario("hems-redirects", "the HeMS redirects each session to another host, which the private DNS knows; its URL stays what it was",
+          private_names={places.HEMS_NAME: [places.HEMS], **PRIVATE_NAMES},
+          hems=acs(fault={"kind": "status", "status": 302, "headers": [["Location", MOVED_URL]]}, expect={"informs": 1}))
+def redirected(lab):
+    lab.boxes.hems_moved(acs(*s1()))
+    up(lab)
+    informed(lab, MOVED_HEMS, 1, "0 BOOTSTRAP", "1 BOOT")
+    properties(lab, HeMS=URL, LastError="")
+    kept = lab.agent.parameters("Device.ManagementServer.URL")
+    expect(list(kept.values()) == [URL], f"the redirect was stored: {kept}")
+    expect(f"redirects to {MOVED_URL}" in lab.agent.journal(), "the journal does not tell of the redirect")

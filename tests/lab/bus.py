@@ -89,8 +89,8 @@ class Bus:
         _checked(_open(ctypes.byref(self.bus)))
 
     def call(self, destination, path, interface, member, *words, timeout=60):
-        """Calls a method with strings, integers of 32 bits, and lists of pairs of strings as arguments; what it answers,
-        a list."""
+        """Calls a method with strings, integers of 32 bits, and lists of strings or of pairs of them as arguments; what it
+        answers, a list."""
         message, reply, error = _pointer(), _pointer(), _Error()
         _checked(_new_call(self.bus, ctypes.byref(message), destination.encode(), path.encode(), interface.encode(),
                            member.encode()))
@@ -99,7 +99,7 @@ class Bus:
                 if isinstance(word, int):
                     _checked(_append(message, b"i", ctypes.byref(ctypes.c_int32(word))))
                 elif isinstance(word, list):
-                    self._pairs(message, word)
+                    self._list(message, word)
                 else:
                     _checked(_append(message, b"s", ctypes.c_char_p(word.encode())))
             if _call(self.bus, message, int(timeout * 1e6), ctypes.byref(error), ctypes.byref(reply)) < 0:
@@ -111,13 +111,16 @@ class Bus:
             _unref(reply)
 
     @staticmethod
-    def _pairs(message, pairs):
-        _checked(_open_container(message, b"a", b"(ss)"))
-        for pair in pairs:
-            _checked(_open_container(message, b"r", b"ss"))
-            for text in pair:
+    def _list(message, items):
+        pairs = bool(items) and not isinstance(items[0], str)
+        _checked(_open_container(message, b"a", b"(ss)" if pairs else b"s"))
+        for item in items:
+            if pairs:
+                _checked(_open_container(message, b"r", b"ss"))
+            for text in item if pairs else (item,):
                 _checked(_append(message, b"s", ctypes.c_char_p(text.encode())))
-            _checked(_close_container(message))
+            if pairs:
+                _checked(_close_container(message))
         _checked(_close_container(message))
 
     def own(self, name):

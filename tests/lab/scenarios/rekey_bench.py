@@ -16,8 +16,8 @@ WANTED = parameters(children=100, ikes=20, rate=1000, delay=100, jitter=20, reor
 # Seconds between rekeyings of one kind: a few round trips of the link, and what the emulated processor takes. The agent's
 # children are rekeyed by packets, since a lifetime below 10 s is refused; its IKE SA when 80 to 90 % of the lifetime are over.
 CHILD_SECONDS, IKE_SECONDS, IKE_LIFETIME = 4, 20, 25
-# Nothing but a rekeying may lose a packet: strongSwan's window of 32 loses a third of them on this link, 1 % overtake the
-# others by 50 ms and more when the emulated processor sends several ticks at once.
+# Nothing but a rekeying may lose a packet, so no replay window may: 1 % of them overtake the others by 50 ms, and the
+# emulated processor sends what several ticks owe at once. strongSwan's default is 32.
 WINDOW = 1024
 # Nor may a queue that is full: what the emulated processor cannot do at once is late.
 BACKLOG = Path("/proc/sys/net/core/netdev_max_backlog")

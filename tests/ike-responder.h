@@ -139,6 +139,8 @@ typedef enum ResponderState {
 #define RESPONDER_TRY_AGAIN     (3 * USEC_PER_SEC) /* after TEMPORARY_FAILURE */
 #define RESPONDER_PATIENCE      (30 * USEC_PER_SEC)
 #define RESPONDER_HALF_OPEN_FOR (30 * USEC_PER_SEC)
+/* A replaced IKE SA whose DELETE was lost again and again is forgotten, as by other gateways. */
+#define RESPONDER_REPLACED_FOR (120 * USEC_PER_SEC)
 
 typedef struct Message {
     size_t size; /* 0: none */

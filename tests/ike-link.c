@@ -124,6 +124,15 @@ static void revocation_note(Link *l, const IkeAction *a) {
                l->ocsp_size = MIN(a->revocation.ocsp[0].size, sizeof l->ocsp));
 }
 
+static void revocation_answer(Link *l, const IkeAction *a) {
+    char text[ERROR_MAX_BYTES] = "";
+
+    revocation_note(l, a);
+    bool good = l->judge ? l->judge(l, a->revocation.chain, a->revocation.ocsp, a->revocation.n_ocsp, text)
+                         : !l->revoked;
+    ike_sa_revocation(l->sa, l->now, good, l->judge ? text : l->revoked);
+}
+
 static void perform(Link *l, const IkeAction *a) {
     uint32_t spi;
 
@@ -158,8 +167,7 @@ static void perform(Link *l, const IkeAction *a) {
         answer_traffic(l, a);
         break;
     case IKE_REVOCATION:
-        revocation_note(l, a);
-        ike_sa_revocation(l->sa, l->now, !l->revoked, l->revoked);
+        revocation_answer(l, a);
         break;
     case IKE_REAUTHENTICATE:
         l->reauthentications++;

@@ -61,7 +61,9 @@ struct Link {
     usec_t packet_interval, packet_jitter, packet_at;
     unsigned packets_sent[2], packets_lost[2]; /* by us, by the gateway */
     unsigned packets_unsent[2];                /* without an SA to send with */
-    /* The answer to IKE_REVOCATION, text NULL: good. */
+    /* The answer to IKE_REVOCATION: *judge*'s, which says in *text* (ERROR_MAX_BYTES) why not; without one
+     * that of *revoked*, NULL: good. */
+    bool (*judge)(Link *link, const PeerChain *chain, const Blob *ocsp, size_t n_ocsp, char *text);
     const char *revoked;
     size_t n_ocsp; /* responses that came with it, and the first one */
     uint8_t ocsp[64];

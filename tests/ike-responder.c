@@ -381,7 +381,11 @@ static usec_t ike_deadline(const Responder *r, const ResponderIke *ike) {
     for (size_t i = 0; i < ike->n_queue; i++)
         if (ike->queue[i].not_before < deadline)
             deadline = MAX(ike->queue[i].not_before, r->now + 1);
-    if (ike->state != RESPONDER_ESTABLISHED || ike->n_queue > 0)
+    if (ike->n_queue > 0)
+        return deadline;
+    if (ike->state == RESPONDER_REPLACED)
+        return ike->since + RESPONDER_REPLACED_FOR;
+    if (ike->state != RESPONDER_ESTABLISHED)
         return deadline;
     deadline = MIN(deadline, after(ike->heard, r->switches.liveness));
     return ike->aged ? deadline : MIN(deadline, after(ike->since, r->switches.ike_lifetime));
@@ -424,7 +428,9 @@ static void ike_tick(Responder *r, size_t i) {
         ike->tries++;
         ike->resend_at = r->now + resend_wait(ike);
         gw_send_packets(r, &ike->sent, &ike->local, &ike->peer);
-    } else if (ike->state == RESPONDER_ESTABLISHED && ike->n_queue == 0) {
+    } else if (ike->state == RESPONDER_REPLACED && ike->n_queue == 0)
+        gw_ike_drop(r, ike);
+    else if (ike->state == RESPONDER_ESTABLISHED && ike->n_queue == 0) {
         if (!ike->aged && after(ike->since, r->switches.ike_lifetime) <= r->now) {
             ike->aged = true;
             gw_want(r, ike, REQUEST_REKEY_IKE, 0, 0);

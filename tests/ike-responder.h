@@ -25,6 +25,12 @@ uint64_t bytes_hash(const void *data, size_t size);
 TestChain test_chain(const char *const *names);
 void test_chain_free(TestChain *chain);
 
+/* One CERTREQ of the responder's: hashes of authorities' keys, or what another encoding has. */
+typedef struct TestCertreq {
+    uint8_t encoding;
+    Blob data;
+} TestCertreq;
+
 /* Which side of the rules the responder is on. Zero: a good gateway with everything on its first try. */
 typedef struct Switches {
     /* IKE_SA_INIT */
@@ -49,6 +55,9 @@ typedef struct Switches {
     bool unknown_payloads;             /* unknown uncritical ones in every message, and reserved bits set */
     uint8_t unknown_type;              /* which; 0: 200 */
     unsigned unknown_notify;           /* of the notify beside them; 0: 40000, a status */
+
+    const TestCertreq *certreqs; /* in the answer */
+    size_t n_certreqs;
 
     /* IKE_AUTH */
     const TestChain *chain;       /* what to send, else that of the credential */
@@ -130,6 +139,8 @@ typedef enum ResponderState {
 #define RESPONDER_TRY_AGAIN     (3 * USEC_PER_SEC) /* after TEMPORARY_FAILURE */
 #define RESPONDER_PATIENCE      (30 * USEC_PER_SEC)
 #define RESPONDER_HALF_OPEN_FOR (30 * USEC_PER_SEC)
+/* A replaced IKE SA whose DELETE was lost again and again is forgotten, as by other gateways. */
+#define RESPONDER_REPLACED_FOR (120 * USEC_PER_SEC)
 
 typedef struct Message {
     size_t size; /* 0: none */

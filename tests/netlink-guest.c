@@ -963,6 +963,107 @@ static void pairs_move(void) {
     NEED("ip -n n-henb addr del 192.0.2.77/24 dev wan");
 }
 
+/* -- packets that overtake each other -- */
+
+#define OVERTAKEN 64
+
+/* What the SeGW has taken of this SA. */
+static size_t packets_taken(const Pair *p) {
+    uint64_t in = 0, out = 0;
+    netlink_io_traffic(segw.io, &p->segw, &in, &out);
+    return (size_t)in;
+}
+
+/* OVERTAKEN packets of the HeNB arrive behind the next one, the latest of them first: those which the window
+ * has left behind are refused, and no other. They are caught while the SeGW knows no SA for them. */
+static void overtaken_packets(uint32_t window, bool esn) {
+    static Packet packets[OVERTAKEN + 1];
+    size_t behind = window > OVERTAKEN ? 0 : OVERTAKEN + 1 - window;
+    Pair p = pair_reserve(&variants[0], 0, false);
+    char what[64];
+
+    snprintf(what, sizeof what, "window %u%s", window, esn ? ", ESN" : "");
+    p.henb.esn = p.segw.esn = esn;
+    p.henb.replay_window = p.segw.replay_window = window;
+    check(netlink_io_install(henb.io, &p.henb, BOTH) == 0, "%s: the HeNB sends", what);
+    int capture = capture_open();
+    netns_try("ip netns exec n-henb ping -n -c %d -i 0.02 -W 1 -I %s %s", OVERTAKEN + 1, henb.inner[0],
+              segw.inner[0]);
+    size_t n = 0;
+    while (n < ARRAY_SIZE(packets) && esp_seen(capture, &packets[n]))
+        n++;
+    close(capture);
+    bool ok = check(n == ARRAY_SIZE(packets), "%s: %zu packets are caught", what, n);
+    check(netlink_io_install(segw.io, &p.segw, BOTH) == 0, "%s: and the SeGW receives", what);
+
+    size_t refused = statistic(&segw, "XfrmInStateSeqError");
+    for (size_t i = n; i-- > 0;)
+        send_raw(&henb, IPPROTO_ESP, packets[i].data + 20, packets[i].size - 20, segw.outer[0]);
+    for (int i = 0; i < 50 && packets_taken(&p) + statistic(&segw, "XfrmInStateSeqError") - refused < n; i++)
+        usleep(20000);
+    refused = statistic(&segw, "XfrmInStateSeqError") - refused;
+    size_t taken = packets_taken(&p);
+    ok &= check(refused == behind && taken == n - behind,
+                "%s: of %zu packets in reverse %zu are taken, %zu refused (XfrmInStateSeqError)", what, n,
+                taken, refused);
+    if (!ok) {
+        show("ip -n n-segw -s xfrm state");
+        show("ip netns exec n-segw cat /proc/net/xfrm_stat");
+    }
+    check(pair_remove(&p) && nothing_left(&henb) && nothing_left(&segw), "%s: removed", what);
+}
+
+static void reordered_packets_are_taken(void) {
+    overtaken_packets(32, false);
+    overtaken_packets(128, false);
+    overtaken_packets(128, true);
+    overtaken_packets(4096, true);
+}
+
+/* -- a link without a gateway -- */
+
+static bool uplink_is(const char *expected) {
+    Address a = {0};
+    return netlink_io_uplink(henb.io, AF_INET, &a) == 0 && streq(ADDRESS_STR(&a), expected);
+}
+
+/* As PPPoE leaves it: one address and that of a peer, no neighbours to be asked for (the Ethernet addresses
+ * of both ends are the same for that), a default route with no gateway, and 1492 bytes. */
+static void link_without_a_gateway(void) {
+    static const char *const boxes[] = {"n-henb", "n-segw"};
+    for (size_t i = 0; i < ARRAY_SIZE(boxes); i++)
+        NEED("ip -n %s link set wan arp off address 02:00:00:00:00:99 mtu 1492", boxes[i]);
+    NEED(
+        "ip -n n-henb -4 addr flush dev wan && "
+        "ip -n n-henb addr add 192.0.2.1 peer 198.51.100.1/32 dev wan && ip -n n-henb route add default dev "
+        "wan");
+    settle();
+    const char *command = "ip -n n-henb rule; ip -n n-henb route show table main";
+    char rules[NETNS_OUTPUT_MAX];
+    strcpy(rules, netns_output("%s", command));
+    bool ok = check(uplink_is("192.0.2.1"), "a link without a gateway is a way out");
+    Pair p = pair_reserve(&variants[0], 0, false);
+    ok &= check(pair_install(&p) && pings(0) && pings(1), "traffic passes there");
+    ok &= check(ping(&henb, henb.inner[0], segw.inner[0], "-M do -s 1372"), "and a packet of the whole MTU");
+    ok &= check(netns_count("default dev henb0", "ip -n n-henb route show table 32593") == 1,
+                "inside has its route");
+    ok &= check(streq(netns_output("%s", command), rules), "no route or rule was added for the way there");
+    if (!ok) {
+        show("ip -n n-henb addr; ip -n n-henb route show table all; ip -n n-henb rule");
+        show("ip -n n-henb -s xfrm state");
+    }
+    check(pair_remove(&p) && nothing_left(&henb) && nothing_left(&segw), "removed");
+    NEED(
+        "ip -n n-henb route del default dev wan && ip -n n-henb -4 addr flush dev wan && "
+        "ip -n n-henb addr add 192.0.2.1/24 dev wan");
+    for (size_t i = 0; i < ARRAY_SIZE(boxes); i++)
+        NEED(
+            "ip -n %s link set wan arp on address 02:00:00:00:00:%02zx mtu 1500 && "
+            "ip -n %s neigh flush dev wan",
+            boxes[i], i + 1, boxes[i]);
+    settle();
+}
+
 /* RFC 4301 5.1.2: DSCP goes out. ECN is what RFC 6040 4.1 wants but for "congestion experienced" inside,
  * which Linux makes ECT(0) outside, as RFC 3168 9.1.1 had it; a sender says no such thing, and the inner mark
  * stays. */
@@ -1265,7 +1366,9 @@ static const struct {
     STEP(rekeys_lose_nothing),
     STEP(refused_part_goes_alone),
     STEP(wide_windows_and_long_numbers),
+    STEP(reordered_packets_are_taken),
     STEP(pairs_move),
+    STEP(link_without_a_gateway),
     STEP(outer_header_follows_the_inner),
     STEP(inside_fits_the_way),
     STEP(narrower_way_is_learnt),

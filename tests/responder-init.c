@@ -258,6 +258,10 @@ static void init_answer(Responder *r, const IkeHeader *h, const IkePayloads *pay
     else if (!r->switches.no_hashes)
         ike_notify_write(&m, IKE_PROTOCOL_NONE, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, hashes, sizeof hashes);
     supported_write(r, payloads, ike, &m);
+    for (size_t i = 0; i < r->switches.n_certreqs; i++) {
+        const TestCertreq *c = &r->switches.certreqs[i];
+        ike_typed_blob_write(&m, IKE_PAYLOAD_CERTREQ, c->encoding, 0, c->data.data, c->data.size);
+    }
     if (r->switches.critical_init)
         gw_unknown_payload_write(r, &m, true);
     gw_clear_finish(r, &m, answer);

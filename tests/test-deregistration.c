@@ -121,6 +121,7 @@ START_TEST(a_mark_that_cannot_be_stored_binds_only_where_it_must) {
     ck_assert(!deregistration_bars(&d, "hems.a.operators.example"));
     ck_assert_int_lt(deregistration_set(&d, true), 0);
     ck_assert(d.in_force && deregistration_bars(&d, "hems.a.operators.example"));
+    store_close(store);
 }
 END_TEST
 

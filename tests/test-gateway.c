@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "ike-link.h"
+#include "revocation-data.h"
 #include "suite.h"
+#include "ike/revocation.h"
 
 #define SECOND USEC_PER_SEC
 #define HOUR   (3600 * SECOND)
@@ -101,6 +103,76 @@ START_TEST(ocsp_on_the_way) {
 }
 END_TEST
 
+typedef struct Judge {
+    Revocation policy;
+    RevocationVerdict verdict;
+    unsigned asked; /* sources beyond what came along; none answers */
+} Judge;
+
+static bool judge(Link *l, const PeerChain *chain, const Blob *ocsp, size_t n_ocsp, char *text) {
+    Judge *j = l->userdata;
+    _cleanup_(revocation_cache_freep) RevocationCache *cache = NULL;
+    _cleanup_(revocation_job_freep) RevocationJob *job = NULL;
+    CertificatePath path;
+
+    ck_assert_int_eq(peer_chain_path(chain, l->trust, l->config.identity, l->now.real, &path, text), 0);
+    ck_assert_int_eq(revocation_cache_new(&cache), 0);
+    ck_assert_int_eq(revocation_job_new(&job, cache, j->policy, &path, ocsp, n_ocsp, &l->config.rng), 0);
+    while ((j->verdict = revocation_job_evaluate(job, l->now, text)) == REVOCATION_NEEDED)
+        for (size_t i = 0; revocation_job_need(job, i); i++) {
+            j->asked++;
+            revocation_job_answer(job, l->now, i, NULL, 0, "timed out");
+        }
+    return revocation_passes(j->policy, j->verdict);
+}
+
+/* A responder's own bytes, from the gateway's CERT payload to the verdict, whole and in fragments. */
+START_TEST(ocsp_is_judged) {
+    static const struct {
+        Revocation policy;
+        const char *gateway, *response;
+        RevocationVerdict verdict;
+        unsigned asked;      /* OCSP and CRL, when what came along does not do */
+        const char *refused; /* NULL: let in */
+    } cases[] = {
+        {REVOCATION_STRICT, "gateway", "good", REVOCATION_GOOD, 0, NULL},
+        {REVOCATION_STRICT, "gateway", "delegate", REVOCATION_GOOD, 0, NULL},
+        {REVOCATION_IF_AVAILABLE, "gateway", "good", REVOCATION_GOOD, 0, NULL},
+        {REVOCATION_STRICT, "revoked", "revoked", REVOCATION_REVOKED, 0, "was revoked on 2026-05-01"},
+        {REVOCATION_IF_AVAILABLE, "revoked", "revoked", REVOCATION_REVOKED, 0, "(serial 1002)"},
+        {REVOCATION_IF_AVAILABLE, "held", "held", REVOCATION_REVOKED, 0, "certificateHold"},
+        /* Another's, a stranger's, an old one: as if none had come. */
+        {REVOCATION_STRICT, "revoked", "good", REVOCATION_UNKNOWN, 2, "timed out"},
+        {REVOCATION_STRICT, "gateway", "stranger", REVOCATION_UNKNOWN, 2, "timed out"},
+        {REVOCATION_STRICT, "gateway", "expired", REVOCATION_UNKNOWN, 2, "timed out"},
+        {REVOCATION_IF_AVAILABLE, "gateway", "stranger", REVOCATION_UNKNOWN, 2, NULL},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+        const typeof(cases[0]) *c = &cases[i / 2];
+        char gateway[128];
+        snprintf(gateway, sizeof gateway, "revocation/%s.pem", c->gateway);
+        const LinkFiles files = {
+            .trust = "revocation/ca.pem", .gateway = gateway, .gateway_key = "revocation/gateway.key.pem"};
+        Reader bytes = data_response(c->response);
+        Blob response = {(uint8_t *)bytes.data, bytes.left};
+        Judge j = {.policy = c->policy};
+        _cleanup_(link_freep) Link *l =
+            link_new(&(Switches){.ocsp = &response, .fragment = i % 2 ? 300 : 0}, &files, i);
+        l->config.check_revocation = true;
+        l->judge = judge;
+        l->userdata = &j;
+        if (c->refused)
+            link_assert_ended(l, IKE_END_UNTRUSTED, c->refused);
+        else
+            link_assert_up(l);
+        ck_assert_uint_eq(l->n_ocsp, 1);
+        ck_assert_msg(j.verdict == c->verdict && j.asked == c->asked, "%s for %s: verdict %d, asked %u",
+                      c->response, c->gateway, j.verdict, j.asked);
+        ck_assert(i % 2 == 0 || l->responder.fragments_out >= 4);
+    }
+}
+END_TEST
+
 static Blob concatenated(const char *a, const char *b, const char *c) {
     Blob parts[] = {test_file(a), test_file(b), test_file(c)}, all = {malloc(1), 0};
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -133,6 +205,62 @@ START_TEST(thread_24_own_full_chain) {
     ike_sa_free(TAKE_PTR(l->sa));
     free(chain.data);
     free(authorities.data);
+    free(key.data);
+}
+END_TEST
+
+/* Hashes of keys as they stand in a CERTREQ. */
+static Blob authorities_of(const TrustStore *trust, size_t n) {
+    return (Blob){(uint8_t *)trust->key_hashes, 20 * n};
+}
+
+/* RFC 4945 3.2.7: whichever authorities the gateway asks for, in however many payloads and encodings, ours
+ * or strangers', what goes out is our own full chain, end entity first. */
+START_TEST(certreqs_of_the_gateway) {
+    static uint8_t odd[] = {1, 2, 3};
+    _cleanup_(trust_store_freep) TrustStore *ours = test_trust("ca.pem"), *other = test_trust("rsa-ca.pem"),
+                                            *third = test_trust("ed25519-ca.pem");
+    const TestCertreq mine = {IKE_CERT_X509_SIGNATURE, authorities_of(ours, 1)},
+                      strange = {IKE_CERT_X509_SIGNATURE, authorities_of(other, 1)},
+                      foreign = {IKE_CERT_X509_SIGNATURE, authorities_of(third, 1)},
+                      any = {IKE_CERT_X509_SIGNATURE, {}}, ocsp = {IKE_CERT_OCSP, {}},
+                      ocsp_by = {IKE_CERT_OCSP, authorities_of(other, 1)}, crl = {7, authorities_of(ours, 1)},
+                      by_url = {12, authorities_of(ours, 1)}, unknown = {201, {odd, sizeof odd}},
+                      halved = {IKE_CERT_X509_SIGNATURE, {odd, sizeof odd}};
+    const struct {
+        size_t n;
+        TestCertreq items[16]; /* payload.c's limit */
+    } cases[] = {
+        {0, {}},
+        {1, {mine}},
+        {1, {any}},
+        {1, {strange}},
+        {2, {strange, mine}},
+        {2, {mine, strange}},
+        {3, {strange, foreign, strange}},
+        {5, {by_url, strange, ocsp, mine, crl}},
+        {3, {unknown, halved, ocsp_by}},
+        {16,
+         {strange, foreign, any, strange, foreign, by_url, ocsp, crl, unknown, halved, strange, strange,
+          strange, strange, strange, mine}},
+    };
+    Blob pem = concatenated("device-ecdsa.pem", "intermediate.pem", "ca.pem"),
+         key = test_file("device-ecdsa.key.pem");
+    char error[ERROR_MAX_BYTES] = "";
+    _cleanup_(credential_freep) Credential *credential = NULL;
+
+    ck_assert_msg(credential_load(&credential, pem.data, pem.size, key.data, key.size, error) == 0, "%s",
+                  error);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Switches s = {.certreqs = cases[i].items, .n_certreqs = cases[i].n, .cookie = i % 2};
+        _cleanup_(link_freep) Link *l = link_new(&s, NULL, i);
+        l->config.credential = credential;
+        link_assert_up(l);
+        ck_assert(l->responder.peer_authenticated);
+        ck_assert_uint_eq(l->responder.peer_certificates, 3);
+        ike_sa_free(TAKE_PTR(l->sa));
+    }
+    free(pem.data);
     free(key.data);
 }
 END_TEST
@@ -260,6 +388,6 @@ START_TEST(keepalives) {
 }
 END_TEST
 
-SUITE("gateway", fragments_both_ways, no_fragments_for_those_who_know_none, ocsp_on_the_way,
-      thread_24_own_full_chain, certificate_ends, thread_22_detection_time, gateway_forgets,
-      thread_21_data_dead_and_ike_alive, keepalives)
+SUITE("gateway", fragments_both_ways, no_fragments_for_those_who_know_none, ocsp_on_the_way, ocsp_is_judged,
+      thread_24_own_full_chain, certreqs_of_the_gateway, certificate_ends, thread_22_detection_time,
+      gateway_forgets, thread_21_data_dead_and_ike_alive, keepalives)

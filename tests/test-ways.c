@@ -614,6 +614,43 @@ START_TEST(answers_live_for_their_ttl) {
 }
 END_TEST
 
+static void resolved_to(const char *literal, usec_t ttl) {
+    AddressList list = {.n = 1};
+    ck_assert_int_eq(address_parse(literal, &list.items[0]), 0);
+    procedure_event(p, now, &(ProcedureEvent){.type = EVENT_RESOLVED, .addresses = &list, .ttl = ttl});
+}
+
+/* The gateway has moved, and liveness noticed: its name is asked for, however long the answer of before was
+ * to hold, and the tunnel leads where the new one says; also when that one is dead and the next is another.
+ */
+START_TEST(thread_8_a_changed_record_is_used) {
+    setup("segw.example", "10.0.0.10");
+    start("http://10.0.0.10:7547/");
+    expect_question(RESOLVER_PUBLIC, "segw.example");
+    resolved_to("203.0.113.1", 1000 * HOUR);
+    expect_address(ACTION_TUNNEL, "203.0.113.1");
+    tunnel_up(AF_INET);
+    expect_session("http://10.0.0.10:7547/", false);
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ENDED, mmes("10.0.0.20", NULL));
+    now.mono += HOUR / 4;
+    static const char *const records[] = {"198.51.100.7", "198.51.100.8", "203.0.113.1"};
+    failure(EVENT_TUNNEL_DOWN, "the gateway does not answer");
+    for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+        expect_nothing();
+        tick();
+        expect_question(RESOLVER_PUBLIC, "segw.example");
+        resolved_to(records[i], 1000 * HOUR);
+        expect_address(ACTION_TUNNEL, records[i]);
+        if (i + 1 < ARRAY_SIZE(records))
+            failure(EVENT_TUNNEL_DOWN, "the gateway does not answer");
+    }
+    tunnel_up(AF_INET);
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    expect_nothing();
+}
+END_TEST
+
 START_TEST(mmes_are_refreshed_while_the_hems_fails) {
     setup("203.0.113.1", "10.0.0.10");
     start("http://10.0.0.10:7547/");
@@ -781,6 +818,6 @@ SUITE("ways", way_of_5_1_2_3_by_names, way_of_5_1_2_4_by_names, a_hems_without_a
       another_uplink_address_waits_for_nothing, other_dns_servers_end_a_wait_for_dns,
       the_network_goes_during_a_session_outside, the_first_inform_waits_for_the_location,
       a_lenient_clock_goes_on, deregistered_box_sends_nothing, deregistered_box_starts_deregistered,
-      answers_live_for_their_ttl, an_hour_of_outage_is_cheap, mmes_are_refreshed_while_the_hems_fails,
-      a_silent_hems_alone_keeps_the_tunnel, a_tunnel_that_never_lasts_is_a_failed_round,
-      a_move_survives_a_silent_dns, readme_shows_the_same_table)
+      answers_live_for_their_ttl, thread_8_a_changed_record_is_used, an_hour_of_outage_is_cheap,
+      mmes_are_refreshed_while_the_hems_fails, a_silent_hems_alone_keeps_the_tunnel,
+      a_tunnel_that_never_lasts_is_a_failed_round, a_move_survives_a_silent_dns, readme_shows_the_same_table)

@@ -65,7 +65,7 @@ def mistakes(document, names):
     for heading, ids in SECTIONS.items():
         rows = tables.get(heading, [])
         if not rows:
-            found.append(f"{heading}: no table")
+            found += [f"{heading}: no table"] if ids else []
             continue
         have = [row[0] for row in rows]
         if isinstance(ids, str):

@@ -56,8 +56,10 @@ static int open_socket(const char *address, const char *port, const char *peer, 
     if (getaddrinfo(address, port, &hints, &own) != 0 || getaddrinfo(peer, peer_port, &hints, &other) != 0)
         return -1;
     int fd = socket(own->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), room = 4 << 20;
-    if (fd >= 0)
+    if (fd >= 0) { /* a delayed packet counts against its sender until it leaves */
         setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+    }
     if (fd < 0 || bind(fd, own->ai_addr, own->ai_addrlen) < 0 ||
         connect(fd, other->ai_addr, other->ai_addrlen) < 0)
         return -1;

@@ -29,12 +29,12 @@ def inner_sctp(source, message=b"hello", host=places.MME):
 
 
 def strongswan(lab, segw=places.SEGW, identity=places.SEGW_NAME, networks=(places.PRIVATE,), families="4",
-               ike="aes128gcm16-prfsha256-ecp256", esp="aes128gcm16", device="ecdsa", rekey_child=0, rekey_ike=0):
+               ike="aes128gcm16-prfsha256-ecp256", esp="aes128gcm16", device="ecdsa", rekey_child=0, rekey_ike=0, child_options=()):
     """strongSwan as the HeNB."""
     vips = ", ".join({"4": "0.0.0.0", "6": "::"}[family] for family in families)
     newline = "\n"
     lines = [f"rekey_time = {rekey_ike}s", "rand_time = 0s", "over_time = 3600s"] if rekey_ike else []
-    child_lines = [f"rekey_time = {rekey_child}s", "rand_time = 0s", "life_time = 3600s"] if rekey_child else []
+    child_lines = [*child_options, *([f"rekey_time = {rekey_child}s", "rand_time = 0s", "life_time = 3600s"] if rekey_child else [])]
     lab.boxes.charon("client", None, f"henb-{device}", (), f"""
         connections {{
             lab {{

@@ -21,7 +21,9 @@ static SoapMessage answer_bytes(const char *data, size_t size, RpcEffect *effect
     char error[ERROR_MAX_BYTES];
     size_t n;
     ck_assert_msg(soap_decode(data, size, &request, error) == 0, "%s", error);
-    ck_assert_int_eq(rpc_answer(model, &request, &answer, effect), 0);
+    ck_assert_int_eq(rpc_answer(model, NULL, &request, &answer, effect), 0);
+    if (effect->transaction)
+        ck_assert_int_eq(rpc_conclude(model, 0, NULL, 0, &answer, effect), 0);
     ck_assert_int_eq(answer.version, request.version);
     ck_assert_int_eq(soap_encode(&answer, ret_text, &n), 0);
     ck_assert_msg(soap_decode(*ret_text, n, &back, error) == 0, "%s", error);
@@ -55,9 +57,11 @@ START_TEST(get_rpc_methods_lists_what_is_answered) {
     ck_assert_ptr_nonnull(strstr(text, "urn:dslforum-org:cwmp-1-2"));
     ck_assert_ptr_nonnull(
         strstr(text,
-               "<cwmp:GetRPCMethodsResponse><MethodList soap-enc:arrayType=\"xsd:string[5]\">"
+               "<cwmp:GetRPCMethodsResponse><MethodList soap-enc:arrayType=\"xsd:string[9]\">"
                "<string>GetRPCMethods</string><string>SetParameterValues</string>"
                "<string>GetParameterValues</string><string>GetParameterNames</string>"
+               "<string>SetParameterAttributes</string><string>GetParameterAttributes</string>"
+               "<string>AddObject</string><string>DeleteObject</string>"
                "<string>FactoryReset</string></MethodList>"));
     soap_message_clear(&m);
     model_free(model);
@@ -216,7 +220,7 @@ START_TEST(a_small_request_cannot_ask_for_everything_ever_again) {
     start();
     for (size_t i = 0; i < RPC_ANSWER_MAX / 30; i++)
         ck_assert_int_eq(soap_add_name(&request, ""), 0);
-    ck_assert_int_eq(rpc_answer(model, &request, &answer, &effect), 0);
+    ck_assert_int_eq(rpc_answer(model, NULL, &request, &answer, &effect), 0);
     ck_assert_int_eq(answer.kind, SOAP_FAULT);
     ck_assert_int_eq(answer.fault, FAULT_RESOURCES_EXCEEDED);
     soap_message_clear(&answer);

@@ -20,17 +20,20 @@ typedef struct Bench {
     Moment now;
     SoapMessage last; /* the POST that is out, decoded; SOAP_EMPTY with no arena: the empty POST */
     char *last_text;
+    CwmpVersion version;  /* of SESSION_ACCEPTED */
+    SessionAnswer answer; /* of the last SESSION_REPLIED */
+    bool silent;          /* no verdict */
+    const ModelFault *objections;
+    size_t n_objections;
     SessionAction end;    /* of SESSION_ENDED */
     ModelOutcome outcome; /* of the last SESSION_CHANGED */
     char seen[256];       /* kinds of actions since the last look, a letter each */
 } Bench;
 
 static void bench_drain(Bench *b) {
-    static const char letters[] = {[SESSION_POST] = 'p',
-                                   [SESSION_ACCEPTED] = 'a',
-                                   [SESSION_CHANGED] = 'c',
-                                   [SESSION_ANSWERED] = 'w',
-                                   [SESSION_ENDED] = 'e'};
+    static const char letters[] = {
+        [SESSION_POST] = 'p',     [SESSION_ACCEPTED] = 'a', [SESSION_CHANGED] = 'c', [SESSION_REPLIED] = 'r',
+        [SESSION_PREPARED] = 'v', [SESSION_ANSWERED] = 'w', [SESSION_ENDED] = 'e'};
     SessionAction action;
     while (session_next(b->session, &action)) {
         size_t n = strlen(b->seen);
@@ -40,6 +43,14 @@ static void bench_drain(Bench *b) {
         b->seen[n + 1] = 0;
         if (action.kind == SESSION_ENDED)
             b->end = action;
+        if (action.kind == SESSION_ACCEPTED)
+            b->version = action.version;
+        if (action.kind == SESSION_REPLIED)
+            b->answer = action.answer;
+        if (action.kind == SESSION_PREPARED && !b->silent) {
+            b->seen[n] = 0;
+            session_verdict(b->session, b->now, b->objections, b->n_objections);
+        }
         if (action.kind == SESSION_CHANGED)
             b->outcome = action.outcome;
         if (action.kind != SESSION_POST)
@@ -580,10 +591,118 @@ START_TEST(random_answers_do_no_harm) {
 }
 END_TEST
 
-SUITE("session", registration_as_in_5_1_3, inform_says_what_it_is_told,
-      whatever_answers_the_set_response_counts, silence_after_the_set_response_is_no_answer,
-      a_refused_set_is_not_told_as_answered, the_second_set_of_a_session_is_told_too,
-      what_may_answer_an_inform, a_pause_the_hems_asks_for_is_handed_on, ends_that_are_good,
-      ends_that_are_bad, a_fault_of_ours_does_not_end_the_session, a_factory_reset_ends_the_session,
+#define FAULT(code)                                                                                          \
+    ENVELOPE(                                                                                                \
+        "<e:Fault><faultcode>Server</faultcode><faultstring>CWMP fault</faultstring><detail><c:Fault>"       \
+        "<FaultCode>" code "</FaultCode><FaultString>no</FaultString></c:Fault></detail></e:Fault>")
+
+static Bench bench_asking(const SessionRequest *requests, size_t n) {
+    Bench b = {.now = start_time};
+    ck_assert_int_eq(model_new(&b.model, &(ModelConfig){0}), 0);
+    const SessionConfig config = {.url = URL,
+                                  .device = {"Example", "00A0BC", "HeNB", "000001"},
+                                  .requests = requests,
+                                  .n_requests = n,
+                                  .model = b.model};
+    ck_assert_int_eq(session_new(&b.session, &config, b.now), 0);
+    ck_assert_str_eq(bench_seen(&b), "p");
+    return b;
+}
+
+static const SessionRequest two_requests[] = {
+    {.kind = SESSION_REQUEST_TRANSFER_COMPLETE,
+     .id = 7,
+     .command_key = "k",
+     .start_time = RPC_TIME_UNKNOWN,
+     .complete_time = RPC_TIME_UNKNOWN},
+    {.kind = SESSION_REQUEST_GET_RPC_METHODS, .id = 8},
+};
+
+START_TEST(expectation_1_own_requests_one_by_one_then_an_empty_post) {
+    Bench b = bench_asking(two_requests, 2);
+    bench_text(&b, 200, ENVELOPE("<c:InformResponse><MaxEnvelopes>8</MaxEnvelopes></c:InformResponse>"));
+    ck_assert_str_eq(bench_seen(&b), "ap");
+    ck_assert_ptr_nonnull(strstr(
+        b.last_text,
+        "<cwmp:TransferComplete><CommandKey>k</CommandKey><FaultStruct><FaultCode>0</FaultCode><FaultString>"
+        "</FaultString></FaultStruct><StartTime>0001-01-01T00:00:00Z</StartTime>"));
+    bench_text(&b, 200, ENVELOPE("<c:TransferCompleteResponse/>"));
+    ck_assert_str_eq(bench_seen(&b), "rp");
+    ck_assert_uint_eq(b.answer.id, 7);
+    ck_assert_int_eq(b.answer.fault, 0);
+    ck_assert_int_eq(b.last.kind, SOAP_GET_RPC_METHODS);
+    bench_text(&b, 200, FAULT("8000"));
+    ck_assert_str_eq(bench_seen(&b), "r0");
+    ck_assert_uint_eq(b.answer.id, 8);
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, 0, "ended");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(expectation_49_a_fault_answers_our_get_rpc_methods) {
+    Bench b = bench_asking(two_requests + 1, 1);
+    bench_file(&b, "informresponse-pretty.xml");
+    ck_assert_str_eq(bench_seen(&b), "ap");
+    bench_text(&b, 500, FAULT("8000"));
+    ck_assert_str_eq(bench_seen(&b), "r0");
+    ck_assert_int_eq(b.answer.fault, 8000);
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(a_fault_8005_repeats_but_not_for_ever) {
+    Bench b = bench_asking(two_requests + 1, 1);
+    for (unsigned i = 0; i < SESSION_REPEATS_MAX; i++) {
+        bench_text(&b, 200, FAULT("8005"));
+        ck_assert_str_eq(bench_seen(&b), "p");
+        ck_assert_int_eq(b.last.kind, SOAP_INFORM);
+    }
+    bench_text(&b, 200, FAULT("8005"));
+    ck_assert_str_eq(bench_seen(&b), "e");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(hold_requests_keeps_ours_back) {
+    Bench b = bench_asking(two_requests + 1, 1);
+    bench_text(&b, 200,
+               "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "
+               "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:HoldRequests>1</c:HoldRequests></e:Header>"
+               "<e:Body><c:InformResponse/></e:Body></e:Envelope>");
+    ck_assert_str_eq(bench_seen(&b), "a0");
+    bench_text(&b, 200, ENVELOPE("<c:GetRPCMethods/>"));
+    ck_assert_str_eq(bench_seen(&b), "p");
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_int_eq(b.last.kind, SOAP_GET_RPC_METHODS);
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(silence_instead_of_a_verdict_is_9002) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    b.silent = true;
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "a0v");
+    b.now.mono += SESSION_VERDICT_TIMEOUT;
+    session_tick(b.session, b.now);
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_int_eq(b.last.kind, SOAP_FAULT);
+    ck_assert_int_eq(b.last.fault, 9002);
+    bench_done(&b);
+}
+END_TEST
+
+SUITE("session", expectation_1_own_requests_one_by_one_then_an_empty_post,
+      expectation_49_a_fault_answers_our_get_rpc_methods, a_fault_8005_repeats_but_not_for_ever,
+      hold_requests_keeps_ours_back, silence_instead_of_a_verdict_is_9002, registration_as_in_5_1_3,
+      inform_says_what_it_is_told, whatever_answers_the_set_response_counts,
+      silence_after_the_set_response_is_no_answer, a_refused_set_is_not_told_as_answered,
+      the_second_set_of_a_session_is_told_too, what_may_answer_an_inform,
+      a_pause_the_hems_asks_for_is_handed_on, ends_that_are_good, ends_that_are_bad,
+      a_fault_of_ours_does_not_end_the_session, a_factory_reset_ends_the_session,
       a_factory_reset_that_nobody_takes_is_none, a_factory_reset_after_other_requests,
       hold_requests_changes_nothing_for_us, deadlines_move_with_each_post_and_end, random_answers_do_no_harm)

@@ -46,3 +46,8 @@ typedef enum CwmpFault {
 const char *cwmp_fault_text(int code);
 /* The faultcode that goes with it. */
 SoapFaultCode cwmp_fault_whose(int code);
+/* The code that says it in *version*: cwmp-1-0 knows none after 9013. */
+int cwmp_fault_in(CwmpVersion version, int code);
+/* The same for the FaultStruct of a TransferComplete, which the schemas narrow to 0, 9001, 9002, 9010 and
+ * later, without 9013. */
+int cwmp_transfer_fault_in(CwmpVersion version, int code);

@@ -7,6 +7,7 @@
 
 #include "base/macro.h"
 #include "base/utf8.h"
+#include "cwmp/fault.h"
 #include "cwmp/soap-table.h"
 
 typedef struct Text {
@@ -194,7 +195,8 @@ static void encode_args(Text *t, const SoapMessage *m) {
 
 /* Table 27: what went wrong with a transfer; 0 and "" when nothing did. */
 static void encode_transfer_fault(Text *t, const SoapMessage *m) {
-    text_format(t, "<FaultStruct><FaultCode>%d</FaultCode>", m->transfer_fault);
+    text_format(t, "<FaultStruct><FaultCode>%d</FaultCode>",
+                cwmp_transfer_fault_in(m->version, m->transfer_fault));
     text_element(t, "FaultString", m->transfer_fault_text);
     text_format(t, "</FaultStruct>");
 }
@@ -213,7 +215,7 @@ static void encode_fault(Text *t, const SoapMessage *m) {
     text_format(t,
                 "<faultcode>%s</faultcode><faultstring>CWMP fault</faultstring>"
                 "<detail><cwmp:Fault><FaultCode>%d</FaultCode>",
-                codes[m->fault_code], m->fault);
+                codes[m->fault_code], cwmp_fault_in(m->version, m->fault));
     text_element(t, "FaultString", m->fault_text);
     for (size_t i = 0; i < m->n_parameter_faults; i++) {
         const SoapParameterFault *f = &m->parameter_faults[i];

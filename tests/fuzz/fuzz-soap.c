@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     MUST(m.kind < SOAP_KINDS_ && m.version < CWMP_VERSIONS_ && m.n_windows <= RPC_WINDOWS_MAX);
-    MUST(m.kind == SOAP_EMPTY || *m.name);
+    MUST(soap_since(m.kind) < CWMP_VERSIONS_ && (m.kind == SOAP_EMPTY || *m.name));
     answer_with(&m, m.kind > SOAP_FAULT && m.kind + 1 < SOAP_KINDS_ ? m.kind + 1 : SOAP_FAULT);
     if (m.kind > SOAP_FAULT)
         answer_with(&m, m.n_names > 0 ? SOAP_GET_RPC_METHODS_RESPONSE : SOAP_FAULT);

@@ -89,6 +89,7 @@ typedef struct RpcTransfer {
     const char *file_type;
     uint32_t file_size; /* 0: not known */
     const char *target_file_name;
+    bool is_scheduled; /* ScheduleDownload asked for it */
 } RpcTransfer;
 
 /* Non-zero stops the walk and is returned. */

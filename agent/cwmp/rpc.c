@@ -176,7 +176,8 @@ static int cancel_transfer(Rpc *rpc) {
 /* A.4.1.1 knows only what a Download or an Upload has asked for, A.4.1.7 all. */
 static int add_transfer(void *userdata, const RpcTransfer *transfer) {
     SoapMessage *answer = userdata;
-    if (transfer->is_autonomous && answer->kind == SOAP_GET_QUEUED_TRANSFERS_RESPONSE)
+    if (answer->kind == SOAP_GET_QUEUED_TRANSFERS_RESPONSE &&
+        (transfer->is_autonomous || transfer->is_scheduled))
         return 0;
     return answer->n_transfers >= RPC_QUEUED_MAX ? FAULT_RESOURCES_EXCEEDED
                                                  : soap_add_transfer(answer, transfer);

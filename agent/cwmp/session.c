@@ -459,7 +459,8 @@ int session_input(Session *session, Moment now, const SessionResponse *response)
     if (session->acknowledges_set && response->status != 0)
         session_push(session, &(SessionAction){.kind = SESSION_ANSWERED});
     session->acknowledges_set = false;
-    session->reboot |= session->acknowledges_reboot && response->status != 0;
+    /* Only a 2xx shows that the HeMS has taken the RebootResponse. */
+    session->reboot |= session->acknowledges_reboot && response->status / 100 == 2;
     session->acknowledges_reboot = false;
 
     if (session->state == STATE_LEAVING)

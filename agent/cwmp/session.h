@@ -56,7 +56,7 @@ typedef enum SessionActionKind {
     SESSION_PREPARED, /* *n_changes* *changes* are asked for: call session_verdict(), at once or within
                          SESSION_VERDICT_TIMEOUT */
     SESSION_CHANGED,  /* a SetParameterValues, AddObject or DeleteObject has been committed (step 2.1);
-                         *outcome* says what it touched */
+                       *outcome* says what it touched */
     SESSION_ANSWERED, /* the HTTP answer to the POST that carried its response has arrived, whatever it holds
                          (step 2.2) */
     SESSION_ENDED,    /* the last action: *error* 0 or negative errno with *text* */
@@ -73,10 +73,11 @@ typedef struct SessionAction {
     ModelOutcome outcome;
     int error;
     bool factory_reset; /* ENDED well: the HeMS has taken our FactoryResetResponse (TS 32.593 5.1.4) */
-    bool reboot;        /* ENDED, well or not: the HeMS has taken our RebootResponse; with *command_key* */
+    bool reboot;        /* ENDED, well or not: a 2xx showed that the HeMS has taken our RebootResponse; with
+                           *command_key* */
     const char *command_key; /* until session_free() */
     bool version_refused;    /* ENDED with an error: the HeMS refused an Inform in a namespace after cwmp-1-0,
-                                which    the next one should be in */
+                                which the next one should be in */
     const char *text;        /* "HTTP 404 from http://hems.example:7547/", until session_free() */
     usec_t retry_after;      /* ENDED with an error: the HeMS asked for at least this pause */
 } SessionAction;

@@ -161,7 +161,7 @@ START_TEST(the_second_set_of_a_session_is_told_too) {
 END_TEST
 
 /* Expectation 11: anything that is no InformResponse fails the session and says what it was. */
-START_TEST(what_may_answer_an_inform) {
+START_TEST(expectation_11_what_may_answer_an_inform) {
     static const struct {
         unsigned status;
         const char *type, *body;
@@ -224,7 +224,7 @@ START_TEST(a_pause_the_hems_asks_for_is_handed_on) {
 END_TEST
 
 /* Expectation 5, and an envelope that holds nothing. */
-START_TEST(ends_that_are_good) {
+START_TEST(expectation_5_ends_that_are_good) {
     static const struct {
         unsigned status;
         const char *body;
@@ -546,8 +546,8 @@ SUITE("session", expectation_1_own_requests_one_by_one_then_an_empty_post,
       hold_requests_keeps_ours_back, silence_instead_of_a_verdict_is_9002, registration_as_in_5_1_3,
       inform_says_what_it_is_told, whatever_answers_the_set_response_counts,
       silence_after_the_set_response_is_no_answer, a_refused_set_is_not_told_as_answered,
-      the_second_set_of_a_session_is_told_too, what_may_answer_an_inform,
-      a_pause_the_hems_asks_for_is_handed_on, ends_that_are_good, ends_that_are_bad,
+      the_second_set_of_a_session_is_told_too, expectation_11_what_may_answer_an_inform,
+      a_pause_the_hems_asks_for_is_handed_on, expectation_5_ends_that_are_good, ends_that_are_bad,
       a_fault_of_ours_does_not_end_the_session, a_factory_reset_ends_the_session,
       a_factory_reset_that_nobody_takes_is_none, a_factory_reset_after_other_requests,
       hold_requests_changes_nothing_for_us, deadlines_move_with_each_post_and_end, random_answers_do_no_harm)

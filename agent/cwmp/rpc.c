@@ -52,6 +52,9 @@ static int add_attributes(void *userdata, const ModelAttributes *attributes) {
 static int get_parameter_names(Rpc *rpc) {
     const SoapMessage *q = rpc->request;
     int r = model_list(rpc->model, q->path, q->next_level, add_info, rpc->answer);
+    /* 9003 is for the next level of a parameter; "Device" without its dot is none. */
+    if (r == FAULT_INVALID_ARGUMENTS && !model_parameter(rpc->model, q->path))
+        r = FAULT_INVALID_NAME;
     return r > 0 ? name_fault(rpc->answer, r, q->path) : r;
 }
 

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "status.h"
 
-#define ITEMS_MAX 8 /* enough of each list */
+#define ITEMS_MAX ((size_t)8) /* enough of each list */
 
 /* What *m* has, in every list that an answer can have. */
 static void fill(const SoapMessage *m, SoapMessage *answer) {

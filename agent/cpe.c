@@ -397,6 +397,11 @@ static void session_run(Cpe *cpe) {
         case SESSION_ACCEPTED:
             on_delivered(cpe);
             break;
+        case SESSION_REPLIED:
+            break;
+        case SESSION_PREPARED:
+            session_verdict(cpe->session, clock_now(), NULL, 0);
+            break;
         case SESSION_CHANGED:
             on_changed(cpe, &action.outcome);
             break;

@@ -279,18 +279,22 @@ int model_read_forced(const Model *model, ModelVisitor visitor, void *userdata) 
 }
 
 /* A set on its way: new values beside the old ones until the commit. */
-typedef struct ChangeSet {
+typedef struct ModelTransaction ChangeSet;
+struct ModelTransaction {
     char *values[PARAMETERS]; /* NULL: not named, or not acceptable */
     bool named[PARAMETERS];
     ModelFault *faults; /* room for one each wish */
     size_t n_faults;
     ModelOutcome outcome;
-} ChangeSet;
+    ModelChange *changes;
+    size_t n_changes;
+};
 
 static void change_set_free(ChangeSet *set) {
     for (size_t i = 0; i < PARAMETERS; i++)
         value_free(set->values[i]);
     free(set->faults);
+    free(set->changes);
     free(set);
 }
 DEFINE_CLEANUP(ChangeSet, change_set_free)
@@ -329,7 +333,7 @@ static int change_set_add(ChangeSet *set, const Model *model, const ModelSet *wi
     set->outcome.topics_set |= p->flags & MODEL_TOPICS;
     if (model->config.veto) {
         const char *objection =
-            model->config.veto(model->config.userdata, &(ModelChange){p, model->values[row], value});
+            model->config.veto(model->config.userdata, &(ModelChange){p->path, p, model->values[row], value});
         if (objection)
             change_set_fault(set, wish->name, FAULT_REQUEST_DENIED, objection);
     }
@@ -337,26 +341,20 @@ static int change_set_add(ChangeSet *set, const Model *model, const ModelSet *wi
 }
 
 /* What differs from the model goes to the commit, and what is assigned in any case. */
-static int change_set_commit(ChangeSet *set, const Model *model) {
-    _cleanup_free_ ModelChange *changes = calloc(PARAMETERS, sizeof *changes);
-    size_t n = 0;
-
-    if (!changes)
+static int change_set_list(ChangeSet *set, const Model *model) {
+    set->changes = calloc(PARAMETERS, sizeof *set->changes);
+    if (!set->changes)
         return -ENOMEM;
     for (size_t row = 0; row < PARAMETERS; row++) {
         bool equal = set->values[row] && streq(set->values[row], model->values[row]);
         if (!set->values[row] || (equal && !(parameters[row].flags & MODEL_ASSIGNED)))
             continue;
-        changes[n++] = (ModelChange){&parameters[row], model->values[row], set->values[row]};
+        set->changes[set->n_changes++] =
+            (ModelChange){parameters[row].path, &parameters[row], model->values[row], set->values[row]};
         if (!equal)
             set->outcome.topics_changed |= parameters[row].flags & MODEL_TOPICS;
     }
-    if (n == 0 || !model->config.commit)
-        return 0;
-    int r = model->config.commit(model->config.userdata, changes, n);
-    if (r < 0)
-        log_error("SetParameterValues: nothing changed, the store said: %s", strerror(-r));
-    return r < 0 ? FAULT_INTERNAL_ERROR : 0;
+    return 0;
 }
 
 /* The key is no wish of its own: read-only for the HeMS, but part of the same commit (A.3.2.1). */
@@ -367,8 +365,8 @@ static int change_set_add_key(ChangeSet *set, const Model *model, const char *ke
     return r > 0 ? FAULT_INVALID_ARGUMENTS : r;
 }
 
-int model_set(Model *model, const ModelSet *sets, size_t n, const char *parameter_key, ModelOutcome *ret,
-              ModelFault **ret_faults, size_t *ret_n_faults) {
+int model_prepare_set(Model *model, const ModelSet *sets, size_t n, const char *parameter_key,
+                      ModelTransaction **ret, ModelFault **ret_faults, size_t *ret_n_faults) {
     _cleanup_(change_set_freep) ChangeSet *set = calloc(1, sizeof *set);
     int r;
 
@@ -388,9 +386,32 @@ int model_set(Model *model, const ModelSet *sets, size_t n, const char *paramete
     }
     r = change_set_add_key(set, model, parameter_key);
     if (r == 0)
-        r = change_set_commit(set, model);
-    if (r != 0)
-        return r;
+        r = change_set_list(set, model);
+    if (r == 0)
+        *ret = TAKE_PTR(set);
+    return r;
+}
+
+const ModelChange *model_transaction_changes(const ModelTransaction *transaction, size_t *ret_n) {
+    *ret_n = transaction->n_changes;
+    return transaction->changes;
+}
+
+void model_transaction_free(ModelTransaction *transaction) {
+    if (transaction)
+        change_set_free(transaction);
+}
+
+int model_commit(Model *model, ModelTransaction *transaction, ModelOutcome *ret) {
+    _cleanup_(change_set_freep) ChangeSet *set = transaction;
+
+    if (set->n_changes > 0 && model->config.commit) {
+        int r = model->config.commit(model->config.userdata, set->changes, set->n_changes);
+        if (r < 0) {
+            log_error("SetParameterValues: nothing changed, the store said: %s", strerror(-r));
+            return FAULT_INTERNAL_ERROR;
+        }
+    }
     for (size_t row = 0; row < PARAMETERS; row++)
         if (set->values[row]) {
             char *old = model->values[row];
@@ -399,6 +420,45 @@ int model_set(Model *model, const ModelSet *sets, size_t n, const char *paramete
         }
     *ret = set->outcome;
     return 0;
+}
+
+int model_set(Model *model, const ModelSet *sets, size_t n, const char *parameter_key, ModelOutcome *ret,
+              ModelFault **ret_faults, size_t *ret_n_faults) {
+    ModelTransaction *transaction;
+    int r = model_prepare_set(model, sets, n, parameter_key, &transaction, ret_faults, ret_n_faults);
+    return r == 0 ? model_commit(model, transaction, ret) : r;
+}
+
+/* No table of this model has rows that a HeMS makes. */
+int model_prepare_add(Model *model, const char *path, const char *parameter_key, ModelTransaction **ret,
+                      uint32_t *ret_instance) {
+    return FAULT_INVALID_NAME;
+}
+
+int model_prepare_delete(Model *model, const char *path, const char *parameter_key, ModelTransaction **ret) {
+    return FAULT_INVALID_NAME;
+}
+
+typedef struct AttributesWalk {
+    ModelAttributesVisitor visitor;
+    void *userdata;
+} AttributesWalk;
+
+static int visit_attributes(void *userdata, const char *name, const ModelParameter *parameter,
+                            const char *value) {
+    const AttributesWalk *walk = userdata;
+    return walk->visitor(walk->userdata, &(ModelAttributes){.name = name, .access = ""});
+}
+
+int model_attributes_read(const Model *model, const char *path, ModelAttributesVisitor visitor,
+                          void *userdata) {
+    AttributesWalk walk = {visitor, userdata};
+    return model_read(model, path, visit_attributes, &walk);
+}
+
+/* Not kept by this model. */
+int model_attributes_set(Model *model, const ModelAttributes *attributes, size_t n) {
+    return n == 0 ? 0 : FAULT_REQUEST_DENIED;
 }
 
 #define LTE "Device.Services.FAPService.1.FAPControl.LTE."

@@ -54,6 +54,8 @@ typedef struct ModelParameter {
 /* One value that changed, or that was set to what it was and is MODEL_ASSIGNED. The strings live until the
  * model changes again. */
 typedef struct ModelChange {
+    const char
+        *name; /* full; of a row: ends with a dot, *parameter* NULL, *new_value* "" added, NULL deleted */
     const ModelParameter *parameter;
     const char *old_value, *new_value; /* real values, also of hidden parameters */
 } ModelChange;
@@ -135,6 +137,37 @@ int model_read_forced(const Model *model, ModelVisitor visitor, void *userdata);
  * call), 9002 when the commit failed, 9004; or -ENOMEM. */
 int model_set(Model *model, const ModelSet *sets, size_t n, const char *parameter_key, ModelOutcome *ret,
               ModelFault **ret_faults, size_t *ret_n_faults);
+
+/* The same in two steps, so that others may object between them. model_prepare_set(): as model_set(), with
+ * nothing changed yet; _add() and _delete(): AddObject (A.3.2.6), DeleteObject (A.3.2.7), 0, -ENOMEM or a
+ * CwmpFault. *sets* must outlive the transaction. */
+typedef struct ModelTransaction ModelTransaction;
+int model_prepare_set(Model *model, const ModelSet *sets, size_t n, const char *parameter_key,
+                      ModelTransaction **ret, ModelFault **ret_faults, size_t *ret_n_faults);
+int model_prepare_add(Model *model, const char *path, const char *parameter_key, ModelTransaction **ret,
+                      uint32_t *ret_instance);
+int model_prepare_delete(Model *model, const char *path, const char *parameter_key, ModelTransaction **ret);
+/* What would change; they live as long as the transaction. */
+const ModelChange *model_transaction_changes(const ModelTransaction *transaction, size_t *ret_n);
+/* Frees it in any case. 0, 9002, 9004 or -ENOMEM, then nothing has changed. */
+int model_commit(Model *model, ModelTransaction *transaction, ModelOutcome *ret);
+/* Gives it up. NULL is fine. */
+void model_transaction_free(ModelTransaction *transaction);
+
+/* Attributes of a parameter (A.3.2.4, A.3.2.5). */
+typedef struct ModelAttributes {
+    const char *name;      /* when set: a partial path too */
+    bool set_notification; /* model_attributes_set() alone */
+    int notification;      /* 0..6 */
+    bool set_access;       /* model_attributes_set() alone */
+    const char *access;    /* entities, separated by commas */
+} ModelAttributes;
+typedef int (*ModelAttributesVisitor)(void *userdata, const ModelAttributes *attributes);
+/* 0, 9005, or what the visitor returned. */
+int model_attributes_read(const Model *model, const char *path, ModelAttributesVisitor visitor,
+                          void *userdata);
+/* All or nothing: 0, -ENOMEM or a CwmpFault. */
+int model_attributes_set(Model *model, const ModelAttributes *attributes, size_t n);
 
 /* What an S1 stack needs to know, as the model has it now: literals with their address, names with none; port
  * 36412 and mode "One" where nothing is set. */

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import places
 from contents import acs, s1, sessions, spv
-from machine import expect, inside, wait_for
+from machine import expect, inside, run, wait_for
 from scenario import scenario
 from servers import MOVED_HEMS, SERVING_HEMS
 from steps import URL, down, informed, properties, silent, up
@@ -84,3 +84,41 @@ def redirected(lab):
     kept = lab.agent.parameters("Device.ManagementServer.URL")
     expect(list(kept.values()) == [URL], f"the redirect was stored: {kept}")
     expect(f"redirects to {MOVED_URL}" in lab.agent.journal(), "the journal does not tell of the redirect")
+
+
+REBOOTED = Path("/run/lab-rebooted")
+# What login1 starts: here it only starts the agent again, as a boot would.
+REBOOT_UNITS = {
+    "reboot.target": "[Unit]\nDescription=Lab reboot\nRequires=lab-reboot.service\nAfter=lab-reboot.service\n",
+    "lab-reboot.service": f"[Service]\nType=oneshot\nExecStart=touch {REBOOTED}\nExecStart=systemctl --no-block restart henb-agent.service\n",
+}
+
+
+@scenario("reboot", "the HeMS wants a reboot: login1 is asked once the HeMS has the answer, polkit lets the agent, and M Reboot follows",
+          hems=sessions([spv("first", *s1()), {"rpc": "Reboot", "args": [["CommandKey", "why not"]]}], []))
+def rebooted(lab):
+    REBOOTED.unlink(missing_ok=True)
+    for name, text in REBOOT_UNITS.items():
+        (Path("/run/systemd/system") / name).write_text(text)
+    run("systemctl", "daemon-reload")
+    try:
+        lab.agent.start()
+        wait_for("login1 to reboot", REBOOTED.exists, 90)
+        wait_for("the session after the reboot", lambda: len(lab.boxes.informs()) == 2, 90)
+        expect(lab.boxes.informs()[1] == ["1 BOOT", "M Reboot"], f"the Informs: {lab.boxes.informs()}")
+        said = lab.boxes.hems_says()
+        expect(said.index("RebootResponse") < said.index("session ok"), "the HeMS did not get the answer first")
+        lab.agent.registered()
+    finally:
+        for name in REBOOT_UNITS:
+            (Path("/run/systemd/system") / name).unlink()
+        run("systemctl", "daemon-reload")
+
+
+@scenario("schedule-inform", "ScheduleInform: the session comes when it is due, with 3 SCHEDULED and M ScheduleInform",
+          hems=sessions([spv("first", *s1()), {"rpc": "ScheduleInform", "args": [["DelaySeconds", "3"], ["CommandKey", "later"]]}], []))
+def scheduled(lab):
+    up(lab)
+    wait_for("the scheduled session", lambda: len(lab.boxes.informs()) == 2, 60)
+    expect(lab.boxes.informs()[1] == ["3 SCHEDULED", "M ScheduleInform"], f"the Informs: {lab.boxes.informs()}")
+

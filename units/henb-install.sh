@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# An example of an installer: see henb-install@.service for the contract. It checks a detached signature that is appended
-# to the file by the manufacturer's tool of choice, and hands a firmware image to his updater. Both are named here only
-# to show where they go; the names are not of programs that exist.
+# An example of an installer: see henb-install@.service for the contract. vendor-verify, vendor-update and
+# vendor-configure stand for the manufacturer's own programs, which check the signature and do the work.
 set -u
 id=$1
 spool=/var/lib/henb-agent/spool

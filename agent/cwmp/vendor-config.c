@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 static int make_room(VendorConfig *c, size_t n) {
-    if (n < c->capacity - c->size)
-        return 0;
     if (n > VENDOR_CONFIG_MAX - c->size)
         return -E2BIG;
+    if (n < c->capacity - c->size)
+        return 0;
     size_t capacity = MAX(2 * c->capacity, c->size + n + 1);
     char *text = realloc(c->text, capacity);
     if (!text)

@@ -76,7 +76,8 @@ def flows(lab, act, rate=100, lose=0, authenticates=False, iked=False):
         down_flow.lost -= ours.get("XfrmAcquireError", 0)
     if iked:
         expect(up_flow.silence <= IKED_SECONDS, f"up: nothing came for longer than in a rekeying of iked's: {up_flow}")
-        up_flow.lost -= theirs.get("XfrmInNoStates", 0)
+        # Its SAs of the old pair are gone before those of the new one are there; and it answers us before it has loaded them.
+        up_flow.lost -= theirs.get("XfrmInNoStates", 0) + theirs.get("XfrmAcquireError", 0)
     for name, flow in (("up", up_flow), ("down", down_flow)):
         (lab.logs / f"traffic-{name}.txt").write_text(f"{flow}\n")
         expect(flow.sent > rate / 2, f"{name}: no traffic: {flow}")
@@ -401,7 +402,7 @@ def openiked(lab):
           factory={IPSEC: {"ESPProposals": "aes256-sha384", "ChildLifetime": "10", "IKELifetime": "15"}})
 def openiked_ours(lab):
     at_iked(lab, Iked())
-    flows(lab, lambda: time.sleep(40))
+    flows(lab, lambda: time.sleep(40), iked=True)
     one_pair(lab)
     same_registration(lab)
 

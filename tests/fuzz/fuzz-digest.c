@@ -76,12 +76,14 @@ static void request_check(const char *data, size_t size) {
     const Rng rng = {.fill = fill};
     ConnectionRequest *request;
     ConnectionRequestAnswer answer;
+    char url[URL_MAX_BYTES];
 
     size = MIN(size, sizeof text - 1);
     memcpy(text, data, size);
     text[size] = 0;
     char *rest = text, *method = strsep(&rest, "\n"), *target = strsep(&rest, "\n");
     MUST(connection_request_new(&request, PATH, &rng) == 0);
+    MUST(strstr(connection_request_url(&(Endpoint){}, PATH, url), PATH));
     connection_request_set_credentials(request, "u", "p");
     const ConnectionRequestQuery query = {method, strempty(target), rest, rest ? strlen(rest) : 0};
     for (usec_t now = 1; now < 3; now++) {

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "files.h"
 
 #define POLICY_OPEN                                                                                          \
     "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\"/>"       \
@@ -68,4 +71,28 @@ void private_bus_stop(PrivateBus *bus) {
     snprintf(path, sizeof path, "%s/socket", bus->directory);
     unlink(path);
     rmdir(bus->directory);
+}
+
+void private_bus_policy(char *ret, size_t size, gid_t group, const char *more_default, const char *more) {
+    char *text = file_read(getenv("BUS_POLICY"), NULL);
+    char *from = strstr(text, "<busconfig>") + strlen("<busconfig>"), *end = strstr(text, "</busconfig>"),
+         *at;
+    *end = 0;
+    int n = snprintf(ret, size,
+                     "<policy context=\"default\"><allow user=\"*\"/><deny own=\"*\"/>"
+                     "<deny send_type=\"method_call\"/><allow send_type=\"signal\"/>"
+                     "<allow send_requested_reply=\"true\" send_type=\"method_return\"/>"
+                     "<allow send_requested_reply=\"true\" send_type=\"error\"/>"
+                     "<allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>"
+                     "<allow receive_type=\"error\"/><allow receive_type=\"signal\"/>"
+                     "<allow send_destination=\"org.freedesktop.DBus\"/>%s</policy>%s",
+                     more_default, more);
+    while ((at = strstr(from, "\"henb\""))) {
+        bool is_group = strncmp(at - strlen("group="), "group=", strlen("group=")) == 0;
+        n += snprintf(ret + n, size - (size_t)n, "%.*s\"%u\"", (int)(at - from), from,
+                      is_group ? group : getuid());
+        from = at + strlen("\"henb\"");
+    }
+    snprintf(ret + n, size - (size_t)n, "%s", from);
+    free(text);
 }

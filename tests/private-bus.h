@@ -3,6 +3,7 @@
  * DBUS_SYSTEM_BUS_ADDRESS. */
 #pragma once
 
+#include <stddef.h>
 #include <sys/types.h>
 
 typedef struct PrivateBus {
@@ -15,3 +16,8 @@ typedef struct PrivateBus {
  * test. */
 void private_bus_start(PrivateBus *bus, const char *policy);
 void private_bus_stop(PrivateBus *bus);
+
+/* The policy that is installed (BUS_POLICY), where nothing is allowed but what services allow, as on the
+ * system bus: with the user who runs the test in the place of henb, and *group* in that of the group.
+ * *more_default*, *more*: rules that stand behind those of everybody, and policies. Writes *size* bytes. */
+void private_bus_policy(char *ret, size_t size, gid_t group, const char *more_default, const char *more);

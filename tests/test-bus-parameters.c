@@ -12,7 +12,6 @@
 #include "clock.h"
 #include "dbus/ages.h"
 #include "dbus/bus.h"
-#include "files.h"
 #include "owner-io.h"
 #include "private-bus.h"
 #include "suite.h"
@@ -611,31 +610,6 @@ START_TEST(alarms_are_passed_on) {
 }
 END_TEST
 
-/* The installed policy, with the user who runs this test in the place of henb, and a group of the test's own.
- */
-static void policy_read(char *ret, size_t size) {
-    _cleanup_free_ char *text = file_read(getenv("BUS_POLICY"), NULL);
-    char *from = strstr(text, "<busconfig>") + strlen("<busconfig>"), *end = strstr(text, "</busconfig>"),
-         *at;
-    *end = 0;
-    int n = snprintf(ret, size,
-                     "<policy context=\"default\"><allow user=\"*\"/><deny own=\"*\"/>"
-                     "<deny send_type=\"method_call\"/><allow send_type=\"signal\"/>"
-                     "<allow send_requested_reply=\"true\" send_type=\"method_return\"/>"
-                     "<allow send_requested_reply=\"true\" send_type=\"error\"/>"
-                     "<allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>"
-                     "<allow receive_type=\"error\"/><allow receive_type=\"signal\"/>"
-                     "<allow send_destination=\"org.freedesktop.DBus\"/></policy>"
-                     "<policy user=\"root\"><allow own=\"" RADIO "\"/></policy>");
-    while ((at = strstr(from, "\"henb\""))) {
-        bool group = strncmp(at - strlen("group="), "group=", strlen("group=")) == 0;
-        n += snprintf(ret + n, size - (size_t)n, "%.*s\"%u\"", (int)(at - from), from,
-                      group ? OUR_GROUP : getuid());
-        from = at + strlen("\"henb\"");
-    }
-    snprintf(ret + n, size - (size_t)n, "%s", from);
-}
-
 static int on_listened(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     *(bool *)userdata = true;
     return 0;
@@ -674,7 +648,8 @@ static void changed_try(gid_t group, bool expected) {
         printf("bus-parameters: only root can try the policy as another user\n");
         return;
     }
-    policy_read(policy, sizeof policy);
+    private_bus_policy(policy, sizeof policy, OUR_GROUP, "",
+                       "<policy user=\"root\"><allow own=\"" RADIO "\"/></policy>");
     agent_start(policy);
     agent_open();
     sigemptyset(&mask);
@@ -709,7 +684,8 @@ START_TEST(policy_lets_the_agent_ask) {
     Daemon radio;
     if (getuid() != 0)
         return;
-    policy_read(policy, sizeof policy);
+    private_bus_policy(policy, sizeof policy, OUR_GROUP, "",
+                       "<policy user=\"root\"><allow own=\"" RADIO "\"/></policy>");
     agent_start(policy);
     agent_open();
     daemon_start(&radio, RADIO);
@@ -775,8 +751,8 @@ START_TEST(ntp_servers_go_to_timesyncd) {
     bus_time_servers(bus, NULL, 0);
     RUN_UNTIL(*servers);
     ck_assert_str_eq(servers, "=");
-    LOG_OF(bus_time_servers(bus, bad, 1);
-           settle(timesync); settle(timesync), "does not take the HeMS's NTP servers: Invalid NTP");
+    LOG_OF(bus_time_servers(bus, bad, 1); settle(timesync);
+           settle(timesync), "does not take the HeMS's NTP servers: Invalid NTP");
     sd_bus_flush_close_unref(timesync);
     sd_bus *client = connect_as(NULL);
     settle(client);

@@ -852,34 +852,6 @@ START_TEST(values_are_reported) {
 }
 END_TEST
 
-/* The installed policy, with the user who runs this test in the place of henb, and a group of the test's own.
- */
-static void policy_read(char *ret, size_t size) {
-    _cleanup_free_ char *text = file_read(getenv("BUS_POLICY"), NULL);
-    char *from = strstr(text, "<busconfig>") + strlen("<busconfig>"), *end = strstr(text, "</busconfig>"),
-         *at;
-    *end = 0;
-    /* As in the system bus' own configuration: nothing but what services allow. */
-    int n = snprintf(ret, size,
-                     "<policy context=\"default\"><allow user=\"*\"/><deny own=\"*\"/>"
-                     "<deny send_type=\"method_call\"/><allow send_type=\"signal\"/>"
-                     "<allow send_requested_reply=\"true\" send_type=\"method_return\"/>"
-                     "<allow send_requested_reply=\"true\" send_type=\"error\"/>"
-                     "<allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>"
-                     "<allow receive_type=\"error\"/><allow receive_type=\"signal\"/>"
-                     "<allow send_destination=\"org.freedesktop.DBus\"/>"
-                     "<allow send_destination=\"" POLKIT
-                     "\"/></policy>"
-                     "<policy user=\"root\"><allow own=\"" POLKIT "\"/></policy>");
-    while ((at = strstr(from, "\"henb\""))) {
-        bool group = strncmp(at - strlen("group="), "group=", strlen("group=")) == 0;
-        n += snprintf(ret + n, size - (size_t)n, "%.*s\"%u\"", (int)(at - from), from,
-                      group ? OTHER_GROUP : getuid());
-        from = at + strlen("\"henb\"");
-    }
-    snprintf(ret + n, size - (size_t)n, "%s", from);
-}
-
 typedef struct StrangerCall {
     const char *interface, *method, *types, *arguments[2];
     const char *error; /* NULL: allowed */
@@ -939,7 +911,8 @@ static void policy_try(const StrangerCall *calls, gid_t group) {
     char policy[8192];
     sigset_t mask;
 
-    policy_read(policy, sizeof policy);
+    private_bus_policy(policy, sizeof policy, OTHER_GROUP, "<allow send_destination=\"" POLKIT "\"/>",
+                       "<policy user=\"root\"><allow own=\"" POLKIT "\"/></policy>");
     private_bus_start(&private_bus, policy);
     ck_assert_int_ge(sd_event_new(&event), 0);
     ck_assert_int_eq(bus_new(&bus, event, &initial, &handlers), 0);

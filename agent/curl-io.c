@@ -2,8 +2,11 @@
 /* See curl-io.h. */
 #include "curl-io.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/moment.h"
+#include "cwmp/tls.h"
 
 struct CurlIo {
     sd_event *event;
@@ -142,4 +145,74 @@ int curl_io_add(CurlIo *io, CURL *easy) {
 
 void curl_io_remove(CurlIo *io, CURL *easy) {
     curl_multi_remove_handle(io->multi, easy);
+}
+
+/* The first of *codes* that is none of success, in our words. */
+static int check_options(const CURLcode *codes, size_t n, int unknown) {
+    for (size_t i = 0; i < n; i++)
+        if (codes[i] != CURLE_OK)
+            return codes[i] == CURLE_OUT_OF_MEMORY ? -ENOMEM : unknown;
+    return 0;
+}
+
+int curl_io_easy(CURL **ret) {
+    CURL *e = curl_easy_init();
+
+    if (!e)
+        return -ENOMEM;
+    const CURLcode codes[] = {
+        curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
+        curl_easy_setopt(e, CURLOPT_PROXY, ""),
+        curl_easy_setopt(e, CURLOPT_NOPROXY, "*"),
+        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L),
+        curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
+        curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_NONE),
+        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
+        curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L),
+        curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
+        curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
+    };
+    int r = check_options(codes, ARRAY_SIZE(codes), -EINVAL);
+    if (r < 0)
+        curl_easy_cleanup(e);
+    else
+        *ret = e;
+    return r;
+}
+
+static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *userdata) {
+    return tls_set_up(userdata, ssl_ctx) < 0 ? CURLE_SSL_CERTPROBLEM : CURLE_OK;
+}
+
+int curl_io_secure(CURL *easy, Tls *tls) {
+    const CURLcode codes[] = {
+        curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2),
+        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL), /* the system's, by default */
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL),
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L),
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L),
+        curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L),
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_up_tls),
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, tls),
+    };
+    return check_options(codes, ARRAY_SIZE(codes), -EPROTONOSUPPORT);
+}
+
+int curl_io_header(struct curl_slist **lines, const char *line) {
+    struct curl_slist *longer = curl_slist_append(*lines, line);
+
+    if (!longer)
+        return -ENOMEM;
+    *lines = longer;
+    return 0;
+}
+
+struct curl_slist *curl_io_connect_to(const Address *address, uint16_t port) {
+    char to[ADDRESS_STR_MAX + 16], digits[8] = "";
+
+    if (port > 0)
+        snprintf(digits, sizeof digits, "%u", port);
+    snprintf(to, sizeof to, address->family == AF_INET6 ? "::[%s]:%s" : "::%s:%s", ADDRESS_STR(address),
+             digits);
+    return curl_slist_append(NULL, to);
 }

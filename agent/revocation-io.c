@@ -2,11 +2,11 @@
 /* See revocation-io.h. */
 #include "revocation-io.h"
 
-#include <netinet/in.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/bound-io.h"
 #include "clock.h"
 #include "curl-io.h"
 
@@ -88,17 +88,12 @@ static void fetch_finish(Fetch *f, const char *error) {
 static int bind_socket(void *userdata, curl_socket_t fd, curlsocktype purpose) {
     Fetch *f = userdata;
     const Address *source = address_list_find(&f->io->config.sources, f->addresses.items[f->address].family);
-    struct sockaddr_storage address;
 
     if (!source)
         return CURL_SOCKOPT_OK;
-    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int)); /* saves ports only */
-    socklen_t size = endpoint_to_sockaddr(&(Endpoint){.address = *source}, &address);
-    if (bind(fd, (struct sockaddr *)&address, size) < 0) {
-        snprintf(f->why, sizeof f->why, "cannot bind to %s: %s", ADDRESS_STR(source), strerror(errno));
-        return CURL_SOCKOPT_ERROR;
-    }
-    return CURL_SOCKOPT_OK;
+    return bound_io_bind(fd, NULL, &(Endpoint){.address = *source}, f->why, sizeof f->why) < 0
+               ? CURL_SOCKOPT_ERROR
+               : CURL_SOCKOPT_OK;
 }
 
 static size_t take_body(char *data, size_t one, size_t n, void *userdata) {
@@ -134,32 +129,19 @@ static size_t take_header(char *data, size_t one, size_t n, void *userdata) {
     return 0;
 }
 
-#define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
-
-/* Anything that libcurl might do by itself and we do not want is switched off by name. */
 static int set_options(Fetch *f) {
     CURL *e = f->easy;
     CURLcode codes[] = {
         curl_easy_setopt(e, CURLOPT_URL, f->url),
         curl_easy_setopt(e, CURLOPT_PRIVATE, f),
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http"),
-        curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECT_TO, f->connect_to),
         curl_easy_setopt(e, CURLOPT_HTTPHEADER, f->headers),
-        curl_easy_setopt(e, CURLOPT_PROXY, ""),
-        curl_easy_setopt(e, CURLOPT_NOPROXY, "*"),
-        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L),
-        curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
-        curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_NONE),
-        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
-        curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L),
         curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L),
         curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L),
-        curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
-        curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(f->io->config.fetch_timeout)),
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, CURL_IO_MSEC(f->io->config.fetch_timeout)),
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                         MSEC(f->io->config.fetch_timeout / REVOCATION_IO_ADDRESSES)),
+                         CURL_IO_MSEC(f->io->config.fetch_timeout / REVOCATION_IO_ADDRESSES)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
         curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, f),
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),
@@ -179,12 +161,9 @@ static int set_request(Fetch *f, const RevocationNeed *need) {
     static const char *const lines[] = {"Content-Type: application/ocsp-request",
                                         "Expect:", "Accept-Encoding:"};
 
-    for (size_t i = need->request_size > 0 ? 0 : 1; i < ARRAY_SIZE(lines); i++) {
-        struct curl_slist *list = curl_slist_append(f->headers, lines[i]);
-        if (!list)
+    for (size_t i = need->request_size > 0 ? 0 : 1; i < ARRAY_SIZE(lines); i++)
+        if (curl_io_header(&f->headers, lines[i]) < 0)
             return -ENOMEM;
-        f->headers = list;
-    }
     if (need->request_size == 0)
         return 0;
     return curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE, (long)need->request_size) == CURLE_OK &&
@@ -197,17 +176,11 @@ static int set_request(Fetch *f, const RevocationNeed *need) {
 static void fetch_transfer(Fetch *f) {
     const Address *address = &f->addresses.items[f->address];
     const RevocationNeed *need = revocation_job_need(f->io->job, f->need);
-    char to[ADDRESS_STR_MAX + 16], port[8] = "";
 
     transfer_forget(f);
     f->size_max = need->size_max;
-    if (f->io->config.port > 0)
-        snprintf(port, sizeof port, "%u", f->io->config.port);
-    snprintf(to, sizeof to, address->family == AF_INET6 ? "::[%s]:%s" : "::%s:%s", ADDRESS_STR(address),
-             port);
-    f->connect_to = curl_slist_append(NULL, to);
-    f->easy = curl_easy_init();
-    if (!f->connect_to || !f->easy || set_request(f, need) < 0 || set_options(f) < 0 ||
+    f->connect_to = curl_io_connect_to(address, f->io->config.port);
+    if (!f->connect_to || curl_io_easy(&f->easy) < 0 || set_request(f, need) < 0 || set_options(f) < 0 ||
         curl_io_add(f->io->curl, f->easy) < 0)
         fetch_finish(f, "out of memory");
 }
@@ -265,8 +238,7 @@ static void on_done(void *userdata, CURL *easy, CURLcode code) {
     curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
     bool unreached = code == CURLE_COULDNT_CONNECT || (code == CURLE_OPERATION_TIMEDOUT && connected == 0);
-    if (unreached && !f->why[0] &&
-        f->address + 1 < MIN(f->addresses.n, (size_t)REVOCATION_IO_ADDRESSES)) {
+    if (unreached && !f->why[0] && f->address + 1 < MIN(f->addresses.n, (size_t)REVOCATION_IO_ADDRESSES)) {
         f->address++;
         fetch_transfer(f);
     } else if (code != CURLE_OK)

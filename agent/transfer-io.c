@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
@@ -12,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/bound-io.h"
 #include "base/log.h"
 #include "base/url.h"
 #include "curl-io.h"
@@ -150,23 +150,12 @@ static void give_up(Job *job, int fault, const char *format, ...) {
 
 static int bind_socket(void *userdata, curl_socket_t fd, curlsocktype purpose) {
     Job *job = userdata;
-    struct sockaddr_storage address;
+    char why[ERROR_MAX_BYTES];
 
-    if (job->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, job->interface,
-                                        (socklen_t)strlen(job->interface) + 1) < 0) {
-        give_up(job, FAULT_SERVER_UNREACHABLE, "cannot bind to interface %s: %s", job->interface,
-                strerror(errno));
-        return CURL_SOCKOPT_ERROR;
-    }
-    if (job->source.family == AF_UNSPEC)
+    if (bound_io_bind(fd, job->interface, &(Endpoint){.address = job->source}, why, sizeof why) == 0)
         return CURL_SOCKOPT_OK;
-    socklen_t size = endpoint_to_sockaddr(&(Endpoint){.address = job->source}, &address);
-    if (bind(fd, (struct sockaddr *)&address, size) < 0) {
-        give_up(job, FAULT_SERVER_UNREACHABLE, "cannot bind to %s: %s", ADDRESS_STR(&job->source),
-                strerror(errno));
-        return CURL_SOCKOPT_ERROR;
-    }
-    return CURL_SOCKOPT_OK;
+    give_up(job, FAULT_SERVER_UNREACHABLE, "%s", why);
+    return CURL_SOCKOPT_ERROR;
 }
 
 /* Is there room for *bytes* more? */
@@ -556,35 +545,25 @@ static void on_done(void *userdata, CURL *easy, CURLcode code) {
     finish(job, fault, text);
 }
 
-static int add_header(Job *job, const char *line) {
-    struct curl_slist *list = curl_slist_append(job->headers, line);
-    if (!list)
-        return -ENOMEM;
-    job->headers = list;
-    return 0;
-}
-
 /* Without a validator nobody knows that it is still the same file. */
 static int make_headers(Job *job) {
     char line[TRANSFER_IO_TAG_MAX + 64];
 
     curl_slist_free_all(TAKE_PTR(job->headers));
-    int r = add_header(job, "Expect:");
+    int r = curl_io_header(&job->headers, "Expect:");
     if (r == 0)
-        r = add_header(job, "Accept-Encoding:");
+        r = curl_io_header(&job->headers, "Accept-Encoding:");
     if (r == 0 && !job->download)
-        r = add_header(job, "Content-Type: application/octet-stream");
+        r = curl_io_header(&job->headers, "Content-Type: application/octet-stream");
     if (r < 0 || !job->download || job->offset == 0)
         return r;
     if (!job->tag[0])
         return start_over(job) ? 0 : -EIO;
     snprintf(line, sizeof line, "Range: bytes=%llu-", (unsigned long long)job->offset);
-    r = add_header(job, line);
+    r = curl_io_header(&job->headers, line);
     snprintf(line, sizeof line, "If-Range: %s", job->tag);
-    return r < 0 ? r : add_header(job, line);
+    return r < 0 ? r : curl_io_header(&job->headers, line);
 }
-
-#define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
 
 /* Gives the handle its headers and starts it. */
 static int job_begin(Job *job) {
@@ -603,20 +582,10 @@ static int set_options(Job *job, const char *url) {
     CURLcode codes[] = {
         curl_easy_setopt(e, CURLOPT_URL, url),
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, job->secure ? "https" : "http"),
-        curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECT_TO, job->connect_to),
-        curl_easy_setopt(e, CURLOPT_PROXY, ""),
-        curl_easy_setopt(e, CURLOPT_NOPROXY, "*"),
-        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L),
-        curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
-        curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_NONE),
-        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
-        curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L),
-        curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
-        curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
         curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L), /* none may outlive *tls* */
-        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MSEC(TRANSFER_IO_CONNECT_TIMEOUT)),
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(TRANSFER_IO_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CURL_IO_MSEC(TRANSFER_IO_CONNECT_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, CURL_IO_MSEC(TRANSFER_IO_TIMEOUT)),
         curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L),
         curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)(config->stall_timeout / USEC_PER_SEC)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
@@ -649,30 +618,7 @@ static int set_upload_options(Job *job) {
     return 0;
 }
 
-static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *userdata) {
-    return tls_set_up(userdata, ssl_ctx) < 0 ? CURLE_SSL_CERTPROBLEM : CURLE_OK;
-}
-
-static int set_tls_options(Job *job) {
-    CURL *e = job->easy;
-    CURLcode codes[] = {
-        curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2),
-        curl_easy_setopt(e, CURLOPT_CAINFO, NULL),
-        curl_easy_setopt(e, CURLOPT_CAPATH, NULL),
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L),
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L),
-        curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L),
-        curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, set_up_tls),
-        curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, job->tls),
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-        if (codes[i] != CURLE_OK)
-            return codes[i] == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EPROTONOSUPPORT;
-    return 0;
-}
-
 static int read_target(Job *job, const TransferIoTarget *target) {
-    char to[ADDRESS_STR_MAX + 8];
     Address literal;
     Url url;
 
@@ -691,9 +637,7 @@ static int read_target(Job *job, const TransferIoTarget *target) {
         if (!job->username || !job->password)
             return -ENOMEM;
     }
-    snprintf(to, sizeof to,
-             target->address.family == AF_INET6 ? "::[%s]:" : "::%s:", ADDRESS_STR(&target->address));
-    job->connect_to = curl_slist_append(NULL, to);
+    job->connect_to = curl_io_connect_to(&target->address, 0);
     if (!job->connect_to)
         return -ENOMEM;
     if (!url.tls)
@@ -723,10 +667,11 @@ static int job_new(Job **ret, TransferIo *io, const char *id, const TransferIoTa
     r = curl_io_new(&job->curl, io->config.event, on_done, job);
     if (r < 0)
         return r;
-    job->easy = curl_easy_init();
-    r = job->easy ? set_options(job, target->url) : -ENOMEM;
+    r = curl_io_easy(&job->easy);
+    if (r == 0)
+        r = set_options(job, target->url);
     if (r == 0 && job->tls)
-        r = set_tls_options(job);
+        r = curl_io_secure(job->easy, job->tls);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(job);

@@ -287,15 +287,6 @@ static int write_digest(CwmpIo *io, char ret[static AUTH_HEADER_MAX]) {
     return digest_authorization(io->challenge, &input, ret);
 }
 
-static int add_header(CwmpIo *io, const char *line) {
-    struct curl_slist *list = curl_slist_append(io->headers, line);
-
-    if (!list)
-        return -ENOMEM;
-    io->headers = list;
-    return 0;
-}
-
 static int add_authorization(CwmpIo *io) {
     static const char name[] = "Authorization: ";
     char line[sizeof name - 1 + AUTH_HEADER_MAX] = "Authorization: ";
@@ -306,7 +297,7 @@ static int add_authorization(CwmpIo *io) {
     int r = io->auth == AUTH_DIGEST ? write_digest(io, value)
                                     : basic_authorization(io->username, io->password, value);
     if (r == 0)
-        r = add_header(io, line);
+        r = curl_io_header(&io->headers, line);
     explicit_bzero(line, sizeof line);
     return r;
 }
@@ -332,11 +323,11 @@ static int make_headers(CwmpIo *io) {
 
     free_headers(io);
     for (size_t i = 0; r == 0 && io->request_size > 0 && i < ARRAY_SIZE(lines); i++)
-        r = add_header(io, lines[i]);
+        r = curl_io_header(&io->headers, lines[i]);
     for (size_t i = 0; r == 0 && io->request_size == 0 && i < ARRAY_SIZE(lines_empty); i++)
-        r = add_header(io, lines_empty[i]);
+        r = curl_io_header(&io->headers, lines_empty[i]);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lines_always); i++)
-        r = add_header(io, lines_always[i]);
+        r = curl_io_header(&io->headers, lines_always[i]);
     return r == 0 ? add_authorization(io) : r;
 }
 
@@ -472,15 +463,6 @@ static int read_url(CwmpIo *io, const char *text, const Address *address) {
     return io->tls_config ? tls_new(&io->tls, io->tls_config, url.host) : -EPROTONOSUPPORT;
 }
 
-/* Every transfer goes to *address*, whatever the URL's host: no resolver is ever asked. */
-static int read_address(CwmpIo *io, const Address *address) {
-    char to[ADDRESS_STR_MAX + 8];
-
-    snprintf(to, sizeof to, address->family == AF_INET6 ? "::[%s]:" : "::%s:", ADDRESS_STR(address));
-    io->connect_to = curl_slist_append(NULL, to);
-    return io->connect_to ? 0 : -ENOMEM;
-}
-
 static int read_credentials(CwmpIo *io, const CwmpIoTarget *target) {
     forget_credentials(io);
     if (!*strempty(target->username) && !*strempty(target->password))
@@ -490,28 +472,15 @@ static int read_credentials(CwmpIo *io, const CwmpIoTarget *target) {
     return io->username && io->password ? 0 : -ENOMEM;
 }
 
-#define MSEC(usec) ((long)((usec) / USEC_PER_MSEC))
-
-/* Anything that libcurl might do by itself and we do not want is switched off by name. */
 static int set_easy_options(CwmpIo *io, const CwmpIoTarget *target) {
     CURL *e = io->easy;
     CURLcode codes[] = {
         curl_easy_setopt(e, CURLOPT_URL, target->url),
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, io->tls ? "https" : "http"),
-        curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L),
         curl_easy_setopt(e, CURLOPT_CONNECT_TO, io->connect_to),
-        curl_easy_setopt(e, CURLOPT_PROXY, ""),
-        curl_easy_setopt(e, CURLOPT_NOPROXY, "*"),
-        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L),
-        curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED),
-        curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_NONE),
-        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
-        curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L),
         curl_easy_setopt(e, CURLOPT_COOKIEFILE, ""), /* the engine in memory, no file */
-        curl_easy_setopt(e, CURLOPT_USERAGENT, "henb-agentd/" VERSION),
-        curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L),
-        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MSEC(CWMP_IO_CONNECT_TIMEOUT)),
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, MSEC(target->timeout ?: CWMP_IO_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CURL_IO_MSEC(CWMP_IO_CONNECT_TIMEOUT)),
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, CURL_IO_MSEC(target->timeout ?: CWMP_IO_TIMEOUT)),
         curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, bind_socket),
         curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, io),
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body),
@@ -527,29 +496,6 @@ static int set_easy_options(CwmpIo *io, const CwmpIoTarget *target) {
     return 0;
 }
 
-static CURLcode set_up_tls(CURL *easy, void *ssl_ctx, void *userdata) {
-    return tls_set_up(userdata, ssl_ctx) < 0 ? CURLE_SSL_CERTPROBLEM : CURLE_OK;
-}
-
-/* libcurl's own checks stay on beside ours. No session is resumed: each connection is verified. */
-static int set_tls_options(CwmpIo *io) {
-    CURL *e = io->easy;
-    CURLcode codes[] = {
-        curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2),
-        curl_easy_setopt(e, CURLOPT_CAINFO, NULL), /* the system's, by default */
-        curl_easy_setopt(e, CURLOPT_CAPATH, NULL),
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L),
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L),
-        curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L),
-        curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, set_up_tls),
-        curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, io->tls),
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-        if (codes[i] != CURLE_OK) /* a libcurl without OpenSSL has no CURLOPT_SSL_CTX_FUNCTION */
-            return codes[i] == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EPROTONOSUPPORT;
-    return 0;
-}
-
 /* The way to *target*, on which nothing is connected yet. */
 static int prepare(CwmpIo *io, const CwmpIoTarget *target) {
     if (target->address.family == AF_UNSPEC || strlen(strempty(target->interface)) >= sizeof io->interface)
@@ -560,19 +506,20 @@ static int prepare(CwmpIo *io, const CwmpIoTarget *target) {
     snprintf(io->interface, sizeof io->interface, "%s", strempty(target->interface));
     io->source = target->source;
     r = read_credentials(io, target);
-    if (r == 0)
-        r = read_address(io, &target->address);
+    if (r == 0 && !(io->connect_to = curl_io_connect_to(&target->address, 0)))
+        r = -ENOMEM;
     if (r == 0)
         r = curl_io_new(&io->curl, io->event, on_done, io);
     if (r == 0)
         r = set_easy_options(io, target);
-    return r == 0 && io->tls ? set_tls_options(io) : r;
+    return r == 0 && io->tls ? curl_io_secure(io->easy, io->tls) : r;
 }
 
 int cwmp_io_open(CwmpIo *io, const CwmpIoTarget *target) {
     cwmp_io_close(io);
-    io->easy = curl_easy_init();
-    int r = io->easy ? prepare(io, target) : -ENOMEM;
+    int r = curl_io_easy(&io->easy);
+    if (r == 0)
+        r = prepare(io, target);
     if (r < 0)
         cwmp_io_close(io);
     return r;

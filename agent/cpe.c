@@ -14,6 +14,7 @@
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
 #include "login-io.h"
+#include "names.h"
 #include "reachable.h"
 
 #define CHANGES_MAX       4096 /* values of one SetParameterValues */
@@ -35,6 +36,7 @@ struct Cpe {
     Schedule *schedule;
     Session *session;
     CwmpIo *io;
+    Names *names; /* of hosts that a HeMS redirects to */
     Reachable *reachable;
     OwnerIo *owners;
     LoginIo *login;
@@ -422,6 +424,7 @@ static void version_keep(Cpe *cpe, CwmpVersion version) {
 
 static void session_close(Cpe *cpe) {
     vote_end(cpe, false);
+    names_forget(cpe->names);
     cwmp_io_close(cpe->io);
     session_free(TAKE_PTR(cpe->session));
     cpe->set_topics = 0;
@@ -640,8 +643,8 @@ static void on_redirected(void *userdata, const char *url) {
     else if (cpe->config.barred && cpe->config.barred(cpe->config.userdata, parsed.host))
         redirect_failed(cpe, -EPERM, "this host's operator is one that this box is de-registered from");
     else {
-        int r = names_resolve(cpe->config.names, outside ? RESOLVER_PUBLIC : RESOLVER_PRIVATE, parsed.host,
-                              outside, on_redirect_found, cpe);
+        int r = names_resolve(cpe->names, outside ? RESOLVER_PUBLIC : RESOLVER_PRIVATE, parsed.host, outside,
+                              on_redirect_found, cpe);
         if (r < 0)
             redirect_failed(cpe, r, strerror(-r));
     }
@@ -750,6 +753,9 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     if (r < 0)
         return r;
     cwmp_io_on_redirect(cpe->io, on_redirected, cpe);
+    r = names_new(&cpe->names, config->event, config->factory, config->inside);
+    if (r < 0)
+        return r;
     cpe->services =
         (RpcServices){.schedule_inform = on_schedule_inform, .reboot = on_reboot, .userdata = cpe};
     r = owner_io_new(&cpe->owners, &(OwnerIoConfig){.event = config->event,
@@ -785,6 +791,7 @@ void cpe_free(Cpe *cpe) {
     owner_io_free(cpe->owners);
     reachable_free(cpe->reachable);
     cwmp_io_free(cpe->io);
+    names_free(cpe->names);
     session_free(cpe->session);
     schedule_free(cpe->schedule);
     model_free(cpe->model);

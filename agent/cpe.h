@@ -11,7 +11,7 @@
 #include "base/site.h"
 #include "config.h"
 #include "cwmp/model.h"
-#include "names.h"
+#include "ike/ike-sa.h"
 #include "owner-io.h"
 #include "store/store.h"
 
@@ -42,7 +42,6 @@ typedef struct CpeConfig {
     sd_event *event;
     const Config *factory;
     Store *store;                   /* not owned */
-    Names *names;                   /* of hosts that a HeMS redirects to; not owned */
     const IkeConfiguration *inside; /* of the tunnel that is up; without addresses when none is */
     bool clock_trusted;
     const struct TlsConfig *tls; /* for sessions over https; NULL: there are none */

@@ -44,8 +44,7 @@ struct Manager {
     IkeIo *ike;
     Tunnel *tunnel;
     RevocationIo *revocation;
-    Names *names;          /* for the procedure */
-    Names *redirect_names; /* for the session */
+    Names *names; /* for the procedure */
     ResolvConfWatch *resolv_conf;
     Cpe *cpe;
     bool session; /* one runs */
@@ -104,21 +103,22 @@ static void clock_timer_set(Manager *m) {
     timer_set(m->clock_timer, clock_now().mono + (good_time_now(&m->good_time) ? CLOCK_KEEP : CLOCK_POLL));
 }
 
+static void clock_look(Manager *m) {
+    clock_timer_set(m);
+    cpe_clock(m->cpe, good_time_now(&m->good_time));
+    manager_run(m); /* which publishes whether the clock is believed */
+}
+
 static int on_clock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     Manager *m = userdata;
     if (m->good_time.seen.real > 0) /* nothing new otherwise, and this comes each second */
         good_time_keep(&m->good_time);
-    clock_timer_set(m);
-    cpe_clock(m->cpe, good_time_now(&m->good_time));
-    manager_run(m); /* which publishes whether the clock is believed */
+    clock_look(m);
     return 0;
 }
 
 static void on_clock_set(void *userdata) {
-    Manager *m = userdata;
-    clock_timer_set(m);
-    cpe_clock(m->cpe, good_time_now(&m->good_time));
-    manager_run(m);
+    clock_look(userdata);
 }
 
 /* Tunnel ---------------------------------------------------------------------------------------------- */
@@ -155,7 +155,6 @@ static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
     m->session = false;
     names_forget(m->names);
-    names_forget(m->redirect_names);
     deregister_answer(m, "the TR-069 session broke off");
     m->inside = (IkeConfiguration){};
     cpe_inside(m->cpe, m->config->tunnel_interface);
@@ -603,7 +602,6 @@ static int cpe_make(Manager *m) {
         .event = m->event,
         .factory = m->config,
         .store = m->store,
-        .names = m->redirect_names,
         .inside = &m->inside,
         .clock_trusted = good_time_now(&m->good_time),
         .tls = &m->tls,
@@ -726,8 +724,6 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     if (r == 0)
         r = names_new(&m->names, event, config, &m->inside);
     if (r == 0)
-        r = names_new(&m->redirect_names, event, config, &m->inside);
-    if (r == 0)
         r = tunnel_make(m);
     if (r == 0)
         r = cpe_make(m);
@@ -749,7 +745,6 @@ void manager_free(Manager *m) {
     if (!m)
         return;
     names_free(m->names);
-    names_free(m->redirect_names);
     resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);
     store_close(m->store);

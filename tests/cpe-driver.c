@@ -42,7 +42,6 @@ typedef struct Driver {
     sd_event *event;
     Store *store;
     Cpe *cpe;
-    Names *names;
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
     const char *factory_url, *last, *abort_at, *barred, *paths;
@@ -234,11 +233,7 @@ static int driver_run(Driver *d) {
     snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
     snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
     snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
-    int r = names_new(&d->names, d->event, &factory, &d->inside);
-    if (r < 0)
-        return r;
-    config.names = d->names;
-    r = cpe_new(&d->cpe, &config);
+    int r = cpe_new(&d->cpe, &config);
     if (r < 0)
         return r;
     if (d->fall_back)
@@ -249,7 +244,6 @@ static int driver_run(Driver *d) {
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
-    names_free(d->names);
     return r;
 }
 

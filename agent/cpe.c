@@ -15,7 +15,7 @@
 #include "cwmp/session.h"
 #include "reachable.h"
 
-#define CHANGES_MAX       4096 /* values of one SetParameterValues */
+#define CHANGES_MAX       65536 /* records of one commit */
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define HEMS_URL          "Device.ManagementServer.URL"
 #define FAP_CONTROL       "Device.Services.FAPService.1.FAPControl."
@@ -54,11 +54,20 @@ static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
     if (!stored || n > CHANGES_MAX)
         return -ENOMEM;
     bool assigned = cpe->assigned;
+    size_t n_stored = 0;
     for (size_t i = 0; i < n; i++) {
-        stored[i] = (StoreChange){STORE_PARAMETER, changes[i].parameter->path, changes[i].new_value};
-        assigned |= (changes[i].parameter->flags & MODEL_ASSIGNED) != 0;
+        static const StoreKind kinds[] = {
+            [MODEL_CHANGE_VALUE] = STORE_PARAMETER,
+            [MODEL_CHANGE_INSTANCES] = STORE_INSTANCE,
+            [MODEL_CHANGE_ATTRIBUTE] = STORE_ATTRIBUTE,
+        };
+        const ModelChange *c = &changes[i];
+        if (c->kind == MODEL_CHANGE_ROW)
+            continue;
+        stored[n_stored++] = (StoreChange){kinds[c->kind], c->name, c->new_value};
+        assigned |= c->kind == MODEL_CHANGE_VALUE && c->parameter->flags & MODEL_ASSIGNED;
     }
-    int r = store_commit(cpe->config.store, stored, n);
+    int r = store_commit(cpe->config.store, stored, n_stored);
     if (r == 0)
         cpe->assigned = assigned;
     return r;
@@ -96,6 +105,22 @@ static int on_stored(void *userdata, const char *path, const char *value) {
     }
     cpe->assigned |= r == 0 && parameter->flags & MODEL_ASSIGNED;
     return r;
+}
+
+static int on_stored_instances(void *userdata, const char *table, const char *text) {
+    Cpe *cpe = userdata;
+    int r = model_put_instances(cpe->model, table, text);
+    if (r > 0)
+        log_warning("store: rows of %s do not fit the data model any more and are ignored", table);
+    return MIN(r, 0);
+}
+
+static int on_stored_attribute(void *userdata, const char *name, const char *text) {
+    Cpe *cpe = userdata;
+    int r = model_put_attribute(cpe->model, name, text);
+    if (r > 0)
+        log_warning("store: attributes of %s do not fit the data model any more and are ignored", name);
+    return MIN(r, 0);
 }
 
 typedef struct FactoryValue {
@@ -144,10 +169,15 @@ static int model_open(Cpe *cpe) {
     r = factory_put_site(cpe->model, cpe->config.factory);
     if (r < 0)
         return r;
-    r = store_load(cpe->config.store, STORE_PARAMETER, on_stored, cpe);
-    if (r < 0)
-        return r;
-    return factory_put_identity(cpe->model, cpe->config.factory);
+    r = store_load(cpe->config.store, STORE_INSTANCE, on_stored_instances, cpe);
+    if (r == 0)
+        r = store_load(cpe->config.store, STORE_PARAMETER, on_stored, cpe);
+    if (r == 0)
+        r = store_load(cpe->config.store, STORE_ATTRIBUTE, on_stored_attribute, cpe);
+    if (r == 0)
+        r = factory_put_identity(cpe->model, cpe->config.factory);
+    model_watch(cpe->model);
+    return r;
 }
 
 /* What the Inform carries beyond the forced parameters and the HeMS's own choice. */
@@ -196,17 +226,15 @@ const char *cpe_report_value(Cpe *cpe, const char *path, const char *value) {
     }
 }
 
-bool cpe_location_known(const Cpe *cpe) {
-    static const char *const position[] = {"Device.FAP.GPS.LockedLatitude", "Device.FAP.GPS.LockedLongitude"};
-    size_t n, cells = 0, coordinates = 0;
-    const ModelParameter *p = model_parameters(&n);
+static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
+                         const char *value) {
+    return 1;
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(position); i++)
-        coordinates += model_is_known(cpe->model, model_parameter(cpe->model, position[i]));
-    for (size_t i = 0; i < n; i++)
-        cells += p[i].flags & MODEL_REPORTED && strncmp(p[i].path, REM_CELLS, strlen(REM_CELLS)) == 0 &&
-                 model_is_known(cpe->model, &p[i]);
-    return coordinates == ARRAY_SIZE(position) || cells > 0;
+bool cpe_location_known(const Cpe *cpe) {
+    return (model_is_known(cpe->model, "Device.FAP.GPS.LockedLatitude") &&
+            model_is_known(cpe->model, "Device.FAP.GPS.LockedLongitude")) ||
+           model_read_reported(cpe->model, REM_CELLS, stop_at_first, NULL) == 1;
 }
 
 /* Schedule -------------------------------------------------------------------------------------------- */
@@ -563,15 +591,13 @@ void cpe_s1(const Cpe *cpe, S1Config *ret) {
 }
 
 /* What others have measured is no less true afterwards, and they may not say it again. */
-static int reported_copy(Model *to, const Model *from) {
-    size_t n;
-    const ModelParameter *p = model_parameters(&n);
-    int r = 0;
+static int report_to(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    int r = model_report(userdata, name, value);
+    return r == -ENOMEM ? r : 0;
+}
 
-    for (size_t i = 0; i < n && r == 0; i++)
-        if (p[i].flags & MODEL_REPORTED && model_is_known(from, &p[i]))
-            r = model_report(to, p[i].path, model_get(from, p[i].path));
-    return r;
+static int reported_copy(Model *to, const Model *from) {
+    return model_read_reported(from, "", report_to, to);
 }
 
 int cpe_reset(Cpe *cpe) {

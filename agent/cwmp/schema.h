@@ -7,75 +7,80 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum SchemaType {
-    SCHEMA_BOOLEAN,
-    SCHEMA_DATE_TIME,
-    SCHEMA_STRING,     /* size in characters */
-    SCHEMA_HEX_BINARY, /* size in bytes */
-    SCHEMA_INT,
-    SCHEMA_UNSIGNED_INT,
-    SCHEMA_UNSIGNED_LONG,
-    SCHEMA_ENUM,
-    SCHEMA_ADDRESS, /* of either family */
-    SCHEMA_IPV4,
-    SCHEMA_IPV6,
-    SCHEMA_HOST,
-    SCHEMA_HOSTS, /* comma-separated */
-    SCHEMA_URL,
-} SchemaType;
+typedef enum ModelType {
+    MODEL_BOOLEAN,
+    MODEL_DATE_TIME,
+    MODEL_STRING,     /* size in characters */
+    MODEL_HEX_BINARY, /* size in bytes */
+    MODEL_INT,
+    MODEL_UNSIGNED_INT,
+    MODEL_UNSIGNED_LONG,
+    MODEL_ENUMERATION,
+    MODEL_ADDRESS, /* of either family */
+    MODEL_IPV4,
+    MODEL_IPV6,
+    MODEL_HOST,
+    MODEL_HOSTS, /* comma-separated */
+    MODEL_URL,
+    MODEL_LIST, /* comma-separated, of another type */
+    MODEL_TYPES_,
+} ModelType;
 
-typedef enum SchemaFlag {
-    SCHEMA_WRITE = 1 << 0,
-    SCHEMA_FORCED = 1 << 1,
-    SCHEMA_HIDDEN = 1 << 2,
-    SCHEMA_REPORTED = 1 << 3,
-    SCHEMA_ASSIGNED = 1 << 4,
-    SCHEMA_LIVE = 1 << 5,
-    SCHEMA_CANDENY = 1 << 6,
-    SCHEMA_ACTIVE = 1 << 7,
-    /* Topics, as MODEL_TOPIC_*. */
-    SCHEMA_MME = 1 << 8,
-    SCHEMA_GATEWAY = 1 << 9,
-    SCHEMA_ACS = 1 << 10,
-    SCHEMA_PERIODIC = 1 << 11,
-    SCHEMA_RETRY = 1 << 12,
-    SCHEMA_CONNECTION = 1 << 13,
-    SCHEMA_S1 = 1 << 14,
-    SCHEMA_ACTIVE_FORCED = 1 << 16,
-    SCHEMA_COUNT = 1 << 17, /* the number of rows of a table: computed, never stored */
-} SchemaFlag;
+typedef enum ModelFlag {
+    MODEL_WRITE = 1 << 0,         /* the HeMS may set it */
+    MODEL_FORCED_INFORM = 1 << 1, /* in every Inform */
+    MODEL_HIDDEN = 1 << 2,        /* a secret: reads as the empty string, never logged */
+    MODEL_REPORTED = 1 << 3,      /* model_report() may set it, and says whether it is known */
+    MODEL_ASSIGNED = 1 << 4,      /* what a HeMS sets here is committed, the value it has already too */
+    MODEL_LIVE = 1 << 5,          /* asked for when it is read */
+    MODEL_CANDENY = 1 << 6,       /* active notification is refused */
+    MODEL_ACTIVE = 1 << 7,        /* active notification until a HeMS says otherwise */
+    /* What a change concerns, for whoever has to act on it. */
+    MODEL_TOPIC_MME = 1 << 8,         /* S1 far end: list, port */
+    MODEL_TOPIC_GATEWAY = 1 << 9,     /* SecGWServer1..3 */
+    MODEL_TOPIC_ACS = 1 << 10,        /* ManagementServer.URL and its credentials */
+    MODEL_TOPIC_PERIODIC = 1 << 11,   /* PeriodicInform* */
+    MODEL_TOPIC_RETRY = 1 << 12,      /* CWMPRetry* */
+    MODEL_TOPIC_CONNECTION = 1 << 13, /* ConnectionRequest* */
+    MODEL_TOPIC_S1 = 1 << 14,         /* S1ConnectionMode, AdminState */
+    MODEL_TOPICS = 0xff00,
+    MODEL_ACTIVE_FORCED = 1 << 16, /* active notification always */
+    MODEL_COUNT = 1 << 17,         /* the number of rows of a table: computed, never stored */
+} ModelFlag;
 
-typedef struct SchemaRange {
+typedef struct ModelRange {
     int64_t min, max; /* INT64_MAX stands for all of an unsignedLong */
-} SchemaRange;
+} ModelRange;
 
-typedef struct SchemaParameter {
+typedef struct ModelParameter {
     const char *path; /* "Device.IP.Interface.{i}.Name" */
     const char *name; /* in it: what is behind the last dot */
-    SchemaType type;  /* of a list: of its items */
-    bool list, oui;
-    SchemaRange size;          /* of a string, or of the whole list */
-    const SchemaRange *ranges; /* of a number, or of the items of a list */
+    ModelType type;
+    ModelType item; /* of a list: of its items; else the same */
+    bool oui;
+    ModelRange size;          /* of a string, or of the whole list */
+    const ModelRange *ranges; /* of a number, or of the items of a list */
     size_t n_ranges;
     const char *values; /* "One|All", or NULL */
     const char *initial;
-    unsigned flags;   /* SchemaFlag */
+    unsigned flags;   /* ModelFlag */
     uint16_t object;  /* it belongs to */
-    uint16_t counted; /* SCHEMA_COUNT: the table */
-} SchemaParameter;
+    uint16_t counted; /* MODEL_COUNT: the table */
+} ModelParameter;
 
-#define SCHEMA_KEY_PARTS 5 /* with the end */
-#define SCHEMA_KEYS      3
-typedef struct SchemaObject {
+#define MODEL_NONE      0xffff
+#define MODEL_KEY_PARTS 5 /* with the end */
+#define MODEL_KEYS      3
+typedef struct ModelObject {
     const char *path;  /* ends with a dot; a table's with "{i}." */
     uint16_t parent;   /* of the first object: itself */
     uint16_t first, n; /* its parameters */
     bool table, create;
-    uint16_t min, max, initial;                   /* rows; max 0: the model's own limit */
-    uint16_t enabled;                             /* parameter, or 0xffff */
-    uint16_t keys[SCHEMA_KEYS][SCHEMA_KEY_PARTS]; /* parameters, each key ended by 0xffff */
-} SchemaObject;
+    uint16_t min, max, initial;                 /* rows; max 0: the model's own limit */
+    uint16_t enabled;                           /* parameter, or 0xffff */
+    uint16_t keys[MODEL_KEYS][MODEL_KEY_PARTS]; /* parameters, each key ended by 0xffff */
+} ModelObject;
 
-extern const SchemaObject schema_objects[];
-extern const SchemaParameter schema_parameters[];
-extern const size_t schema_n_objects, schema_n_parameters;
+extern const ModelObject model_objects_[];
+extern const ModelParameter model_parameters_[];
+extern const size_t model_n_objects, model_n_parameters;

@@ -327,7 +327,7 @@ static int read_value(void *userdata, const char *name, const ModelParameter *pa
     return 0;
 }
 
-START_TEST(secrets_read_as_nothing) {
+START_TEST(expectation_33_secrets_read_as_nothing) {
     Disk disk = {0};
     _cleanup_(model_freep) Model *model = new_model(&disk);
     const char *value;
@@ -374,7 +374,7 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
 }
 END_TEST
 
-START_TEST(one_bad_wish_among_many_changes_nothing) {
+START_TEST(expectation_28_one_bad_wish_among_many_changes_nothing) {
     Disk disk = {0};
     _cleanup_(model_freep) Model *model = new_model(&disk);
     static const char *const wishes[] = {
@@ -626,8 +626,8 @@ END_TEST
 
 SUITE("model", all_initial_values_fit_their_type, expectation_27_values_of_each_type, times_are_counted,
       expectation_23_get_parameter_names_walks, expectation_26_whatever_is_listed_can_be_read,
-      every_inform_has_the_forced_parameters, secrets_read_as_nothing,
-      a_set_is_committed_once_with_the_difference, one_bad_wish_among_many_changes_nothing,
+      every_inform_has_the_forced_parameters, expectation_33_secrets_read_as_nothing,
+      a_set_is_committed_once_with_the_difference, expectation_28_one_bad_wish_among_many_changes_nothing,
       a_commit_that_fails_changes_nothing, what_the_box_cannot_act_on_is_denied_by_name,
       what_is_assigned_is_committed_in_any_case, reported_values_are_known_or_not,
       the_inform_table_is_as_long_as_it_says, a_parameter_key_too_long_is_refused,

@@ -19,13 +19,11 @@ static Attributes cell_attributes(const ModelCell *cell) {
                         cell->access_set ? !cell->access_none : -1};
 }
 
-static void cell_set_attributes(ModelCell *cell, const ModelParameter *p, Attributes a) {
+static void cell_set_attributes(ModelCell *cell, Attributes a) {
     cell->notification_set = a.notification >= 0;
     cell->notification = (uint8_t)MAX(a.notification, 0);
     cell->access_set = a.access >= 0;
     cell->access_none = a.access == 0;
-    if (cell_notification(cell, p) == 0)
-        cell->changed = cell->read = false;
 }
 
 /* A name of each parameter at and below *path*, and what it is. */
@@ -85,11 +83,11 @@ int model_attributes_read(const Model *model, const char *path, ModelAttributesV
     return visit_path(model, path, read_cell, &reader);
 }
 
-/* One cell on its way to other attributes. A later wish for it counts more. */
+/* One cell on its way to other attributes. */
 typedef struct AttributeChange {
     char *name;
     ModelRef ref;
-    Attributes attributes;
+    Attributes before, wish;
     char text[4];
 } AttributeChange;
 
@@ -125,7 +123,7 @@ static int write_cell(void *userdata, const char *name, const ModelRef *ref) {
         w->room = room;
     }
     AttributeChange *change = &w->changes[w->n];
-    *change = (AttributeChange){.name = strdup(name), .ref = *ref, .attributes = cell_attributes(ref->cell)};
+    *change = (AttributeChange){.name = strdup(name), .ref = *ref};
     if (!change->name)
         return -ENOMEM;
     w->n++;
@@ -147,24 +145,44 @@ static int parse_access(const char *access) {
     return r;
 }
 
+/* A later wish for the same cell counts more: the store takes them in this order, too. */
+static void apply(Writer *w) {
+    for (size_t i = 0; i < w->n; i++) {
+        AttributeChange *c = &w->changes[i];
+        Attributes a = c->before = cell_attributes(c->ref.cell);
+        a.notification = c->wish.notification >= 0 ? c->wish.notification : a.notification;
+        a.access = c->wish.access >= 0 ? c->wish.access : a.access;
+        cell_set_attributes(c->ref.cell, a);
+        snprintf(c->text, sizeof c->text, "%c%c", a.notification < 0 ? '-' : '0' + a.notification,
+                 a.access < 0 ? '-' : '0' + a.access);
+    }
+}
+
+static void take_back(Writer *w) {
+    for (size_t i = w->n; i > 0; i--)
+        cell_set_attributes(w->changes[i - 1].ref.cell, w->changes[i - 1].before);
+}
+
 static int commit(Model *model, Writer *w) {
     _cleanup_free_ ModelChange *changes = calloc(w->n + 1, sizeof *changes);
 
     if (!changes)
         return -ENOMEM;
-    for (size_t i = 0; i < w->n; i++) {
-        AttributeChange *c = &w->changes[i];
-        snprintf(c->text, sizeof c->text, "%c%c",
-                 c->attributes.notification < 0 ? '-' : '0' + c->attributes.notification,
-                 c->attributes.access < 0 ? '-' : '0' + c->attributes.access);
-        changes[i] = (ModelChange){c->name, c->ref.parameter, NULL, c->text, MODEL_CHANGE_ATTRIBUTE};
-    }
+    for (size_t i = 0; i < w->n; i++)
+        changes[i] = (ModelChange){w->changes[i].name, w->changes[i].ref.parameter, NULL, w->changes[i].text,
+                                   MODEL_CHANGE_ATTRIBUTE};
     if (w->n == 0 || !model->config.commit)
         return 0;
     int r = model->config.commit(model->config.userdata, changes, w->n);
     if (r < 0)
         log_error("no attribute changed, the store said: %s", strerror(-r));
     return r < 0 ? FAULT_INTERNAL_ERROR : 0;
+}
+
+/* What has notification no more is no change to tell of. */
+static void forget_silent(const ModelRef *ref) {
+    if (cell_notification(ref->cell, ref->parameter) == 0)
+        ref->cell->changed = ref->cell->read = false;
 }
 
 int model_attributes_set(Model *model, const ModelAttributes *attributes, size_t n) {
@@ -178,16 +196,18 @@ int model_attributes_set(Model *model, const ModelAttributes *attributes, size_t
         if (access < 0 || (wish->set_notification && (wish->notification < 0 || wish->notification > 2)))
             return FAULT_INVALID_ARGUMENTS;
         r = visit_path(model, wish->name, write_cell, &w);
-        for (; first < w.n; first++) {
-            Attributes *a = &w.changes[first].attributes;
-            a->notification = wish->set_notification ? wish->notification : a->notification;
-            a->access = wish->set_access ? access : a->access;
-        }
+        for (; first < w.n; first++)
+            w.changes[first].wish = (Attributes){wish->set_notification ? wish->notification : -1,
+                                                 wish->set_access ? access : -1};
     }
-    if (r == 0)
-        r = commit(model, &w);
-    for (size_t i = 0; i < w.n && r == 0; i++)
-        cell_set_attributes(w.changes[i].ref.cell, w.changes[i].ref.parameter, w.changes[i].attributes);
+    if (r != 0)
+        return r;
+    apply(&w);
+    r = commit(model, &w);
+    if (r != 0)
+        take_back(&w);
+    for (size_t i = 0; i < w.n; i++)
+        forget_silent(&w.changes[i].ref);
     return r;
 }
 
@@ -199,7 +219,49 @@ int model_put_attribute(Model *model, const char *name, const char *text) {
     if (strlen(text) != 2 || !strchr("-012", text[0]) || !strchr("-01", text[1]))
         return FAULT_INVALID_VALUE;
     cell_set_attributes(
-        ref.cell, ref.parameter,
-        (Attributes){text[0] == '-' ? -1 : text[0] - '0', text[1] == '-' ? -1 : text[1] - '0'});
+        ref.cell, (Attributes){text[0] == '-' ? -1 : text[0] - '0', text[1] == '-' ? -1 : text[1] - '0'});
     return 0;
+}
+
+typedef struct Forgetting {
+    ModelChange *changes;
+    size_t n, room;
+} Forgetting;
+
+static int forget_cell(void *userdata, const char *name, const ModelRef *ref) {
+    Forgetting *f = userdata;
+
+    if (!ref->cell->notification_set && !ref->cell->access_set)
+        return 0;
+    if (f->n == f->room) {
+        size_t room = f->room ? 2 * f->room : 16;
+        ModelChange *changes = reallocarray(f->changes, room, sizeof *changes);
+        if (!changes)
+            return -ENOMEM;
+        f->changes = changes;
+        f->room = room;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    f->changes[f->n++] = (ModelChange){copy, ref->parameter, NULL, NULL, MODEL_CHANGE_ATTRIBUTE};
+    return 0;
+}
+
+int model_attributes_reset(Model *model) {
+    Forgetting f = {};
+    ModelRef ref;
+
+    int r = visit_path(model, "", forget_cell, &f);
+    if (r == 0 && f.n > 0 && model->config.commit)
+        r = model->config.commit(model->config.userdata, f.changes, f.n);
+    for (size_t i = 0; i < f.n; i++) {
+        if (r == 0 && model_find(model, f.changes[i].name, &ref)) {
+            cell_set_attributes(ref.cell, (Attributes){-1, -1});
+            forget_silent(&ref);
+        }
+        free((char *)f.changes[i].name);
+    }
+    free(f.changes);
+    return r;
 }

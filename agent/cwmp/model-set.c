@@ -112,7 +112,7 @@ static int add_wish(ModelTransaction *t, const ModelSet *wish) {
     /* There are HeMSs that type loosely: the value decides (TR-069 A.2.1 would let us refuse with 9006). */
     bool other_type = *wish->type && !streq(wish->type, model_type_wire(p->type));
     if (other_type)
-        log_info("%s: came as xsd:%.32s, is xsd:%s", p->path, wish->type, model_type_wire(p->type));
+        log_info("%s: came as xsd:%.32s, is xsd:%s", wish->name, wish->type, model_type_wire(p->type));
     int r = value_canonical(p, wish->value, &value, why);
     if (r > 0)
         add_fault(t, wish->name, other_type ? FAULT_INVALID_TYPE : r, why);

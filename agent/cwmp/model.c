@@ -60,7 +60,7 @@ void model_watch(Model *model) {
     model->watching = true;
 }
 
-static int put(Model *model, const ModelRef *ref, const char *value) {
+static int put(Model *model, const char *name, const ModelRef *ref, const char *value) {
     char why[VALUE_WHY_MAX], *canonical;
 
     if (ref->parameter->flags & MODEL_COUNT)
@@ -68,7 +68,7 @@ static int put(Model *model, const ModelRef *ref, const char *value) {
     int r = value_canonical(ref->parameter, value, &canonical, why);
     if (r != 0) {
         if (r > 0)
-            log_warning("%s: the value is %s, keeping the one before", ref->parameter->path, why);
+            log_warning("%s: the value is %s, keeping the one before", name, why);
         return r;
     }
     if (streq(canonical, cell_value(ref->cell, ref->parameter))) {
@@ -82,7 +82,7 @@ static int put(Model *model, const ModelRef *ref, const char *value) {
 
 int model_put(Model *model, const char *path, const char *value) {
     ModelRef ref;
-    return model_find(model, path, &ref) ? put(model, &ref, value) : FAULT_INVALID_NAME;
+    return model_find(model, path, &ref) ? put(model, path, &ref, value) : FAULT_INVALID_NAME;
 }
 
 /* Is there a template for *path*, a full name, that may be reported? */
@@ -153,7 +153,7 @@ int model_report(Model *model, const char *path, const char *value) {
     }
     if (!(ref.parameter->flags & MODEL_REPORTED))
         return FAULT_NOT_WRITABLE;
-    int r = put(model, &ref, *value ? value : ref.parameter->initial);
+    int r = put(model, path, &ref, *value ? value : ref.parameter->initial);
     if (r == 0)
         ref.cell->reported = *value;
     return r;

@@ -176,6 +176,9 @@ int model_attributes_read(const Model *model, const char *path, ModelAttributesV
  * switched off. A partial path is all that is below it now. */
 int model_attributes_set(Model *model, const ModelAttributes *attributes, size_t n);
 
+/* As in the beginning (3.7.1.5: with 0 BOOTSTRAP). 0 or negative errno, then nothing has changed. */
+int model_attributes_reset(Model *model);
+
 /* What an S1 stack needs to know, as the model has it now: literals with their address, names with none; port
  * 36412 and mode "One" where nothing is set. */
 void model_s1(const Model *model, S1Config *ret);

@@ -13,10 +13,12 @@
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
+#include "login-io.h"
 #include "reachable.h"
 
 #define CHANGES_MAX       65536 /* records of one commit */
 #define META_BOOTSTRAPPED "bootstrapped-url"
+#define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
 #define HEMS_URL          "Device.ManagementServer.URL"
 #define FAP_CONTROL       "Device.Services.FAPService.1.FAPControl."
 #define GATEWAY           FAP_CONTROL "LTE.Gateway."
@@ -34,6 +36,11 @@ struct Cpe {
     Session *session;
     CwmpIo *io;
     Reachable *reachable;
+    OwnerIo *owners;
+    LoginIo *login;
+    bool running, voting; /* session_run(); owners are asked, or have agreed, and nothing is committed yet */
+    RpcServices services;
+    char url[URL_MAX_BYTES];      /* of the session that runs */
     char interface[IF_NAMESIZE];  /* of the session that runs; "": it is outside of a tunnel */
     char redirect[URL_MAX_BYTES]; /* where a HeMS wants it to go on */
     sd_event_source *session_timer, *due_timer;
@@ -343,7 +350,114 @@ void cpe_inside(Cpe *cpe, const char *interface) {
 
 /* Session --------------------------------------------------------------------------------------------- */
 
+static void on_response(void *userdata, const SessionResponse *response);
+static void session_run(Cpe *cpe);
+
+/* Owners hear of what was committed, or that it was not. */
+static void vote_end(Cpe *cpe, bool committed) {
+    if (cpe->voting)
+        owner_io_end(cpe->owners, committed);
+    cpe->voting = false;
+}
+
+static void on_verdict(void *userdata, const OwnerFault *faults, size_t n) {
+    Cpe *cpe = userdata;
+    _cleanup_free_ ModelFault *refusals = calloc(n + 1, sizeof *refusals);
+
+    if (!refusals) /* the session's own limit ends it */
+        return;
+    for (size_t i = 0; i < n; i++) {
+        refusals[i] = (ModelFault){.name = faults[i].name, .code = faults[i].code};
+        snprintf(refusals[i].text, sizeof refusals[i].text, "%s", faults[i].text);
+    }
+    if (n > 0)
+        cpe->voting = false; /* it is over already */
+    (void)session_verdict(cpe->session, clock_now(), refusals, n);
+    if (!cpe->running)
+        session_run(cpe);
+}
+
+/* Other daemons see what is another afterwards, and no secret. */
+static void on_prepared(Cpe *cpe, const ModelChange *changes, size_t n) {
+    _cleanup_free_ OwnerChange *seen = calloc(n + 1, sizeof *seen);
+    size_t n_seen = 0;
+    int r = seen ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < n && r == 0; i++) {
+        const ModelChange *c = &changes[i];
+        if (c->kind == MODEL_CHANGE_ROW)
+            seen[n_seen++] = (OwnerChange){
+                .name = c->name,
+                .kind = c->new_value ? OWNER_CHANGE_ADD : OWNER_CHANGE_DELETE,
+                .value = "",
+            };
+        else if (!streq(c->old_value, c->new_value))
+            seen[n_seen++] = (OwnerChange){
+                .name = c->name,
+                .kind = OWNER_CHANGE_SET,
+                .value = c->parameter->flags & MODEL_HIDDEN ? "" : c->new_value,
+            };
+    }
+    cpe->voting = true;
+    if (r == 0)
+        r = owner_io_begin(cpe->owners, seen, n_seen);
+    if (r < 0) {
+        cpe->voting = false;
+        log_error("the owners of what a HeMS sets cannot be asked: %s", strerror(-r));
+    }
+}
+
+static void on_reboot_refused(void *userdata, const char *text) {
+    Cpe *cpe = userdata;
+    log_error("the box does not reboot as the HeMS wants: %s", text);
+    schedule_reboot_refused(cpe->schedule);
+}
+
+/* Once the HeMS has our RebootResponse. */
+static void box_reboot(Cpe *cpe, const char *command_key) {
+    int r = schedule_reboot(cpe->schedule, command_key);
+    if (r == 0)
+        r = login_io_reboot(cpe->login, on_reboot_refused, cpe);
+    if (r < 0 && r != -EALREADY)
+        on_reboot_refused(cpe, strerror(-r));
+}
+
+static int on_schedule_inform(void *userdata, uint32_t delay, const char *command_key,
+                              const char **ret_text) {
+    Cpe *cpe = userdata;
+    int r = schedule_inform(cpe->schedule, delay, command_key, clock_now());
+    return r == 0 || r == -ENOMEM ? r
+           : r == -EINVAL         ? FAULT_INVALID_ARGUMENTS
+           : r == -E2BIG          ? FAULT_RESOURCES_EXCEEDED
+                                  : FAULT_INTERNAL_ERROR;
+}
+
+/* Whether it can be is seen when it is done. */
+static int on_reboot(void *userdata, const char *command_key, const char **ret_text) {
+    return 0;
+}
+
+/* What *url* spoke the last time. */
+static CwmpVersion version_load(const Cpe *cpe, const char *url) {
+    _cleanup_free_ char *stored = NULL;
+
+    if (store_get_meta(cpe->config.store, META_VERSION, &stored) < 0 || stored[0] < '0' ||
+        stored[0] >= '0' + CWMP_VERSIONS_ || stored[1] != ' ' || !streq(stored + 2, url))
+        return CWMP_1_0;
+    return (CwmpVersion)(stored[0] - '0');
+}
+
+static void version_keep(Cpe *cpe, CwmpVersion version) {
+    char text[URL_MAX_BYTES + 2];
+
+    if (version_load(cpe, cpe->url) == version)
+        return;
+    snprintf(text, sizeof text, "%d %s", (int)version, cpe->url);
+    (void)store_set_meta(cpe->config.store, META_VERSION, version == CWMP_1_0 ? NULL : text);
+}
+
 static void session_close(Cpe *cpe) {
+    vote_end(cpe, false);
     cwmp_io_close(cpe->io);
     session_free(TAKE_PTR(cpe->session));
     cpe->set_topics = 0;
@@ -362,8 +476,12 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
     Site site;
 
     snprintf(text, sizeof text, "TR-069 session: %s", strempty(action->text));
+    if (action->version_refused)
+        version_keep(cpe, CWMP_1_0);
+    if (action->reboot)
+        box_reboot(cpe, action->command_key);
     usec_t retry_after = action->retry_after;
-    session_close(cpe);
+    session_close(cpe); /* and what *action* points to */
     if (failed && !cpe->heard) {
         report(cpe, (CpeReport){.type = CPE_UNREACHED, .text = text, .silent = action->error == -ETIMEDOUT});
         return;
@@ -382,8 +500,6 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
                             .factory_reset = factory_reset,
                             .assignment = cpe_assignment(cpe, &site) ? &site : NULL});
 }
-
-static void on_response(void *userdata, const SessionResponse *response);
 
 static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
     SchedulePolicy policy;
@@ -412,9 +528,11 @@ static void on_answered(Cpe *cpe) {
 static void session_run(Cpe *cpe) {
     SessionAction action;
 
+    cpe->running = true;
     while (cpe->session && session_next(cpe->session, &action))
         switch (action.kind) {
         case SESSION_POST: {
+            vote_end(cpe, false);
             int r = cwmp_io_post(cpe->io, action.body, action.size, on_response, cpe);
             if (r < 0) {
                 SessionResponse failed = {.error = r, .error_text = strerror(-r), .content_type = ""};
@@ -423,9 +541,16 @@ static void session_run(Cpe *cpe) {
             break;
         }
         case SESSION_ACCEPTED:
+            version_keep(cpe, action.version);
             on_delivered(cpe);
             break;
+        case SESSION_REPLIED:
+            break;
+        case SESSION_PREPARED:
+            on_prepared(cpe, action.changes, action.n_changes);
+            break;
         case SESSION_CHANGED:
+            vote_end(cpe, true);
             on_changed(cpe, &action.outcome);
             break;
         case SESSION_ANSWERED:
@@ -435,6 +560,7 @@ static void session_run(Cpe *cpe) {
             on_ended(cpe, &action);
             break;
         }
+    cpe->running = false;
     timers_set(cpe);
 }
 
@@ -473,8 +599,11 @@ static int session_open(Cpe *cpe, const char *url) {
         .n_events = cpe->start.n_events,
         .retry_count = cpe->start.retry_count,
         .inform_parameters = inform_paths(cpe),
+        .version = version_load(cpe, url),
+        .services = &cpe->services,
         .model = cpe->model,
     };
+    snprintf(cpe->url, sizeof cpe->url, "%s", url);
     return session_new(&cpe->session, &config, clock_now());
 }
 
@@ -586,6 +715,10 @@ int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userd
     return model_read(cpe->model, name, visitor, userdata);
 }
 
+OwnerIo *cpe_owners(const Cpe *cpe) {
+    return cpe->owners;
+}
+
 void cpe_s1(const Cpe *cpe, S1Config *ret) {
     model_s1(cpe->model, ret);
 }
@@ -651,6 +784,17 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     if (r < 0)
         return r;
     cwmp_io_on_redirect(cpe->io, on_redirected, cpe);
+    cpe->services =
+        (RpcServices){.schedule_inform = on_schedule_inform, .reboot = on_reboot, .userdata = cpe};
+    r = owner_io_new(&cpe->owners, &(OwnerIoConfig){.event = config->event,
+                                                    .table = &config->factory->owners,
+                                                    .verdict = on_verdict,
+                                                    .userdata = cpe});
+    if (r < 0)
+        return r;
+    r = login_io_new(&cpe->login, config->event);
+    if (r < 0)
+        return r;
     r = reachable_new(&cpe->reachable, config->event, config->store, config->rng, on_connection_request, cpe);
     if (r < 0)
         return r;
@@ -671,6 +815,8 @@ void cpe_free(Cpe *cpe) {
         return;
     sd_event_source_disable_unref(cpe->session_timer);
     sd_event_source_disable_unref(cpe->due_timer);
+    login_io_free(cpe->login);
+    owner_io_free(cpe->owners);
     reachable_free(cpe->reachable);
     cwmp_io_free(cpe->io);
     session_free(cpe->session);

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "cwmp/model.h"
 #include "names.h"
+#include "owner-io.h"
 #include "store/store.h"
 
 struct TlsConfig;
@@ -83,6 +84,8 @@ void cpe_clock(Cpe *cpe, bool trusted);
 void cpe_inside(Cpe *cpe, const char *interface);
 /* GetParameterValues for one name: see model_read(). */
 int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userdata);
+/* Who is asked before a HeMS's set is committed, for the bus. */
+OwnerIo *cpe_owners(const Cpe *cpe);
 /* Whether CPE_DUE is wanted. */
 void cpe_expect(Cpe *cpe, bool expected);
 /* The S1 parameters as they stand. */

@@ -379,6 +379,23 @@ static void on_owner_left(void *userdata, const char *name) {
 
     for (size_t i = 0; i < n; i++)
         (void)cpe_report_value(m->cpe, paths[i], "false"); /* a boolean that is reported takes it */
+    owner_io_left(cpe_owners(m->cpe), name);
+}
+
+static void on_owner_enters(void *userdata, const char *name) {
+    const Manager *m = userdata;
+    owner_io_enters(cpe_owners(m->cpe), name);
+}
+
+static void on_owner_answered(void *userdata, const char *name, uint64_t id, bool agreed,
+                              const OwnerObjection *objections, size_t n) {
+    const Manager *m = userdata;
+    owner_io_answered(cpe_owners(m->cpe), name, id, agreed, objections, n);
+}
+
+static void on_owner_failed(void *userdata, const char *name, uint64_t id, const char *why) {
+    const Manager *m = userdata;
+    owner_io_failed(cpe_owners(m->cpe), name, id, why);
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -658,7 +675,10 @@ static int bus_make(Manager *m) {
         .reported = on_reported,
         .owners = &m->config->owners,
         .read = on_read,
+        .owner_enters = on_owner_enters,
         .owner_left = on_owner_left,
+        .owner_answered = on_owner_answered,
+        .owner_failed = on_owner_failed,
         .userdata = m,
     };
     ProcedureView view = procedure_view(m->procedure);
@@ -666,7 +686,10 @@ static int bus_make(Manager *m) {
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",
              m->config->tunnel_interface);
     status_fill(m, &view);
-    return bus_new(&m->bus, m->event, &m->status, &handlers);
+    int r = bus_new(&m->bus, m->event, &m->status, &handlers);
+    if (r == 0)
+        owner_io_bus(cpe_owners(m->cpe), m->bus);
+    return r;
 }
 
 static int timers_make(Manager *m) {

@@ -21,7 +21,9 @@ static SoapMessage answer_bytes(const char *data, size_t size, RpcEffect *effect
     char error[ERROR_MAX_BYTES];
     size_t n;
     ck_assert_msg(soap_decode(data, size, &request, error) == 0, "%s", error);
-    ck_assert_int_eq(rpc_answer(model, &request, &answer, effect), 0);
+    ck_assert_int_eq(rpc_answer(model, NULL, &request, &answer, effect), 0);
+    if (effect->transaction)
+        ck_assert_int_eq(rpc_conclude(model, 0, NULL, 0, &answer, effect), 0);
     ck_assert_int_eq(answer.version, request.version);
     ck_assert_int_eq(soap_encode(&answer, ret_text, &n), 0);
     ck_assert_msg(soap_decode(*ret_text, n, &back, error) == 0, "%s", error);
@@ -55,9 +57,11 @@ START_TEST(get_rpc_methods_lists_what_is_answered) {
     ck_assert_ptr_nonnull(strstr(text, "urn:dslforum-org:cwmp-1-2"));
     ck_assert_ptr_nonnull(
         strstr(text,
-               "<cwmp:GetRPCMethodsResponse><MethodList soap-enc:arrayType=\"xsd:string[5]\">"
+               "<cwmp:GetRPCMethodsResponse><MethodList soap-enc:arrayType=\"xsd:string[9]\">"
                "<string>GetRPCMethods</string><string>SetParameterValues</string>"
                "<string>GetParameterValues</string><string>GetParameterNames</string>"
+               "<string>SetParameterAttributes</string><string>GetParameterAttributes</string>"
+               "<string>AddObject</string><string>DeleteObject</string>"
                "<string>FactoryReset</string></MethodList>"));
     soap_message_clear(&m);
     model_free(model);
@@ -216,7 +220,7 @@ START_TEST(a_small_request_cannot_ask_for_everything_ever_again) {
     start();
     for (size_t i = 0; i < RPC_ANSWER_MAX / 30; i++)
         ck_assert_int_eq(soap_add_name(&request, ""), 0);
-    ck_assert_int_eq(rpc_answer(model, &request, &answer, &effect), 0);
+    ck_assert_int_eq(rpc_answer(model, NULL, &request, &answer, &effect), 0);
     ck_assert_int_eq(answer.kind, SOAP_FAULT);
     ck_assert_int_eq(answer.fault, FAULT_RESOURCES_EXCEEDED);
     soap_message_clear(&answer);
@@ -225,7 +229,45 @@ START_TEST(a_small_request_cannot_ask_for_everything_ever_again) {
 }
 END_TEST
 
-SUITE("rpc", get_rpc_methods_lists_what_is_answered, get_parameter_names_answers_in_count,
-      get_parameter_values_of_names_and_subtrees, set_parameter_values_is_answered_and_told,
-      factory_reset_is_answered_and_told, faults_of_each_kind, an_unknown_mandatory_header_is_refused,
-      a_small_request_cannot_ask_for_everything_ever_again)
+static int services_asked;
+
+static int service_download(void *userdata, const RpcDownload *d, const char **ret_text) {
+    services_asked++;
+    ck_assert_str_eq(d->command_key, "k");
+    ck_assert_str_eq(d->url, "http://f/x");
+    ck_assert_uint_eq(d->file_size, 4294967295);
+    *ret_text = "queue is full";
+    return services_asked == 1 ? 0 : FAULT_RESOURCES_EXCEEDED;
+}
+
+START_TEST(a_download_is_handed_on_and_pending) {
+    const RpcServices services = {.download = service_download};
+    const SoapMessage request = {.kind = SOAP_DOWNLOAD,
+                                 .name = "Download",
+                                 .command_key = "k",
+                                 .file_type = "1 Firmware Upgrade Image",
+                                 .url = "http://f/x",
+                                 .file_size = UINT32_MAX};
+    SoapMessage answer;
+    RpcEffect effect;
+    start();
+    services_asked = 0;
+    ck_assert_int_eq(rpc_answer(model, &services, &request, &answer, &effect), 0);
+    ck_assert_int_eq(answer.kind, SOAP_DOWNLOAD_RESPONSE);
+    ck_assert_int_eq(answer.status, 1);
+    soap_message_clear(&answer);
+    ck_assert_int_eq(rpc_answer(model, &services, &request, &answer, &effect), 0);
+    ck_assert_int_eq(answer.fault, FAULT_RESOURCES_EXCEEDED);
+    ck_assert_str_eq(answer.fault_text, "queue is full");
+    soap_message_clear(&answer);
+    ck_assert_int_eq(rpc_answer(model, NULL, &request, &answer, &effect), 0);
+    ck_assert_int_eq(answer.fault, FAULT_METHOD_NOT_SUPPORTED);
+    soap_message_clear(&answer);
+    model_free(model);
+}
+END_TEST
+
+SUITE("rpc", a_download_is_handed_on_and_pending, get_rpc_methods_lists_what_is_answered,
+      get_parameter_names_answers_in_count, get_parameter_values_of_names_and_subtrees,
+      set_parameter_values_is_answered_and_told, factory_reset_is_answered_and_told, faults_of_each_kind,
+      an_unknown_mandatory_header_is_refused, a_small_request_cannot_ask_for_everything_ever_again)

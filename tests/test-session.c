@@ -2,135 +2,9 @@
 /* The session engine against a scripted HeMS, on a clock of the test's. */
 #include <check.h>
 
-#include "base/macro.h"
-#include "cwmp/session.h"
-#include "status.h"
-#include "files.h"
 #include "seeded.h"
+#include "session-bench.h"
 #include "suite.h"
-
-#define URL "http://hems.example:7547/"
-#define LTE "Device.Services.FAPService.1.FAPControl.LTE."
-
-static const Moment start_time = {.mono = 1000 * USEC_PER_SEC, .real = UINT64_C(1795417689) * USEC_PER_SEC};
-
-typedef struct Bench {
-    Model *model;
-    Session *session;
-    Moment now;
-    SoapMessage last; /* the POST that is out, decoded; SOAP_EMPTY with no arena: the empty POST */
-    char *last_text;
-    SessionAction end;    /* of SESSION_ENDED */
-    ModelOutcome outcome; /* of the last SESSION_CHANGED */
-    char seen[256];       /* kinds of actions since the last look, a letter each */
-} Bench;
-
-static void bench_drain(Bench *b) {
-    static const char letters[] = {[SESSION_POST] = 'p',
-                                   [SESSION_ACCEPTED] = 'a',
-                                   [SESSION_CHANGED] = 'c',
-                                   [SESSION_ANSWERED] = 'w',
-                                   [SESSION_ENDED] = 'e'};
-    SessionAction action;
-    while (session_next(b->session, &action)) {
-        size_t n = strlen(b->seen);
-        b->seen[n] = letters[action.kind];
-        if (action.kind == SESSION_POST && action.size == 0)
-            b->seen[n] = '0';
-        b->seen[n + 1] = 0;
-        if (action.kind == SESSION_ENDED)
-            b->end = action;
-        if (action.kind == SESSION_CHANGED)
-            b->outcome = action.outcome;
-        if (action.kind != SESSION_POST)
-            continue;
-        char error[ERROR_MAX_BYTES];
-        free(b->last_text);
-        soap_message_clear(&b->last);
-        b->last_text = strndup(action.body, action.size);
-        if (action.size > 0)
-            ck_assert_msg(soap_decode(action.body, action.size, &b->last, error) == 0, "%s", error);
-    }
-}
-
-/* What has happened since the last time: "p" POST, "0" empty POST, "a" accepted, "c" changed, "w" answered,
- * "e" ended. */
-static const char *bench_seen(Bench *b) {
-    static char seen[sizeof b->seen];
-    bench_drain(b);
-    memcpy(seen, b->seen, sizeof seen);
-    b->seen[0] = 0;
-    return seen;
-}
-
-static Bench bench_new(const SoapEvent *events, size_t n, uint32_t retry_count) {
-    Bench b = {.now = start_time};
-    ck_assert_int_eq(model_new(&b.model, &(ModelConfig){0}), 0);
-    const SessionConfig config = {.url = URL,
-                                  .device = {"Example", "00A0BC", "HeNB", "000001"},
-                                  .events = events,
-                                  .n_events = n,
-                                  .retry_count = retry_count,
-                                  .model = b.model};
-    ck_assert_int_eq(session_new(&b.session, &config, b.now), 0);
-    ck_assert_str_eq(bench_seen(&b), "p");
-    return b;
-}
-
-static Bench bench_boot(void) {
-    static const SoapEvent events[] = {{"0 BOOTSTRAP", ""}, {"1 BOOT", ""}};
-    return bench_new(events, 2, 0);
-}
-
-static void bench_done(Bench *b) {
-    session_free(b->session);
-    model_free(b->model);
-    soap_message_clear(&b->last);
-    free(b->last_text);
-}
-
-static void bench_answer(Bench *b, unsigned status, const char *type, const char *body, size_t size) {
-    const SessionResponse response = {.status = status, .content_type = type, .body = body, .size = size};
-    b->now.mono += USEC_PER_SEC;
-    ck_assert_int_eq(session_input(b->session, b->now, &response), 0);
-    bench_drain(b);
-}
-
-static void bench_text(Bench *b, unsigned status, const char *body) {
-    bench_answer(b, status, "text/xml", body, strlen(body));
-}
-
-static void bench_file(Bench *b, const char *name) {
-    size_t size;
-    _cleanup_free_ char *data = data_read("cwmp", name, &size);
-    bench_answer(b, 200, "text/xml; charset=\"utf-8\"", data, size);
-}
-
-static void bench_broken(Bench *b, unsigned status) {
-    const SessionResponse response = {.error = -ECONNRESET,
-                                      .error_text = "Recv failure: Connection reset by peer",
-                                      .status = status,
-                                      .content_type = "",
-                                      .body = ""};
-    b->now.mono += USEC_PER_SEC;
-    ck_assert_int_eq(session_input(b->session, b->now, &response), 0);
-}
-
-static void expect_end(Bench *b, int error, const char *says) {
-    ck_assert_msg(b->end.kind == SESSION_ENDED, "not ended");
-    ck_assert_msg(b->end.error == error, "%d: %s", b->end.error, b->end.text);
-    ck_assert_msg(strstr(b->end.text, says) != NULL, "%s", b->end.text);
-    ck_assert_uint_eq(session_deadline(b->session), USEC_NEVER);
-    /* And then nothing more. */
-    bench_text(b, 200, "<x/>");
-    session_tick(b->session, (Moment){.mono = USEC_NEVER - 1});
-    ck_assert_str_eq(bench_seen(b), "");
-}
-
-#define ENVELOPE(body)                                                                                       \
-    "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "                                     \
-    "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:ID>9</c:ID></e:Header><e:Body>" body                 \
-    "</e:Body></e:Envelope>"
 
 /* HeNB                         HeMS
  *  Inform            ->
@@ -287,7 +161,7 @@ START_TEST(the_second_set_of_a_session_is_told_too) {
 END_TEST
 
 /* Expectation 11: anything that is no InformResponse fails the session and says what it was. */
-START_TEST(what_may_answer_an_inform) {
+START_TEST(expectation_11_what_may_answer_an_inform) {
     static const struct {
         unsigned status;
         const char *type, *body;
@@ -350,7 +224,7 @@ START_TEST(a_pause_the_hems_asks_for_is_handed_on) {
 END_TEST
 
 /* Expectation 5, and an envelope that holds nothing. */
-START_TEST(ends_that_are_good) {
+START_TEST(expectation_5_ends_that_are_good) {
     static const struct {
         unsigned status;
         const char *body;
@@ -580,10 +454,100 @@ START_TEST(random_answers_do_no_harm) {
 }
 END_TEST
 
-SUITE("session", registration_as_in_5_1_3, inform_says_what_it_is_told,
-      whatever_answers_the_set_response_counts, silence_after_the_set_response_is_no_answer,
-      a_refused_set_is_not_told_as_answered, the_second_set_of_a_session_is_told_too,
-      what_may_answer_an_inform, a_pause_the_hems_asks_for_is_handed_on, ends_that_are_good,
-      ends_that_are_bad, a_fault_of_ours_does_not_end_the_session, a_factory_reset_ends_the_session,
+static const SessionRequest two_requests[] = {
+    {.kind = SESSION_REQUEST_TRANSFER_COMPLETE,
+     .id = 7,
+     .command_key = "k",
+     .start_time = RPC_TIME_UNKNOWN,
+     .complete_time = RPC_TIME_UNKNOWN},
+    {.kind = SESSION_REQUEST_GET_RPC_METHODS, .id = 8},
+};
+
+START_TEST(expectation_1_own_requests_one_by_one_then_an_empty_post) {
+    Bench b = bench_asking(two_requests, 2);
+    bench_text(&b, 200, ENVELOPE("<c:InformResponse><MaxEnvelopes>8</MaxEnvelopes></c:InformResponse>"));
+    ck_assert_str_eq(bench_seen(&b), "ap");
+    ck_assert_ptr_nonnull(strstr(
+        b.last_text,
+        "<cwmp:TransferComplete><CommandKey>k</CommandKey><FaultStruct><FaultCode>0</FaultCode><FaultString>"
+        "</FaultString></FaultStruct><StartTime>0001-01-01T00:00:00Z</StartTime>"));
+    bench_text(&b, 200, ENVELOPE("<c:TransferCompleteResponse/>"));
+    ck_assert_str_eq(bench_seen(&b), "rp");
+    ck_assert_uint_eq(b.answer.id, 7);
+    ck_assert_int_eq(b.answer.fault, 0);
+    ck_assert_int_eq(b.last.kind, SOAP_GET_RPC_METHODS);
+    bench_text(&b, 200, FAULT("8000"));
+    ck_assert_str_eq(bench_seen(&b), "r0");
+    ck_assert_uint_eq(b.answer.id, 8);
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "e");
+    expect_end(&b, 0, "ended");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(expectation_49_a_fault_answers_our_get_rpc_methods) {
+    Bench b = bench_asking(two_requests + 1, 1);
+    bench_file(&b, "informresponse-pretty.xml");
+    ck_assert_str_eq(bench_seen(&b), "ap");
+    bench_text(&b, 500, FAULT("8000"));
+    ck_assert_str_eq(bench_seen(&b), "r0");
+    ck_assert_int_eq(b.answer.fault, 8000);
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(a_fault_8005_repeats_but_not_for_ever) {
+    Bench b = bench_asking(two_requests + 1, 1);
+    for (unsigned i = 0; i < SESSION_REPEATS_MAX; i++) {
+        bench_text(&b, 200, FAULT("8005"));
+        ck_assert_str_eq(bench_seen(&b), "p");
+        ck_assert_int_eq(b.last.kind, SOAP_INFORM);
+    }
+    bench_text(&b, 200, FAULT("8005"));
+    ck_assert_str_eq(bench_seen(&b), "e");
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(hold_requests_keeps_ours_back) {
+    Bench b = bench_asking(two_requests + 1, 1);
+    bench_text(&b, 200,
+               "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "
+               "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Header><c:HoldRequests>1</c:HoldRequests></e:Header>"
+               "<e:Body><c:InformResponse/></e:Body></e:Envelope>");
+    ck_assert_str_eq(bench_seen(&b), "a0");
+    bench_text(&b, 200, ENVELOPE("<c:GetRPCMethods/>"));
+    ck_assert_str_eq(bench_seen(&b), "p");
+    bench_text(&b, 204, "");
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_int_eq(b.last.kind, SOAP_GET_RPC_METHODS);
+    bench_done(&b);
+}
+END_TEST
+
+START_TEST(silence_instead_of_a_verdict_is_9002) {
+    Bench b = bench_boot();
+    bench_file(&b, "informresponse-pretty.xml");
+    b.silent = true;
+    bench_file(&b, "setparametervalues.xml");
+    ck_assert_str_eq(bench_seen(&b), "a0v");
+    b.now.mono += SESSION_VERDICT_TIMEOUT;
+    session_tick(b.session, b.now);
+    ck_assert_str_eq(bench_seen(&b), "p");
+    ck_assert_int_eq(b.last.kind, SOAP_FAULT);
+    ck_assert_int_eq(b.last.fault, 9002);
+    bench_done(&b);
+}
+END_TEST
+
+SUITE("session", expectation_1_own_requests_one_by_one_then_an_empty_post,
+      expectation_49_a_fault_answers_our_get_rpc_methods, a_fault_8005_repeats_but_not_for_ever,
+      hold_requests_keeps_ours_back, silence_instead_of_a_verdict_is_9002, registration_as_in_5_1_3,
+      inform_says_what_it_is_told, whatever_answers_the_set_response_counts,
+      silence_after_the_set_response_is_no_answer, a_refused_set_is_not_told_as_answered,
+      the_second_set_of_a_session_is_told_too, expectation_11_what_may_answer_an_inform,
+      a_pause_the_hems_asks_for_is_handed_on, expectation_5_ends_that_are_good, ends_that_are_bad,
+      a_fault_of_ours_does_not_end_the_session, a_factory_reset_ends_the_session,
       a_factory_reset_that_nobody_takes_is_none, a_factory_reset_after_other_requests,
       hold_requests_changes_nothing_for_us, deadlines_move_with_each_post_and_end, random_answers_do_no_harm)

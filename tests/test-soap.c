@@ -29,7 +29,7 @@ static int decode_text(const char *text, SoapMessage *ret, char error[static ERR
     "</e:Body></e:Envelope>"
 
 /* Expectations 15 to 17 of the interoperability notes: any prefix, default namespaces, no header, odd IDs. */
-START_TEST(inform_responses_of_every_style) {
+START_TEST(expectation_15_inform_responses_of_every_style) {
     static const struct {
         const char *file, *id;
         CwmpVersion version;
@@ -140,7 +140,7 @@ START_TEST(an_empty_body_is_no_error) {
 }
 END_TEST
 
-START_TEST(headers_that_must_be_understood) {
+START_TEST(expectation_17_headers_that_must_be_understood) {
     static const struct {
         const char *header, *not_understood;
     } cases[] = {
@@ -167,7 +167,7 @@ START_TEST(headers_that_must_be_understood) {
 }
 END_TEST
 
-START_TEST(hold_requests_and_ids) {
+START_TEST(expectation_17_ids_and_hold_requests) {
     static const struct {
         const char *header, *id;
         bool hold;
@@ -335,11 +335,30 @@ START_TEST(declared_encodings) {
 END_TEST
 
 static const char *const all_files[] = {
-    "informresponse-pretty.xml", "informresponse-default-ns.xml",
-    "informresponse-bom.xml",    "getparameternames.xml",
-    "getparametervalues.xml",    "setparametervalues.xml",
-    "getrpcmethods.xml",         "fault.xml",
-    "factoryreset.xml",          "empty-body.xml",
+    "informresponse-pretty.xml",
+    "informresponse-default-ns.xml",
+    "informresponse-bom.xml",
+    "getparameternames.xml",
+    "getparametervalues.xml",
+    "setparametervalues.xml",
+    "getrpcmethods.xml",
+    "fault.xml",
+    "factoryreset.xml",
+    "empty-body.xml",
+    "download.xml",
+    "upload.xml",
+    "scheduledownload.xml",
+    "canceltransfer.xml",
+    "scheduleinform.xml",
+    "addobject.xml",
+    "deleteobject.xml",
+    "setparameterattributes.xml",
+    "getparameterattributes.xml",
+    "reboot.xml",
+    "getqueuedtransfers.xml",
+    "getallqueuedtransfers.xml",
+    "transfercompleteresponse.xml",
+    "informresponse-version.xml",
 };
 
 static void decode_exactly(const char *data, size_t size) {
@@ -419,7 +438,7 @@ static char *encode(const SoapMessage *m) {
     return text;
 }
 
-START_TEST(an_inform_byte_by_byte) {
+START_TEST(expectation_20_an_inform_byte_by_byte) {
     SoapMessage m = {.version = CWMP_1_0,
                      .id = "1",
                      .supported_versions = true,
@@ -456,7 +475,7 @@ START_TEST(an_inform_byte_by_byte) {
 }
 END_TEST
 
-START_TEST(faults_as_tr_069_writes_them) {
+START_TEST(expectation_21_faults_as_tr_069_writes_them) {
     SoapMessage m = {
         .version = CWMP_1_2, .id = "5", .kind = SOAP_FAULT, .fault = 9003, .fault_text = "Invalid arguments"};
     ck_assert_int_eq(soap_add_parameter_fault(&m, &(SoapParameterFault){"Device.X", 9005, "no"}), 0);
@@ -478,7 +497,7 @@ START_TEST(faults_as_tr_069_writes_them) {
 }
 END_TEST
 
-START_TEST(what_xml_cannot_carry_is_left_out) {
+START_TEST(expectation_19_what_xml_cannot_carry_is_left_out) {
     static const struct {
         const char *value, *written;
     } cases[] = {
@@ -515,11 +534,12 @@ START_TEST(requests_are_nothing_a_cpe_sends) {
 }
 END_TEST
 
-SUITE("soap", inform_responses_of_every_style, get_parameter_names_trims_the_path,
+SUITE("soap", expectation_15_inform_responses_of_every_style, get_parameter_names_trims_the_path,
       get_parameter_values_reads_cdata_and_skips_comments, set_parameter_values_keeps_the_value_exactly,
       faults_name_code_and_text, a_factory_reset_has_no_arguments, an_empty_body_is_no_error,
-      headers_that_must_be_understood, hold_requests_and_ids, wrong_arguments_can_still_be_answered,
-      what_is_not_an_envelope_is_named, document_types_and_entities_are_refused, limits_are_kept,
-      long_values_are_no_problem, declared_encodings, truncated_envelopes_are_refused,
-      mutated_envelopes_do_no_harm, an_inform_byte_by_byte, faults_as_tr_069_writes_them,
-      what_xml_cannot_carry_is_left_out, requests_are_nothing_a_cpe_sends)
+      expectation_17_headers_that_must_be_understood, expectation_17_ids_and_hold_requests,
+      wrong_arguments_can_still_be_answered, what_is_not_an_envelope_is_named,
+      document_types_and_entities_are_refused, limits_are_kept, long_values_are_no_problem,
+      declared_encodings, truncated_envelopes_are_refused, mutated_envelopes_do_no_harm,
+      expectation_20_an_inform_byte_by_byte, expectation_21_faults_as_tr_069_writes_them,
+      expectation_19_what_xml_cannot_carry_is_left_out, requests_are_nothing_a_cpe_sends)

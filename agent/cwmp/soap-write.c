@@ -7,7 +7,8 @@
 
 #include "base/macro.h"
 #include "base/utf8.h"
-#include "cwmp/soap.h"
+#include "cwmp/fault.h"
+#include "cwmp/soap-table.h"
 
 typedef struct Text {
     char *data;
@@ -54,11 +55,11 @@ static size_t xml_character(const char *s) {
     return strncmp(s, "\xef\xbf\xbe", 3) == 0 || strncmp(s, "\xef\xbf\xbf", 3) == 0 ? 0 : size;
 }
 
-static void text_escaped(Text *t, const char *s) {
+static void text_escaped_part(Text *t, const char *s, size_t length) {
     /* A bare carriage return would be read as a line feed (XML 1.0 2.11). */
     static const char *const references[128] = {
         ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\r'] = "&#13;"};
-    for (s = strempty(s); *s;) {
+    for (const char *end = s + length; s < end;) {
         size_t size = xml_character(s);
         const char *reference = size == 1 ? references[(unsigned char)*s] : NULL;
         if (reference)
@@ -69,14 +70,21 @@ static void text_escaped(Text *t, const char *s) {
     }
 }
 
+static void text_escaped(Text *t, const char *s) {
+    s = strempty(s);
+    text_escaped_part(t, s, strlen(s));
+}
+
 static void text_element(Text *t, const char *name, const char *content) {
     text_format(t, "<%s>", name);
     text_escaped(t, content);
     text_format(t, "</%s>", name);
 }
 
+#define ARRAY_OF(t, element, type, n) text_format(t, "<%s soap-enc:arrayType=\"%s[%zu]\">", element, type, n)
+
 static void encode_parameters(Text *t, const SoapMessage *m) {
-    text_format(t, "<ParameterList soap-enc:arrayType=\"cwmp:ParameterValueStruct[%zu]\">", m->n_parameters);
+    ARRAY_OF(t, "ParameterList", "cwmp:ParameterValueStruct", m->n_parameters);
     for (size_t i = 0; i < m->n_parameters; i++) {
         const SoapParameter *p = &m->parameters[i];
         text_format(t, "<ParameterValueStruct>");
@@ -88,34 +96,35 @@ static void encode_parameters(Text *t, const SoapMessage *m) {
     text_format(t, "</ParameterList>");
 }
 
-static void encode_inform(Text *t, const SoapMessage *m) {
+static void encode_device(Text *t, const SoapMessage *m) {
     text_format(t, "<DeviceId>");
     text_element(t, "Manufacturer", m->device.manufacturer);
     text_element(t, "OUI", m->device.oui);
     text_element(t, "ProductClass", m->device.product_class);
     text_element(t, "SerialNumber", m->device.serial_number);
-    text_format(t, "</DeviceId><Event soap-enc:arrayType=\"cwmp:EventStruct[%zu]\">", m->n_events);
+    text_format(t, "</DeviceId>");
+}
+
+static void encode_events(Text *t, const SoapMessage *m) {
+    ARRAY_OF(t, "Event", "cwmp:EventStruct", m->n_events);
     for (size_t i = 0; i < m->n_events; i++) {
         text_format(t, "<EventStruct>");
         text_element(t, "EventCode", m->events[i].code);
         text_element(t, "CommandKey", m->events[i].command_key);
         text_format(t, "</EventStruct>");
     }
-    text_format(t, "</Event><MaxEnvelopes>%" PRIu32 "</MaxEnvelopes>", m->max_envelopes);
-    text_element(t, "CurrentTime", m->current_time);
-    text_format(t, "<RetryCount>%" PRIu32 "</RetryCount>", m->retry_count);
-    encode_parameters(t, m);
+    text_format(t, "</Event>");
 }
 
 static void encode_methods(Text *t, const SoapMessage *m) {
-    text_format(t, "<MethodList soap-enc:arrayType=\"xsd:string[%zu]\">", m->n_names);
+    ARRAY_OF(t, "MethodList", "xsd:string", m->n_names);
     for (size_t i = 0; i < m->n_names; i++)
         text_element(t, "string", m->names[i]);
     text_format(t, "</MethodList>");
 }
 
 static void encode_infos(Text *t, const SoapMessage *m) {
-    text_format(t, "<ParameterList soap-enc:arrayType=\"cwmp:ParameterInfoStruct[%zu]\">", m->n_infos);
+    ARRAY_OF(t, "ParameterList", "cwmp:ParameterInfoStruct", m->n_infos);
     for (size_t i = 0; i < m->n_infos; i++) {
         text_format(t, "<ParameterInfoStruct>");
         text_element(t, "Name", m->infos[i].name);
@@ -124,11 +133,72 @@ static void encode_infos(Text *t, const SoapMessage *m) {
     text_format(t, "</ParameterList>");
 }
 
-static void encode_status(Text *t, const SoapMessage *m) {
-    text_format(t, "<Status>%d</Status>", m->status);
+static void encode_access(Text *t, const char *access) {
+    size_t n = *access ? 1 : 0;
+    for (const char *s = access; *s; s++)
+        n += *s == ',';
+    ARRAY_OF(t, "AccessList", "xsd:string", n);
+    for (const char *s = access; n > 0; n--) {
+        size_t size = strcspn(s, ",");
+        text_format(t, "<string>");
+        text_escaped_part(t, s, size);
+        text_format(t, "</string>");
+        s += size + (s[size] == ',');
+    }
+    text_format(t, "</AccessList>");
 }
 
-static void encode_nothing(Text *t, const SoapMessage *m) {
+static void encode_attributes(Text *t, const SoapMessage *m) {
+    ARRAY_OF(t, "ParameterList", "cwmp:ParameterAttributeStruct", m->n_attributes);
+    for (size_t i = 0; i < m->n_attributes; i++) {
+        const SoapAttributes *a = &m->attributes[i];
+        text_format(t, "<ParameterAttributeStruct>");
+        text_element(t, "Name", a->name);
+        text_format(t, "<Notification>%d</Notification>", a->notification);
+        encode_access(t, a->access);
+        text_format(t, "</ParameterAttributeStruct>");
+    }
+    text_format(t, "</ParameterList>");
+}
+
+static void encode_transfers(Text *t, const SoapMessage *m) {
+    bool all = m->kind == SOAP_GET_ALL_QUEUED_TRANSFERS_RESPONSE;
+    const char *item = all ? "AllQueuedTransferStruct" : "QueuedTransferStruct";
+    ARRAY_OF(t, "TransferList", all ? "cwmp:AllQueuedTransferStruct" : "cwmp:QueuedTransferStruct",
+             m->n_transfers);
+    for (size_t i = 0; i < m->n_transfers; i++) {
+        const RpcTransfer *r = &m->transfers[i];
+        text_format(t, "<%s>", item);
+        text_element(t, "CommandKey", r->command_key);
+        text_format(t, "<State>%d</State>", (int)r->state);
+        if (all) {
+            text_format(t, "<IsDownload>%d</IsDownload>", r->is_download);
+            text_element(t, "FileType", r->file_type);
+            text_format(t, "<FileSize>%" PRIu32 "</FileSize>", r->file_size);
+            text_element(t, "TargetFileName", r->target_file_name);
+        }
+        text_format(t, "</%s>", item);
+    }
+    text_format(t, "</TransferList>");
+}
+
+static void encode_args(Text *t, const SoapMessage *m) {
+    ARRAY_OF(t, "FileTypeArg", "cwmp:ArgStruct", m->n_args);
+    for (size_t i = 0; i < m->n_args; i++) {
+        text_format(t, "<ArgStruct>");
+        text_element(t, "Name", m->args[i].name);
+        text_element(t, "Value", m->args[i].value);
+        text_format(t, "</ArgStruct>");
+    }
+    text_format(t, "</FileTypeArg>");
+}
+
+/* Table 27: what went wrong with a transfer; 0 and "" when nothing did. */
+static void encode_transfer_fault(Text *t, const SoapMessage *m) {
+    text_format(t, "<FaultStruct><FaultCode>%d</FaultCode>",
+                cwmp_transfer_fault_in(m->version, m->transfer_fault));
+    text_element(t, "FaultString", m->transfer_fault_text);
+    text_format(t, "</FaultStruct>");
 }
 
 /* TR-069 3.4.7: faultstring is always "CWMP fault". */
@@ -145,7 +215,7 @@ static void encode_fault(Text *t, const SoapMessage *m) {
     text_format(t,
                 "<faultcode>%s</faultcode><faultstring>CWMP fault</faultstring>"
                 "<detail><cwmp:Fault><FaultCode>%d</FaultCode>",
-                codes[m->fault_code], m->fault);
+                codes[m->fault_code], cwmp_fault_in(m->version, m->fault));
     text_element(t, "FaultString", m->fault_text);
     for (size_t i = 0; i < m->n_parameter_faults; i++) {
         const SoapParameterFault *f = &m->parameter_faults[i];
@@ -158,19 +228,68 @@ static void encode_fault(Text *t, const SoapMessage *m) {
     text_format(t, "</cwmp:Fault></detail></soap-env:Fault>");
 }
 
-/* What a CPE sends. A Fault is no element of a CWMP namespace and has no name here. */
-static const struct {
-    const char *name;
-    void (*encode)(Text *t, const SoapMessage *m);
-} kinds[SOAP_KINDS_] = {
-    [SOAP_FAULT] = {NULL, encode_fault},
-    [SOAP_INFORM] = {"Inform", encode_inform},
-    [SOAP_GET_RPC_METHODS_RESPONSE] = {"GetRPCMethodsResponse", encode_methods},
-    [SOAP_GET_PARAMETER_NAMES_RESPONSE] = {"GetParameterNamesResponse", encode_infos},
-    [SOAP_GET_PARAMETER_VALUES_RESPONSE] = {"GetParameterValuesResponse", encode_parameters},
-    [SOAP_SET_PARAMETER_VALUES_RESPONSE] = {"SetParameterValuesResponse", encode_status},
-    [SOAP_FACTORY_RESET_RESPONSE] = {"FactoryResetResponse", encode_nothing},
+static void (*const encode_list[FIELD_TYPES_])(Text *t, const SoapMessage *m) = {
+    [FIELD_DEVICE] = encode_device,         [FIELD_EVENTS] = encode_events,
+    [FIELD_PARAMETERS] = encode_parameters, [FIELD_METHODS] = encode_methods,
+    [FIELD_INFOS] = encode_infos,           [FIELD_ATTRIBUTES] = encode_attributes,
+    [FIELD_TRANSFERS] = encode_transfers,   [FIELD_ARGS] = encode_args,
+    [FIELD_FAULT] = encode_transfer_fault,
 };
+
+static void encode_field(Text *t, const SoapMessage *m, const SoapField *field) {
+    const void *where = (const char *)m + field->offset;
+    const char *text;
+
+    if (encode_list[field->type]) {
+        encode_list[field->type](t, m);
+        return;
+    }
+    switch (field->type) {
+    case FIELD_NUMBER:
+    case FIELD_COUNT:
+        text_format(t, "<%s>%" PRIu32 "</%s>", field->element, *(const uint32_t *)where, field->element);
+        break;
+    case FIELD_INTEGER:
+        text_format(t, "<%s>%d</%s>", field->element, *(const int *)where, field->element);
+        break;
+    case FIELD_BOOLEAN:
+        text_format(t, "<%s>%d</%s>", field->element, *(const bool *)where, field->element);
+        break;
+    default:
+        text = *(const char *const *)where;
+        text_element(t, field->element, field->type == FIELD_TIME && !text ? SOAP_TIME_UNKNOWN : text);
+    }
+}
+
+/* A response, or one of the requests that a CPE makes. */
+static bool is_sent(SoapKind kind) {
+    static const bool sent[SOAP_KINDS_] = {
+        [SOAP_FAULT] = true,
+        [SOAP_INFORM] = true,
+        [SOAP_GET_RPC_METHODS] = true,
+        [SOAP_GET_RPC_METHODS_RESPONSE] = true,
+        [SOAP_GET_PARAMETER_NAMES_RESPONSE] = true,
+        [SOAP_GET_PARAMETER_VALUES_RESPONSE] = true,
+        [SOAP_SET_PARAMETER_VALUES_RESPONSE] = true,
+        [SOAP_GET_PARAMETER_ATTRIBUTES_RESPONSE] = true,
+        [SOAP_SET_PARAMETER_ATTRIBUTES_RESPONSE] = true,
+        [SOAP_ADD_OBJECT_RESPONSE] = true,
+        [SOAP_DELETE_OBJECT_RESPONSE] = true,
+        [SOAP_REBOOT_RESPONSE] = true,
+        [SOAP_FACTORY_RESET_RESPONSE] = true,
+        [SOAP_SCHEDULE_INFORM_RESPONSE] = true,
+        [SOAP_DOWNLOAD_RESPONSE] = true,
+        [SOAP_UPLOAD_RESPONSE] = true,
+        [SOAP_SCHEDULE_DOWNLOAD_RESPONSE] = true,
+        [SOAP_CANCEL_TRANSFER_RESPONSE] = true,
+        [SOAP_GET_QUEUED_TRANSFERS_RESPONSE] = true,
+        [SOAP_GET_ALL_QUEUED_TRANSFERS_RESPONSE] = true,
+        [SOAP_TRANSFER_COMPLETE] = true,
+        [SOAP_AUTONOMOUS_TRANSFER_COMPLETE] = true,
+        [SOAP_REQUEST_DOWNLOAD] = true,
+    };
+    return sent[kind];
+}
 
 static void encode_header(Text *t, const SoapMessage *m) {
     text_format(t, "<soap-env:Header><cwmp:ID soap-env:mustUnderstand=\"1\">");
@@ -185,9 +304,9 @@ static void encode_header(Text *t, const SoapMessage *m) {
 
 int soap_encode(const SoapMessage *message, char **ret, size_t *ret_size) {
     Text t = {0};
-    const char *name = kinds[message->kind].name;
+    const char *name = soap_elements[message->kind]; /* NULL: a Fault, which is no element of CWMP */
 
-    if (!kinds[message->kind].encode)
+    if (!is_sent(message->kind))
         return -EINVAL;
     text_format(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soap-env:Envelope");
     text_format(&t, " xmlns:soap-env=\"%s\"", SOAP_NS_ENVELOPE);
@@ -199,7 +318,10 @@ int soap_encode(const SoapMessage *message, char **ret, size_t *ret_size) {
     text_format(&t, "<soap-env:Body>");
     if (name)
         text_format(&t, "<cwmp:%s>", name);
-    kinds[message->kind].encode(&t, message);
+    else
+        encode_fault(&t, message);
+    for (const SoapField *f = soap_fields[message->kind]; f && f->type != FIELD_END; f++)
+        encode_field(&t, message, f);
     if (name)
         text_format(&t, "</cwmp:%s>", name);
     text_format(&t, "</soap-env:Body></soap-env:Envelope>");

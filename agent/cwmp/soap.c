@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See soap.h. Decoding: the only file that knows libxml2. */
+/* See soap.h. What a message owns, and the tables of its fields. */
 #include "cwmp/soap.h"
 
-#include <libxml/SAX2.h>
-#include <libxml/parser.h>
-#include <libxml/tree.h>
-#include <stdio.h>
-#include <strings.h>
+#include <stddef.h>
 
 #include "base/macro.h"
-#include "status.h"
+#include "cwmp/soap-table.h"
 
 static const char *const version_namespaces[CWMP_VERSIONS_] = {
     [CWMP_1_0] = "urn:dslforum-org:cwmp-1-0", [CWMP_1_1] = "urn:dslforum-org:cwmp-1-1",
@@ -40,12 +36,14 @@ void soap_message_clear(SoapMessage *message) {
     free(message->parameters);
     free(message->names);
     free(message->infos);
+    free(message->attributes);
+    free(message->transfers);
     free(message->parameter_faults);
     *message = (SoapMessage){0};
 }
 
 /* *size* bytes and one for the NUL. */
-static char *arena_reserve(SoapMessage *m, size_t size) {
+char *soap_reserve(SoapMessage *m, size_t size) {
     SoapArena *block = m->arena;
     size++;
     if (!block || block->size - block->used < size) {
@@ -63,7 +61,7 @@ static char *arena_reserve(SoapMessage *m, size_t size) {
 }
 
 char *soap_string(SoapMessage *message, const char *s, size_t size) {
-    char *copy = arena_reserve(message, size);
+    char *copy = soap_reserve(message, size);
     if (copy)
         memcpy(copy, s, size);
     return copy;
@@ -122,436 +120,107 @@ int soap_add_parameter_fault(SoapMessage *m, const SoapParameterFault *fault) {
     return ok ? LIST_ADD(m->parameter_faults, m->n_parameter_faults, copy) : -ENOMEM;
 }
 
-/* One decoding: what the parser's callbacks and the walk over its tree share. */
-typedef struct Decoder {
-    SoapMessage message;
-    size_t elements;
-    int error; /* the first one; the walk goes on after it, harmlessly */
-    char *text;
-} Decoder;
+int soap_add_attributes(SoapMessage *m, const SoapAttributes *attributes) {
+    bool ok = true;
+    SoapAttributes copy = *attributes;
+    copy.name = copy_string(m, attributes->name, &ok);
+    copy.access = copy_string(m, attributes->access, &ok);
+    return ok ? LIST_ADD(m->attributes, m->n_attributes, copy) : -ENOMEM;
+}
 
-static int decoder_fail(Decoder *d, int error, const char *format, ...) _printf_(3, 4);
-static int decoder_fail(Decoder *d, int error, const char *format, ...) {
-    if (!d->error) {
-        va_list ap;
-        va_start(ap, format);
-        vsnprintf(d->text, ERROR_MAX_BYTES, format, ap);
-        va_end(ap);
-        d->error = error;
+int soap_add_transfer(SoapMessage *m, const RpcTransfer *transfer) {
+    bool ok = true;
+    RpcTransfer copy = *transfer;
+    copy.command_key = copy_string(m, transfer->command_key, &ok);
+    copy.file_type = copy_string(m, transfer->file_type, &ok);
+    copy.target_file_name = copy_string(m, transfer->target_file_name, &ok);
+    return ok ? LIST_ADD(m->transfers, m->n_transfers, copy) : -ENOMEM;
+}
+
+/* Type, element, where, the most characters (0: no limit), whether a request without it is refused. */
+#define FIELD(kind, element, member, max, required)                                                          \
+    { FIELD_##kind, element, offsetof(SoapMessage, member), max, required }
+#define TEXT(element, member, max)   FIELD(TEXT, element, member, max, false)
+#define NEEDED(element, member, max) FIELD(TEXT, element, member, max, true)
+#define TOKEN(element, member)       FIELD(TOKEN, element, member, 0, false)
+#define NUMBER(element, member)      FIELD(NUMBER, element, member, 0, false)
+#define BOOLEAN(element, member)     FIELD(BOOLEAN, element, member, 0, true)
+#define INTEGER(element, member)     FIELD(INTEGER, element, member, 0, false)
+#define TIME(element, member)        FIELD(TIME, element, member, 0, false)
+#define LIST(kind, element)                                                                                  \
+    { FIELD_##kind, element, 0, 0, true }
+#define FIELDS(...)                                                                                          \
+    (const SoapField[]) {                                                                                    \
+        __VA_ARGS__, {                                                                                       \
+            0                                                                                                \
+        }                                                                                                    \
     }
-    return error;
-}
 
-/* A bad argument is for a fault 9003; the first one is named. */
-static void decoder_bad_argument(Decoder *d, const char *text) {
-    if (!d->message.bad_arguments)
-        d->message.bad_arguments = text;
-}
+#define COMMAND_KEY TEXT("CommandKey", command_key, RPC_COMMAND_KEY_MAX)
+#define FILE_TYPE   NEEDED("FileType", file_type, RPC_FILE_TYPE_MAX)
+#define TARGET      TEXT("TargetFileName", target_file_name, RPC_FILE_NAME_MAX)
+#define FILE_SIZE   NUMBER("FileSize", file_size)
+#define DELAY       NUMBER("DelaySeconds", delay)
+#define STATUS      INTEGER("Status", status)
+#define TIMES       TIME("StartTime", start_time), TIME("CompleteTime", complete_time)
+#define SERVER                                                                                               \
+    NEEDED("URL", url, RPC_URL_MAX), TEXT("Username", username, RPC_USERNAME_MAX),                           \
+        TEXT("Password", password, RPC_PASSWORD_MAX)
+/* Of any length: the model judges it (A.3.2.1). */
+#define PARAMETER_KEY TEXT("ParameterKey", parameter_key, 0)
 
-static bool in_namespace(const xmlNode *node, const char *uri) {
-    return node->ns && streq((const char *)node->ns->href, uri);
-}
-
-static bool is_named(const xmlNode *node, const char *name) {
-    return streq((const char *)node->name, name);
-}
-
-static const xmlNode *first_element(const xmlNode *node) {
-    while (node && node->type != XML_ELEMENT_NODE)
-        node = node->next;
-    return node;
-}
-
-#define FOR_EACH_ELEMENT(child, parent)                                                                      \
-    for (const xmlNode *child = first_element((parent)->children); child; child = first_element(child->next))
-
-/* Arguments are unqualified in the schemas, and in the CWMP namespace where a peer made that the default one.
- */
-static const xmlNode *find_element(const xmlNode *parent, const char *name) {
-    FOR_EACH_ELEMENT(child, parent)
-    if (is_named(child, name))
-        return child;
-    return NULL;
-}
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static bool is_text(const xmlNode *node) {
-    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
-}
-
-/* The characters of *node*, exactly; "" for NULL. */
-static const char *node_text(Decoder *d, const xmlNode *node) {
-    size_t size = 0;
-    for (const xmlNode *c = node ? node->children : NULL; c; c = c->next)
-        size += is_text(c) && c->content ? strlen((const char *)c->content) : 0;
-
-    char *text = arena_reserve(&d->message, size), *end = text;
-    if (!text) {
-        decoder_fail(d, -ENOMEM, "out of memory");
-        return "";
-    }
-    for (const xmlNode *c = node ? node->children : NULL; c; c = c->next)
-        if (is_text(c) && c->content)
-            end = stpcpy(end, (const char *)c->content);
-    return text;
-}
-
-/* The same without white space around it. */
-static const char *node_token(Decoder *d, const xmlNode *node) {
-    const char *text = node_text(d, node);
-    while (is_space(*text))
-        text++;
-    size_t size = strlen(text);
-    while (size > 0 && is_space(text[size - 1]))
-        size--;
-    const char *token = soap_string(&d->message, text, size);
-    return token ? token : (decoder_fail(d, -ENOMEM, "out of memory"), "");
-}
-
-/* 0 or 1 like xsd:boolean, -1 for anything else. */
-static int node_boolean(Decoder *d, const xmlNode *node) {
-    const char *token = node_token(d, node);
-    if (streq(token, "1") || strcasecmp(token, "true") == 0)
-        return 1;
-    if (streq(token, "0") || strcasecmp(token, "false") == 0)
-        return 0;
-    return -1;
-}
-
-/* A small decimal number; 0 for anything else. */
-static unsigned node_number(Decoder *d, const xmlNode *node) {
-    const char *token = node_token(d, node);
-    size_t digits = strspn(token, "0123456789");
-    return digits > 0 && digits < 10 && !token[digits] ? (unsigned)strtoul(token, NULL, 10) : 0;
-}
-
-/* An attribute by namespace, "" when absent. It lives as long as the tree. */
-static const char *node_attribute(const xmlNode *node, const char *name, const char *uri) {
-    for (const xmlAttr *a = node->properties; a; a = a->next)
-        if (streq((const char *)a->name, name) && a->ns && streq((const char *)a->ns->href, uri) &&
-            a->children && a->children->content)
-            return (const char *)a->children->content;
-    return "";
-}
-
-static int find_version(const xmlNode *node) {
-    for (int v = 0; v < CWMP_VERSIONS_; v++)
-        if (in_namespace(node, version_namespaces[v]))
-            return v;
-    return -1;
-}
-
-static void decode_id(Decoder *d, const xmlNode *node) {
-    d->message.id = node_text(d, node);
-}
-
-static void decode_hold_requests(Decoder *d, const xmlNode *node) {
-    d->message.hold_requests = node_boolean(d, node) == 1;
-}
-
-static void decode_use_version(Decoder *d, const xmlNode *node) {
-    d->message.use_version = node_token(d, node);
-}
-
-static void decode_nothing(Decoder *d, const xmlNode *node) {
-}
-
-/* Header blocks that a CPE may get (TR-069 3.4.7, table of SOAP headers). */
-static const struct {
-    const char *name;
-    void (*decode)(Decoder *d, const xmlNode *node);
-} headers[] = {
-    {"ID", decode_id},
-    {"HoldRequests", decode_hold_requests},
-    {"UseCWMPVersion", decode_use_version},
-    {"NoMoreRequests", decode_nothing}, /* of CWMP 1.0, ignored since 1.1 */
-    {"SessionTimeout", decode_nothing},
+/* In the schemas' order. */
+const SoapField *const soap_fields[SOAP_KINDS_] = {
+    [SOAP_INFORM] = FIELDS(LIST(DEVICE, "DeviceId"), LIST(EVENTS, "Event"),
+                           NUMBER("MaxEnvelopes", max_envelopes), TIME("CurrentTime", current_time),
+                           NUMBER("RetryCount", retry_count), LIST(PARAMETERS, "ParameterList")),
+    [SOAP_INFORM_RESPONSE] =
+        FIELDS({FIELD_COUNT, "MaxEnvelopes", offsetof(SoapMessage, max_envelopes), 0, false}),
+    [SOAP_GET_RPC_METHODS_RESPONSE] = FIELDS(LIST(METHODS, "MethodList")),
+    [SOAP_GET_PARAMETER_NAMES] = FIELDS(TOKEN("ParameterPath", path), BOOLEAN("NextLevel", next_level)),
+    [SOAP_GET_PARAMETER_NAMES_RESPONSE] = FIELDS(LIST(INFOS, "ParameterList")),
+    [SOAP_GET_PARAMETER_VALUES] = FIELDS(LIST(NAMES, "ParameterNames")),
+    [SOAP_GET_PARAMETER_VALUES_RESPONSE] = FIELDS(LIST(PARAMETERS, "ParameterList")),
+    [SOAP_SET_PARAMETER_VALUES] = FIELDS(LIST(PARAMETERS, "ParameterList"), PARAMETER_KEY),
+    [SOAP_SET_PARAMETER_VALUES_RESPONSE] = FIELDS(STATUS),
+    [SOAP_GET_PARAMETER_ATTRIBUTES] = FIELDS(LIST(NAMES, "ParameterNames")),
+    [SOAP_GET_PARAMETER_ATTRIBUTES_RESPONSE] = FIELDS(LIST(ATTRIBUTES, "ParameterList")),
+    [SOAP_SET_PARAMETER_ATTRIBUTES] = FIELDS(LIST(ATTRIBUTES, "ParameterList")),
+    [SOAP_ADD_OBJECT] = FIELDS(TOKEN("ObjectName", path), PARAMETER_KEY),
+    [SOAP_ADD_OBJECT_RESPONSE] = FIELDS(NUMBER("InstanceNumber", instance), STATUS),
+    [SOAP_DELETE_OBJECT] = FIELDS(TOKEN("ObjectName", path), PARAMETER_KEY),
+    [SOAP_DELETE_OBJECT_RESPONSE] = FIELDS(STATUS),
+    [SOAP_REBOOT] = FIELDS(COMMAND_KEY),
+    [SOAP_SCHEDULE_INFORM] = FIELDS(DELAY, COMMAND_KEY),
+    [SOAP_DOWNLOAD] =
+        FIELDS(COMMAND_KEY, FILE_TYPE, SERVER, FILE_SIZE, TARGET, DELAY,
+               TEXT("SuccessURL", success_url, RPC_URL_MAX), TEXT("FailureURL", failure_url, RPC_URL_MAX)),
+    [SOAP_DOWNLOAD_RESPONSE] = FIELDS(STATUS, TIMES),
+    [SOAP_UPLOAD] = FIELDS(COMMAND_KEY, FILE_TYPE, SERVER, DELAY),
+    [SOAP_UPLOAD_RESPONSE] = FIELDS(STATUS, TIMES),
+    [SOAP_SCHEDULE_DOWNLOAD] =
+        FIELDS(COMMAND_KEY, FILE_TYPE, SERVER, FILE_SIZE, TARGET, LIST(WINDOWS, "TimeWindowList")),
+    [SOAP_CANCEL_TRANSFER] = FIELDS(COMMAND_KEY),
+    [SOAP_GET_QUEUED_TRANSFERS_RESPONSE] = FIELDS(LIST(TRANSFERS, "TransferList")),
+    [SOAP_GET_ALL_QUEUED_TRANSFERS_RESPONSE] = FIELDS(LIST(TRANSFERS, "TransferList")),
+    [SOAP_TRANSFER_COMPLETE] = FIELDS(COMMAND_KEY, LIST(FAULT, "FaultStruct"), TIMES),
+    [SOAP_AUTONOMOUS_TRANSFER_COMPLETE] = FIELDS(
+        TEXT("AnnounceURL", announce_url, 0), TEXT("TransferURL", transfer_url, 0),
+        BOOLEAN("IsDownload", is_download), FILE_TYPE, FILE_SIZE, TARGET, LIST(FAULT, "FaultStruct"), TIMES),
+    [SOAP_REQUEST_DOWNLOAD] = FIELDS(FILE_TYPE, LIST(ARGS, "FileTypeArg")),
 };
 
-/* SOAP 1.1 4.2.2, 4.2.3: only blocks for us, or for whoever comes next, have to be understood. */
-static bool must_understand(const xmlNode *node) {
-    const char *must = node_attribute(node, "mustUnderstand", SOAP_NS_ENVELOPE);
-    const char *actor = node_attribute(node, "actor", SOAP_NS_ENVELOPE);
-    return (streq(must, "1") || streq(must, "true")) &&
-           (!*actor || streq(actor, "http://schemas.xmlsoap.org/soap/actor/next"));
-}
-
-static void decode_header(Decoder *d, const xmlNode *header) {
-    FOR_EACH_ELEMENT(node, header) {
-        int version = find_version(node);
-        size_t i = 0;
-        while (i < ARRAY_SIZE(headers) && (version < 0 || !is_named(node, headers[i].name)))
-            i++;
-        if (i < ARRAY_SIZE(headers)) {
-            d->message.version = (CwmpVersion)version;
-            headers[i].decode(d, node);
-        } else if (must_understand(node) && !d->message.not_understood) {
-            const char *name = (const char *)node->name;
-            d->message.not_understood = soap_string(&d->message, name, strlen(name));
-            if (!d->message.not_understood)
-                decoder_fail(d, -ENOMEM, "out of memory");
-        }
-    }
-}
-
-static void decode_inform_response(Decoder *d, const xmlNode *node) {
-    d->message.max_envelopes = node_number(d, find_element(node, "MaxEnvelopes"));
-}
-
-static void decode_get_names(Decoder *d, const xmlNode *node) {
-    int next_level = node_boolean(d, find_element(node, "NextLevel"));
-    d->message.path = node_token(d, find_element(node, "ParameterPath"));
-    d->message.next_level = next_level == 1;
-    if (next_level < 0)
-        decoder_bad_argument(d, "NextLevel is not a boolean");
-}
-
-static void decode_get_values(Decoder *d, const xmlNode *node) {
-    const xmlNode *list = find_element(node, "ParameterNames");
-    if (!list) {
-        decoder_bad_argument(d, "ParameterNames is missing");
-        return;
-    }
-    /* What the items of a SOAP array are called means nothing (SOAP 1.1 5.4.2). */
-    FOR_EACH_ELEMENT(item, list)
-    if (soap_add_name(&d->message, node_token(d, item)) < 0)
-        decoder_fail(d, -ENOMEM, "out of memory");
-}
-
-/* The value of xsi:type without its prefix. */
-static const char *node_type(const xmlNode *node) {
-    const char *type = node_attribute(node, "type", SOAP_NS_INSTANCE), *colon = strchr(type, ':');
-    return colon ? colon + 1 : type;
-}
-
-static void decode_set_values(Decoder *d, const xmlNode *node) {
-    const xmlNode *list = find_element(node, "ParameterList");
-    d->message.parameter_key = node_text(d, find_element(node, "ParameterKey"));
-    if (!list) {
-        decoder_bad_argument(d, "ParameterList is missing");
-        return;
-    }
-    FOR_EACH_ELEMENT(item, list) {
-        const xmlNode *name = find_element(item, "Name"), *value = find_element(item, "Value");
-        if (!name || !value) {
-            decoder_bad_argument(d, "a ParameterValueStruct without Name or Value");
-            return;
-        }
-        SoapParameter p = {node_token(d, name), node_type(value), node_text(d, value)};
-        if (soap_add_parameter(&d->message, &p) < 0)
-            decoder_fail(d, -ENOMEM, "out of memory");
-    }
-}
-
-static void decode_fault(Decoder *d, const xmlNode *node) {
-    const xmlNode *detail = find_element(node, "detail");
-    const xmlNode *fault = detail ? find_element(detail, "Fault") : NULL;
-    const char *code = node_token(d, find_element(node, "faultcode")), *colon = strchr(code, ':');
-
-    d->message.kind = SOAP_FAULT;
-    d->message.fault_code = streq(colon ? colon + 1 : code, "Client") ? SOAP_CLIENT : SOAP_SERVER;
-    d->message.fault_text = node_token(d, find_element(node, "faultstring"));
-    if (!fault)
-        return;
-    d->message.fault = (int)node_number(d, find_element(fault, "FaultCode"));
-    const xmlNode *text = find_element(fault, "FaultString");
-    if (text)
-        d->message.fault_text = node_token(d, text);
-}
-
-/* The local name, and for what a HeMS sends to a CPE how to read it. */
-static const struct {
-    const char *name;
-    void (*decode)(Decoder *d, const xmlNode *node);
-} kinds[SOAP_KINDS_] = {
-#define X(kind, element) [SOAP_##kind].name = element,
+const char *const soap_elements[SOAP_KINDS_] = {
+#define X(kind, element, since) [SOAP_##kind] = element,
     SOAP_KINDS(X)
 #undef X
-        [SOAP_INFORM_RESPONSE]
-            .decode = decode_inform_response,
-    [SOAP_GET_PARAMETER_NAMES].decode = decode_get_names,
-    [SOAP_GET_PARAMETER_VALUES].decode = decode_get_values,
-    [SOAP_SET_PARAMETER_VALUES].decode = decode_set_values,
 };
 
-static void decode_body(Decoder *d, const xmlNode *body) {
-    SoapMessage *m = &d->message;
-    const xmlNode *node = first_element(body->children);
-
-    if (!node)
-        return;
-    m->name = soap_string(m, (const char *)node->name, strlen((const char *)node->name));
-    if (!m->name) {
-        decoder_fail(d, -ENOMEM, "out of memory");
-        return;
-    }
-    if (in_namespace(node, SOAP_NS_ENVELOPE) && is_named(node, "Fault")) {
-        decode_fault(d, node);
-        return;
-    }
-    int version = find_version(node);
-    if (version < 0) {
-        decoder_fail(d, -EBADMSG, "not CWMP: %.100s in the Body", m->name);
-        return;
-    }
-    m->version = (CwmpVersion)version;
-    m->kind = SOAP_UNKNOWN;
-    for (int kind = SOAP_UNKNOWN; kind < SOAP_KINDS_; kind++)
-        if (kinds[kind].name && is_named(node, kinds[kind].name)) {
-            m->kind = (SoapKind)kind;
-            if (kinds[kind].decode)
-                kinds[kind].decode(d, node);
-        }
-}
-
-static void decode_envelope(Decoder *d, const xmlNode *root) {
-    if (!root || !is_named(root, "Envelope")) {
-        decoder_fail(d, -EBADMSG, "not SOAP: the document is <%.100s>", root ? (const char *)root->name : "");
-        return;
-    }
-    if (!in_namespace(root, SOAP_NS_ENVELOPE)) {
-        decoder_fail(d, -EBADMSG, "not SOAP 1.1: the Envelope is of %.200s",
-                     root->ns ? (const char *)root->ns->href : "no namespace");
-        return;
-    }
-    const xmlNode *header = find_element(root, "Header"), *body = find_element(root, "Body");
-    if (!body || !in_namespace(body, SOAP_NS_ENVELOPE)) {
-        decoder_fail(d, -EBADMSG, "not SOAP: no Body in the Envelope");
-        return;
-    }
-    if (header && in_namespace(header, SOAP_NS_ENVELOPE))
-        decode_header(d, header);
-    decode_body(d, body);
-}
-
-/* Where a markup construct that begins at *s* ends, its last byte included; NULL when it does not. */
-static const char *markup_end(const char *s, const char *end) {
-    static const struct {
-        const char *begin, *end;
-    } special[] = {{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
-        size_t n = strlen(special[i].begin), m = strlen(special[i].end);
-        if ((size_t)(end - s) < n || memcmp(s, special[i].begin, n) != 0)
-            continue;
-        const char *found = memmem(s + n, (size_t)(end - s) - n, special[i].end, m);
-        return found ? found + m : NULL;
-    }
-    char quote = 0;
-    for (; s < end; s++) {
-        if (quote ? *s == quote : *s == '"' || *s == '\'')
-            quote = quote ? 0 : *s;
-        else if (!quote && *s == '>')
-            return s + 1;
-    }
-    return NULL;
-}
-
-/* libxml2 compares each attribute of a tag with all before it: a megabyte of them would take hours. */
-static bool tags_are_short(const char *s, const char *end) {
-    while ((s = memchr(s, '<', (size_t)(end - s)))) {
-        bool tag = end - s > 1 && s[1] != '!' && s[1] != '?';
-        const char *limit = tag && end - s > SOAP_TAG_MAX ? s + SOAP_TAG_MAX : end;
-        const char *next = markup_end(s, limit);
-        if (!next)
-            return limit == end; /* unfinished: for the parser to say */
-        s = next;
-    }
-    return true;
-}
-
-/* SOAP 1.1 3: a message must not contain a DTD, and without one there are no entities to expand. */
-static void refuse_dtd(void *context, const xmlChar *name, const xmlChar *external, const xmlChar *system) {
-    xmlParserCtxt *parser = context;
-    decoder_fail(parser->_private, -EBADMSG, "not SOAP: a document type declaration");
-    xmlStopParser(parser);
-}
-
-static void count_element(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
-                          int n_namespaces, const xmlChar **namespaces, int n_attributes, int n_defaulted,
-                          const xmlChar **attributes) {
-    xmlParserCtxt *parser = context;
-    Decoder *d = parser->_private;
-
-    if (parser->nodeNr >= SOAP_DEPTH_MAX || ++d->elements > SOAP_ELEMENTS_MAX) {
-        decoder_fail(d, -E2BIG, "XML: line %d: more than %d levels or %d elements",
-                     xmlSAX2GetLineNumber(parser), SOAP_DEPTH_MAX, SOAP_ELEMENTS_MAX);
-        xmlStopParser(parser);
-        return;
-    }
-    xmlSAX2StartElementNs(context, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted,
-                          attributes);
-}
-
-/* Encodings in which ASCII bytes mean ASCII characters only, so that tags_are_short() sees what the parser
- * sees. Whatever else is declared is read as UTF-8. */
-static const char *declared_encoding(const char *s, size_t size) {
-    static const char latin1[] = "ISO-8859-1";
-    const char *end =
-        size > 5 && memcmp(s, "<?xml", 5) == 0 ? memmem(s, MIN(size, (size_t)200), "?>", 2) : NULL;
-    const char *name = end ? memmem(s, (size_t)(end - s), "encoding=", 9) : NULL;
-    if (name && (size_t)(end - name) > 10 + strlen(latin1) &&
-        strncasecmp(name + 10, latin1, strlen(latin1)) == 0)
-        return latin1;
-    return "UTF-8";
-}
-
-static xmlDoc *decoder_parse(Decoder *d, const char *s, size_t size) {
-    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_COMPACT;
-    xmlParserCtxt *parser;
-    xmlDoc *document;
-
-    xmlInitParser();
-    parser = xmlNewParserCtxt();
-    if (!parser) {
-        decoder_fail(d, -ENOMEM, "out of memory");
-        return NULL;
-    }
-    parser->_private = d;
-    parser->sax->internalSubset = refuse_dtd;
-    parser->sax->startElementNs = count_element;
-    document = xmlCtxtReadMemory(parser, s, (int)size, NULL, declared_encoding(s, size), options);
-    if (!document && !d->error) {
-        const xmlError *e = xmlCtxtGetLastError(parser);
-        bool memory = e && e->code == XML_ERR_NO_MEMORY;
-        const char *text = e && e->message ? e->message : "empty document";
-        decoder_fail(d, memory ? -ENOMEM : -EBADMSG, "XML: line %d: %.*s", e ? e->line : 1,
-                     (int)strcspn(text, "\n"), text);
-    }
-    xmlFreeParserCtxt(parser);
-    return document;
-}
-
-int soap_decode(const void *data, size_t size, SoapMessage *ret, char *error) {
-    Decoder d = {
-        .text = error,
-        .message = {.name = "", .parameter_key = "", .path = "", .fault_text = "", .current_time = ""}};
-    const char *s = data ? data : "";
-
-    if (size > SOAP_ENVELOPE_MAX)
-        return decoder_fail(&d, -E2BIG, "XML: %zu bytes, more than %d", size, SOAP_ENVELOPE_MAX);
-    if (size >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
-        s += 3, size -= 3;
-    while (size > 0 &&
-           is_space(*s)) /* before an XML declaration XML allows none; there are HeMSs that send it */
-        s++, size--;
-    if (size == 0 || memchr(s, 0, size))
-        return decoder_fail(&d, -EBADMSG,
-                            size ? "XML: a NUL byte (UTF-16?)" : "XML: nothing but white space");
-    if (!tags_are_short(s, s + size))
-        return decoder_fail(&d, -E2BIG, "XML: a tag of more than %d bytes", SOAP_TAG_MAX);
-
-    xmlDoc *document = decoder_parse(&d, s, size);
-    if (document && !d.error)
-        decode_envelope(&d, xmlDocGetRootElement(document));
-    xmlFreeDoc(document);
-    if (d.error) {
-        soap_message_clear(&d.message);
-        return d.error;
-    }
-    *ret = d.message;
-    return 0;
+CwmpVersion soap_since(SoapKind kind) {
+    static const CwmpVersion first[SOAP_KINDS_] = {
+#define X(kind, element, since) [SOAP_##kind] = since,
+        SOAP_KINDS(X)
+#undef X
+    };
+    return first[kind];
 }

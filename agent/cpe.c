@@ -13,10 +13,10 @@
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
+#include "kept.h"
 #include "login-io.h"
 #include "reachable.h"
 
-#define CHANGES_MAX       65536 /* records of one commit */
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
 #define HEMS_URL          "Device.ManagementServer.URL"
@@ -53,31 +53,9 @@ struct Cpe {
 
 /* Store ----------------------------------------------------------------------------------------------- */
 
-/* The model's commit: one transaction. */
 static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
     Cpe *cpe = userdata;
-    _cleanup_free_ StoreChange *stored = calloc(n ?: 1, sizeof *stored);
-
-    if (!stored || n > CHANGES_MAX)
-        return -ENOMEM;
-    bool assigned = cpe->assigned;
-    size_t n_stored = 0;
-    for (size_t i = 0; i < n; i++) {
-        static const StoreKind kinds[] = {
-            [MODEL_CHANGE_VALUE] = STORE_PARAMETER,
-            [MODEL_CHANGE_INSTANCES] = STORE_INSTANCE,
-            [MODEL_CHANGE_ATTRIBUTE] = STORE_ATTRIBUTE,
-        };
-        const ModelChange *c = &changes[i];
-        if (c->kind == MODEL_CHANGE_ROW)
-            continue;
-        stored[n_stored++] = (StoreChange){kinds[c->kind], c->name, c->new_value};
-        assigned |= c->kind == MODEL_CHANGE_VALUE && c->parameter->flags & MODEL_ASSIGNED;
-    }
-    int r = store_commit(cpe->config.store, stored, n_stored);
-    if (r == 0)
-        cpe->assigned = assigned;
-    return r;
+    return kept_commit(cpe->config.store, changes, n, &cpe->assigned);
 }
 
 static void report(Cpe *cpe, CpeReport r) {
@@ -100,34 +78,6 @@ static const char *on_veto(void *userdata, const ModelChange *change) {
     return cpe->config.barred(cpe->config.userdata, host)
                ? "this host's operator is one that this box is de-registered from"
                : NULL;
-}
-
-static int on_stored(void *userdata, const char *path, const char *value) {
-    Cpe *cpe = userdata;
-    const ModelParameter *parameter = model_parameter(cpe->model, path);
-    int r = model_put(cpe->model, path, value);
-    if (r > 0) { /* of another version's model: nothing that must keep the box from starting */
-        log_warning("store: %s does not fit the data model any more (CWMP fault %d) and is ignored", path, r);
-        return 0;
-    }
-    cpe->assigned |= r == 0 && parameter->flags & MODEL_ASSIGNED;
-    return r;
-}
-
-static int on_stored_instances(void *userdata, const char *table, const char *text) {
-    Cpe *cpe = userdata;
-    int r = model_put_instances(cpe->model, table, text);
-    if (r > 0)
-        log_warning("store: rows of %s do not fit the data model any more and are ignored", table);
-    return MIN(r, 0);
-}
-
-static int on_stored_attribute(void *userdata, const char *name, const char *text) {
-    Cpe *cpe = userdata;
-    int r = model_put_attribute(cpe->model, name, text);
-    if (r > 0)
-        log_warning("store: attributes of %s do not fit the data model any more and are ignored", name);
-    return MIN(r, 0);
 }
 
 typedef struct FactoryValue {
@@ -176,11 +126,7 @@ static int model_open(Cpe *cpe) {
     r = factory_put_site(cpe->model, cpe->config.factory);
     if (r < 0)
         return r;
-    r = store_load(cpe->config.store, STORE_INSTANCE, on_stored_instances, cpe);
-    if (r == 0)
-        r = store_load(cpe->config.store, STORE_PARAMETER, on_stored, cpe);
-    if (r == 0)
-        r = store_load(cpe->config.store, STORE_ATTRIBUTE, on_stored_attribute, cpe);
+    r = kept_load(cpe->config.store, cpe->model, &cpe->assigned);
     if (r == 0)
         r = factory_put_identity(cpe->model, cpe->config.factory);
     model_watch(cpe->model);

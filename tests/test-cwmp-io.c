@@ -569,6 +569,7 @@ static void registration_answer(void *userdata, const SessionResponse *response)
 static void registration_drain(Registration *r) {
     static const char letters[] = {[SESSION_POST] = 'p',
                                    [SESSION_ACCEPTED] = 'a',
+                                   [SESSION_PREPARED] = 'v',
                                    [SESSION_CHANGED] = 'c',
                                    [SESSION_ANSWERED] = 'w',
                                    [SESSION_ENDED] = 'e'};
@@ -577,6 +578,8 @@ static void registration_drain(Registration *r) {
         r->seen[strlen(r->seen)] = letters[action.kind];
         if (action.kind == SESSION_POST)
             ck_assert_int_eq(cwmp_io_post(io, action.body, action.size, registration_answer, r), 0);
+        if (action.kind == SESSION_PREPARED)
+            ck_assert_int_eq(session_verdict(r->session, now(), NULL, 0), 0);
         if (action.kind == SESSION_ENDED) {
             ck_assert_msg(action.error == 0, "%s", action.text);
             r->ended = true;
@@ -619,7 +622,7 @@ START_TEST(a_registration_over_http) {
     registration_drain(&r);
     while (!r.ended)
         ck_assert_int_ge(sd_event_run(event, 20 * USEC_PER_SEC), 0);
-    ck_assert_str_eq(r.seen, "papcpwe");
+    ck_assert_str_eq(r.seen, "papvcpwe");
     model_s1(model, &mme);
     ck_assert_uint_eq(mme.mme.n, 1);
     ck_assert_str_eq(mme.mme.items[0].entry, "mme.example");

@@ -3,6 +3,7 @@
 #include <check.h>
 
 #include "base/macro.h"
+#include "cwmp/fault.h"
 #include "cwmp/soap.h"
 #include "status.h"
 #include "files.h"
@@ -292,5 +293,50 @@ START_TEST(transfer_lists) {
 }
 END_TEST
 
+START_TEST(answers_in_the_schemas_order) {
+    static const struct {
+        SoapMessage message;
+        const char *body;
+    } cases[] = {
+        {{.kind = SOAP_ADD_OBJECT_RESPONSE, .instance = UINT32_MAX, .status = 1},
+         "<cwmp:AddObjectResponse><InstanceNumber>4294967295</InstanceNumber><Status>1</Status>"
+         "</cwmp:AddObjectResponse>"},
+        {{.kind = SOAP_DELETE_OBJECT_RESPONSE},
+         "<cwmp:DeleteObjectResponse><Status>0</Status></cwmp:DeleteObjectResponse>"},
+        {{.kind = SOAP_UPLOAD_RESPONSE, .start_time = "2026-11-23T07:00:00Z"},
+         "<cwmp:UploadResponse><Status>0</Status><StartTime>2026-11-23T07:00:00Z</StartTime>"
+         "<CompleteTime>0001-01-01T00:00:00Z</CompleteTime></cwmp:UploadResponse>"},
+        {{.kind = SOAP_SET_PARAMETER_ATTRIBUTES_RESPONSE},
+         "<cwmp:SetParameterAttributesResponse></cwmp:SetParameterAttributesResponse>"},
+        {{.kind = SOAP_GET_RPC_METHODS}, "<cwmp:GetRPCMethods></cwmp:GetRPCMethods>"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        ck_assert_int_eq(soap_encode(&cases[i].message, &text, &size), 0);
+        ck_assert_msg(strstr(text, cases[i].body) != NULL, "%s", text);
+    }
+}
+END_TEST
+
+/* The schemas of each version have faults of their own for a FaultStruct and for a Fault. */
+START_TEST(faults_that_a_version_knows) {
+    static const struct {
+        CwmpVersion version;
+        int code, fault, transfer;
+    } cases[] = {
+        {CWMP_1_0, 9005, 9005, 9002}, {CWMP_1_0, 9012, 9012, 9012}, {CWMP_1_0, 9013, 9013, 9010},
+        {CWMP_1_0, 9014, 9010, 9010}, {CWMP_1_0, 9020, 9010, 9010}, {CWMP_1_0, 0, 0, 0},
+        {CWMP_1_1, 9013, 9013, 9010}, {CWMP_1_1, 9014, 9014, 9014}, {CWMP_1_2, 9019, 9019, 9019},
+        {CWMP_1_2, 9020, 9020, 9020}, {CWMP_1_2, 9021, 9021, 9002}, {CWMP_1_4, 9001, 9001, 9001},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ck_assert_int_eq(cwmp_fault_in(cases[i].version, cases[i].code), cases[i].fault);
+        ck_assert_int_eq(cwmp_transfer_fault_in(cases[i].version, cases[i].code), cases[i].transfer);
+    }
+}
+END_TEST
+
 SUITE("soap-methods", a_download, an_upload, a_schedule_download_with_its_windows, the_other_methods,
-      attributes_both_ways, what_is_wrong_is_named, limits_are_in_characters, transfer_lists)
+      attributes_both_ways, what_is_wrong_is_named, limits_are_in_characters, transfer_lists,
+      answers_in_the_schemas_order, faults_that_a_version_knows)

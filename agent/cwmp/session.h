@@ -74,7 +74,7 @@ typedef struct SessionAction {
     int error;
     bool factory_reset; /* ENDED well: the HeMS has taken our FactoryResetResponse (TS 32.593 5.1.4) */
     bool reboot;        /* ENDED, well or not: a 2xx showed that the HeMS has taken our RebootResponse; with
-                           *command_key* */
+                         *command_key* */
     const char *command_key; /* until session_free() */
     bool version_refused;    /* ENDED with an error: the HeMS refused an Inform in a namespace after cwmp-1-0,
                                 which the next one should be in */

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What policy/50-henb-agent.rules gives, by a JavaScript interpreter where there is one. usage: test_rules.py RULES"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+UNIT = "henb-install@0123456789abcdef.service"
+MANAGE = "org.freedesktop.systemd1.manage-units"
+CASES = [  # user, action, its details, granted
+    ("henb", "org.freedesktop.login1.reboot", {}, True),
+    ("henb", "org.freedesktop.login1.reboot-multiple-sessions", {}, True),
+    ("henb", "org.freedesktop.login1.reboot-ignore-inhibit", {}, False),
+    ("henb", "org.freedesktop.login1.power-off", {}, False),
+    ("henb", "org.freedesktop.login1.set-reboot-parameter", {}, False),
+    ("henb", MANAGE, {"verb": "start", "unit": UNIT}, True),
+    ("henb", MANAGE, {"verb": "stop", "unit": UNIT}, False),
+    ("henb", MANAGE, {"verb": "start", "unit": "ssh.service"}, False),
+    ("henb", MANAGE, {"verb": "start", "unit": "x" + UNIT}, False),
+    ("henb", MANAGE, {"verb": "start", "unit": UNIT + "\n"}, False),
+    ("henb", MANAGE, {"verb": "start", "unit": "henb-install@.service"}, False),
+    ("henb", MANAGE, {"unit": UNIT}, False),
+    ("henb", MANAGE, {}, False),
+    ("henb", "org.freedesktop.systemd1.manage-unit-files", {"verb": "start", "unit": UNIT}, False),
+    ("other", "org.freedesktop.login1.reboot", {}, False),
+    ("other", MANAGE, {"verb": "start", "unit": UNIT}, False),
+]
+PROGRAM = """
+var rules = [], polkit = {Result: {YES: "yes", NOT_HANDLED: null}, addRule: function(f) { rules.push(f); }};
+%s
+console.log(JSON.stringify(%s.map(function(c) {
+    var action = {id: c[1], lookup: function(key) { return c[2][key]; }};
+    return rules.some(function(f) { return f(action, {user: c[0]}) === "yes"; });
+})));
+"""
+
+node = shutil.which("node")
+if not node:
+    print("skipped: no JavaScript interpreter")
+    sys.exit(77)
+answers = json.loads(subprocess.run(
+    [node, "-e", PROGRAM % (Path(sys.argv[1]).read_text(), json.dumps(CASES))], check=True, capture_output=True).stdout)
+wrong = [case for case, answer in zip(CASES, answers, strict=True) if case[3] != answer]
+print("\n".join(f"wrong: {case}" for case in wrong) or f"{len(CASES)} cases")
+sys.exit(1 if wrong else 0)

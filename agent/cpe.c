@@ -13,11 +13,11 @@
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
+#include "kept.h"
 #include "login-io.h"
 #include "names.h"
 #include "reachable.h"
 
-#define CHANGES_MAX       4096 /* values of one SetParameterValues */
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
 #define HEMS_URL          "Device.ManagementServer.URL"
@@ -55,22 +55,9 @@ struct Cpe {
 
 /* Store ----------------------------------------------------------------------------------------------- */
 
-/* The model's commit: one transaction. */
 static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
     Cpe *cpe = userdata;
-    _cleanup_free_ StoreChange *stored = calloc(n ?: 1, sizeof *stored);
-
-    if (!stored || n > CHANGES_MAX)
-        return -ENOMEM;
-    bool assigned = cpe->assigned;
-    for (size_t i = 0; i < n; i++) {
-        stored[i] = (StoreChange){STORE_PARAMETER, changes[i].parameter->path, changes[i].new_value};
-        assigned |= (changes[i].parameter->flags & MODEL_ASSIGNED) != 0;
-    }
-    int r = store_commit(cpe->config.store, stored, n);
-    if (r == 0)
-        cpe->assigned = assigned;
-    return r;
+    return kept_commit(cpe->config.store, changes, n, &cpe->assigned);
 }
 
 static void report(Cpe *cpe, CpeReport r) {
@@ -93,18 +80,6 @@ static const char *on_veto(void *userdata, const ModelChange *change) {
     return cpe->config.barred(cpe->config.userdata, host)
                ? "this host's operator is one that this box is de-registered from"
                : NULL;
-}
-
-static int on_stored(void *userdata, const char *path, const char *value) {
-    Cpe *cpe = userdata;
-    const ModelParameter *parameter = model_parameter(cpe->model, path);
-    int r = model_put(cpe->model, path, value);
-    if (r > 0) { /* of another version's model: nothing that must keep the box from starting */
-        log_warning("store: %s does not fit the data model any more (CWMP fault %d) and is ignored", path, r);
-        return 0;
-    }
-    cpe->assigned |= r == 0 && parameter->flags & MODEL_ASSIGNED;
-    return r;
 }
 
 typedef struct FactoryValue {
@@ -153,10 +128,11 @@ static int model_open(Cpe *cpe) {
     r = factory_put_site(cpe->model, cpe->config.factory);
     if (r < 0)
         return r;
-    r = store_load(cpe->config.store, STORE_PARAMETER, on_stored, cpe);
-    if (r < 0)
-        return r;
-    return factory_put_identity(cpe->model, cpe->config.factory);
+    r = kept_load(cpe->config.store, cpe->model, &cpe->assigned);
+    if (r == 0)
+        r = factory_put_identity(cpe->model, cpe->config.factory);
+    model_watch(cpe->model);
+    return r;
 }
 
 /* What the Inform carries beyond the forced parameters and the HeMS's own choice. */
@@ -205,17 +181,15 @@ const char *cpe_report_value(Cpe *cpe, const char *path, const char *value) {
     }
 }
 
-bool cpe_location_known(const Cpe *cpe) {
-    static const char *const position[] = {"Device.FAP.GPS.LockedLatitude", "Device.FAP.GPS.LockedLongitude"};
-    size_t n, cells = 0, coordinates = 0;
-    const ModelParameter *p = model_parameters(&n);
+static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
+                         const char *value) {
+    return 1;
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(position); i++)
-        coordinates += model_is_known(cpe->model, model_parameter(cpe->model, position[i]));
-    for (size_t i = 0; i < n; i++)
-        cells += p[i].flags & MODEL_REPORTED && strncmp(p[i].path, REM_CELLS, strlen(REM_CELLS)) == 0 &&
-                 model_is_known(cpe->model, &p[i]);
-    return coordinates == ARRAY_SIZE(position) || cells > 0;
+bool cpe_location_known(const Cpe *cpe) {
+    return (model_is_known(cpe->model, "Device.FAP.GPS.LockedLatitude") &&
+            model_is_known(cpe->model, "Device.FAP.GPS.LockedLongitude")) ||
+           model_read_reported(cpe->model, REM_CELLS, stop_at_first, NULL) == 1;
 }
 
 /* Schedule -------------------------------------------------------------------------------------------- */
@@ -357,13 +331,21 @@ static void on_prepared(Cpe *cpe, const ModelChange *changes, size_t n) {
     size_t n_seen = 0;
     int r = seen ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < n && r == 0; i++)
-        if (!streq(changes[i].old_value, changes[i].new_value))
+    for (size_t i = 0; i < n && r == 0; i++) {
+        const ModelChange *c = &changes[i];
+        if (c->kind == MODEL_CHANGE_ROW)
             seen[n_seen++] = (OwnerChange){
-                .name = changes[i].parameter->path,
-                .kind = OWNER_CHANGE_SET,
-                .value = changes[i].parameter->flags & MODEL_HIDDEN ? "" : changes[i].new_value,
+                .name = c->name,
+                .kind = c->new_value ? OWNER_CHANGE_ADD : OWNER_CHANGE_DELETE,
+                .value = "",
             };
+        else if (!streq(c->old_value, c->new_value))
+            seen[n_seen++] = (OwnerChange){
+                .name = c->name,
+                .kind = OWNER_CHANGE_SET,
+                .value = c->parameter->flags & MODEL_HIDDEN ? "" : c->new_value,
+            };
+    }
     cpe->voting = true;
     if (r == 0)
         r = owner_io_begin(cpe->owners, seen, n_seen);
@@ -691,15 +673,13 @@ void cpe_s1(const Cpe *cpe, S1Config *ret) {
 }
 
 /* What others have measured is no less true afterwards, and they may not say it again. */
-static int reported_copy(Model *to, const Model *from) {
-    size_t n;
-    const ModelParameter *p = model_parameters(&n);
-    int r = 0;
+static int report_to(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    int r = model_report(userdata, name, value);
+    return r == -ENOMEM ? r : 0;
+}
 
-    for (size_t i = 0; i < n && r == 0; i++)
-        if (p[i].flags & MODEL_REPORTED && model_is_known(from, &p[i]))
-            r = model_report(to, p[i].path, model_get(from, p[i].path));
-    return r;
+static int reported_copy(Model *to, const Model *from) {
+    return model_read_reported(from, "", report_to, to);
 }
 
 int cpe_reset(Cpe *cpe) {

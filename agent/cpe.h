@@ -95,7 +95,7 @@ void cpe_s1(const Cpe *cpe, S1Config *ret);
  * last cpe_reset(). Survives restarts. */
 bool cpe_assignment(const Cpe *cpe, Site *ret);
 
-/* Somebody has measured *value* of a parameter with REPORTED in parameters.def, "": it is not known any more.
+/* Somebody has measured *value* of a parameter with REPORTED in datamodel.txt, "": it is not known any more.
  * NULL, or why it is not taken (static text). It is forgotten with the CPE. */
 const char *cpe_report_value(Cpe *cpe, const char *path, const char *value);
 /* Is a GPS position or a cell of the radio environment known? */

@@ -26,8 +26,8 @@ static int disk_commit(void *userdata, const ModelChange *changes, size_t n) {
     disk->commits++;
     disk->n = n;
     for (size_t i = 0; i < n; i++)
-        end +=
-            sprintf(end, "%s:%s>%s;", changes[i].parameter->path, changes[i].old_value, changes[i].new_value);
+        end += sprintf(end, "%s:%s>%s;", changes[i].name, strempty(changes[i].old_value),
+                       changes[i].new_value ? changes[i].new_value : "gone");
     return disk->error;
 }
 
@@ -49,40 +49,32 @@ static int set(Model *model, const char *key, const char *const *pairs, ModelOut
     return model_set(model, sets, n, key, outcome, faults, n_faults);
 }
 
-START_TEST(the_table_is_in_order) {
+/* Initial values are canonical, but for URLs that nobody has set. */
+START_TEST(all_initial_values_fit_their_type) {
     size_t n;
     const ModelParameter *p = model_parameters(&n);
-    ck_assert_uint_gt(n, 30);
+    ck_assert_uint_gt(n, 700);
     for (size_t i = 0; i < n; i++) {
         char why[VALUE_WHY_MAX];
         _cleanup_free_ char *canonical = NULL;
-        /* Initial values are canonical, but for URLs that nobody has set. */
-        if (*p[i].initial || p[i].min == 0) {
-            ck_assert_msg(value_canonical(&p[i], p[i].initial, &canonical, why) == 0, "%s", p[i].path);
-            ck_assert_str_eq(canonical, p[i].initial);
+        if (*p[i].initial || p[i].size.min == 0) {
+            ck_assert_msg(value_canonical(&p[i], p[i].initial, &canonical, why) == 0, "%s: %s", p[i].path,
+                          why);
+            ck_assert_msg(streq(canonical, p[i].initial), "%s", p[i].path);
         }
         ck_assert_uint_le(strlen(p[i].path), 256);
         ck_assert(!(p[i].flags & MODEL_HIDDEN) || p[i].flags & MODEL_WRITE);
         ck_assert(!(p[i].flags & MODEL_REPORTED) || !(p[i].flags & MODEL_WRITE));
         ck_assert(!(p[i].flags & MODEL_ASSIGNED) || p[i].flags & MODEL_WRITE);
-        /* Unique, and objects in one piece: nothing of another object between two of the same. */
-        for (size_t k = i + 1; k < n; k++) {
-            ck_assert_str_ne(p[i].path, p[k].path);
-            for (const char *dot = p[i].path; (dot = strchr(dot, '.')); dot++) {
-                size_t len = (size_t)(dot - p[i].path) + 1;
-                if (strncmp(p[i].path, p[k].path, len) == 0)
-                    ck_assert_msg(strncmp(p[i].path, p[k - 1].path, len) == 0, "%s", p[k].path);
-            }
-        }
     }
 }
 END_TEST
 
 /* Expectation 27, TR-106 3.2: lexical forms and what they become; NULL: refused. */
-START_TEST(values_of_each_type) {
+START_TEST(expectation_27_values_of_each_type) {
     static const struct {
         ModelType type;
-        int64_t min, max;
+        int64_t min, max; /* of the number, or of the size */
         const char *values, *text, *canonical;
     } cases[] = {
         {MODEL_STRING, 0, 4, NULL, " a  ", " a  "},
@@ -124,9 +116,9 @@ START_TEST(values_of_each_type) {
         {MODEL_ENUMERATION, 0, 0, "One|All", "all", NULL},
         {MODEL_ENUMERATION, 0, 0, "One|All", "", NULL},
         {MODEL_ENUMERATION, 0, 0, "One|All", "One|All", NULL},
-        {MODEL_LIST, 0, 0, "A|B", " A , B", "A,B"},
-        {MODEL_LIST, 0, 0, "A|B", "", ""},
-        {MODEL_LIST, 0, 0, "A|B", "A,C", NULL},
+        {MODEL_LIST, 0, 65535, "A|B", " A , B", "A,B"},
+        {MODEL_LIST, 0, 65535, "A|B", "", ""},
+        {MODEL_LIST, 0, 65535, "A|B", "A,C", NULL},
         {MODEL_LIST, 0, 3, NULL, "a, b", "a,b"},
         {MODEL_LIST, 0, 3, NULL, "a,bc", NULL},
         {MODEL_ADDRESS, 0, 0, NULL, " 192.0.2.1 ", "192.0.2.1"},
@@ -151,18 +143,18 @@ START_TEST(values_of_each_type) {
         {MODEL_HOST, 0, 64, NULL, "[2001:db8::1]", NULL},
         {MODEL_HOST, 0, 64, NULL, "host:36412", NULL},
         {MODEL_HOST, 0, 9, NULL, "ab.example", NULL},
-        {MODEL_HOST_LIST, 0, 256, NULL, " mme1.example ,\n198.51.100.7,2001:db8::7",
+        {MODEL_HOSTS, 0, 256, NULL, " mme1.example ,\n198.51.100.7,2001:db8::7",
          "mme1.example,198.51.100.7,2001:db8::7"},
-        {MODEL_HOST_LIST, 0, 256, NULL, "", ""},
-        {MODEL_HOST_LIST, 0, 256, NULL, "  ", ""},
-        {MODEL_HOST_LIST, 0, 256, NULL, "a,,b", NULL},
-        {MODEL_HOST_LIST, 0, 256, NULL, "a,", NULL},
-        {MODEL_HOST_LIST, 0, 256, NULL, "a, ", NULL},
-        {MODEL_HOST_LIST, 0, 256, NULL, ",", NULL},
-        {MODEL_HOST_LIST, 0, 256, NULL, "a;b", NULL},
-        {MODEL_HOST_LIST, 0, 256, NULL, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p"},
-        {MODEL_HOST_LIST, 0, 256, NULL, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", NULL}, /* MME_MAX */
-        {MODEL_HOST_LIST, 0, 5, NULL, "aaa,bb", NULL},
+        {MODEL_HOSTS, 0, 256, NULL, "", ""},
+        {MODEL_HOSTS, 0, 256, NULL, "  ", ""},
+        {MODEL_HOSTS, 0, 256, NULL, "a,,b", NULL},
+        {MODEL_HOSTS, 0, 256, NULL, "a,", NULL},
+        {MODEL_HOSTS, 0, 256, NULL, "a, ", NULL},
+        {MODEL_HOSTS, 0, 256, NULL, ",", NULL},
+        {MODEL_HOSTS, 0, 256, NULL, "a;b", NULL},
+        {MODEL_HOSTS, 0, 256, NULL, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p"},
+        {MODEL_HOSTS, 0, 256, NULL, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", NULL}, /* MME_MAX */
+        {MODEL_HOSTS, 0, 5, NULL, "aaa,bb", NULL},
         {MODEL_URL, 1, 99, NULL, " http://hems.example:7547/a?b ", "http://hems.example:7547/a?b"},
         {MODEL_URL, 1, 99, NULL, "HTTPS://[2001:db8::1]:443/", "HTTPS://[2001:db8::1]:443/"},
         {MODEL_URL, 1, 99, NULL, "http://192.0.2.1", "http://192.0.2.1"},
@@ -180,10 +172,32 @@ START_TEST(values_of_each_type) {
         {MODEL_URL, 1, 99, NULL, "http://[2001:db8::1/", NULL},
         {MODEL_URL, 1, 99, NULL, "http://hems.example/a b", NULL},
         {MODEL_URL, 1, 99, NULL, "http://hems.example/a#b", NULL},
+        {MODEL_UNSIGNED_LONG, 0, INT64_MAX, NULL, "18446744073709551615", "18446744073709551615"},
+        {MODEL_UNSIGNED_LONG, 0, INT64_MAX, NULL, "18446744073709551616", NULL},
+        {MODEL_UNSIGNED_LONG, 0, INT64_MAX, NULL, "-1", NULL},
+        {MODEL_INT, INT32_MIN, INT32_MAX, NULL, "-2147483648", "-2147483648"},
+        {MODEL_INT, INT32_MIN, INT32_MAX, NULL, "-18446744073709551615", NULL},
+        {MODEL_HEX_BINARY, 0, 2, NULL, " 00fF ", "00FF"},
+        {MODEL_HEX_BINARY, 0, 2, NULL, "00f", NULL},
+        {MODEL_HEX_BINARY, 0, 2, NULL, "00ff00", NULL},
+        {MODEL_HEX_BINARY, 0, 2, NULL, "0g", NULL},
+        {MODEL_IPV4, 0, 0, NULL, "192.0.2.1", "192.0.2.1"},
+        {MODEL_IPV4, 0, 0, NULL, "2001:db8::1", NULL},
+        {MODEL_IPV6, 0, 0, NULL, "2001:db8::1", "2001:db8::1"},
+        {MODEL_IPV6, 0, 0, NULL, "192.0.2.1", NULL},
         {MODEL_URL, 1, 20, NULL, "http://hems.example:7547/", NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        const ModelParameter p = {"X", cases[i].type, cases[i].min, cases[i].max, cases[i].values, "", 0};
+        const ModelRange range = {cases[i].min, cases[i].max};
+        const ModelParameter p = {.path = "X",
+                                  .type = cases[i].type,
+                                  .item = cases[i].type != MODEL_LIST ? cases[i].type
+                                          : cases[i].values           ? MODEL_ENUMERATION
+                                                                      : MODEL_STRING,
+                                  .size = range,
+                                  .ranges = &range,
+                                  .n_ranges = 1,
+                                  .values = cases[i].values};
         char why[VALUE_WHY_MAX] = "";
         _cleanup_free_ char *canonical = NULL;
         int r = value_canonical(&p, cases[i].text, &canonical, why);
@@ -229,7 +243,8 @@ static int collect(void *userdata, const char *name, const ModelParameter *param
     return 0;
 }
 
-START_TEST(get_parameter_names_walks) {
+/* NextLevel as 0, 1, true, false is the codec's. */
+START_TEST(expectation_23_get_parameter_names_walks) {
     _cleanup_(model_freep) Model *model = new_model(NULL);
     static const struct {
         const char *path;
@@ -239,21 +254,18 @@ START_TEST(get_parameter_names_walks) {
     } cases[] = {
         {"", true, 0, "Device."},
         {"Device.", true, 0,
-         "Device.RootDataModelVersion Device.DeviceInfo. Device.ManagementServer. Device.IPsec. Device.FAP. "
-         "Device.Services."},
+         "Device.RootDataModelVersion Device.DeviceInfo. Device.ManagementServer. Device.Time. Device.IP. "
+         "Device.IPsec. Device.DNS. Device.FaultMgmt. Device.Security. Device.FAP. Device.Services."},
         {"Device.Services.", true, 0,
          "Device.Services.FAPServiceNumberOfEntries Device.Services.FAPService."},
         {"Device.Services.FAPService.", true, 0, "Device.Services.FAPService.1."},
-        {LTE, true, 0, LTE "OpState " LTE "AdminState! " LTE "RFTxStatus " LTE "Gateway."},
-        {LTE "Gateway.", false, 0,
-         LTE "Gateway. " LTE "Gateway.SecGWServer1! " LTE "Gateway.SecGWServer2! " LTE
-             "Gateway.SecGWServer3! " LTE "Gateway.S1SigLinkServerList! " LTE "Gateway.S1ConnectionMode! " LTE
-             "Gateway.S1SigLinkPort!"},
-        {"Device.Services.FAPService.1.Capabilities.", false, 0,
-         "Device.Services.FAPService.1.Capabilities. Device.Services.FAPService.1.Capabilities.GPSEquipped "
-         "Device.Services.FAPService.1.Capabilities.SupportedSystems "
-         "Device.Services.FAPService.1.Capabilities.LTE. "
-         "Device.Services.FAPService.1.Capabilities.LTE.DuplexMode"},
+        {MS "DownloadAvailability.", false, 0,
+         MS "DownloadAvailability. " MS "DownloadAvailability.Query. " MS
+            "DownloadAvailability.Query.Enable! " MS "DownloadAvailability.Query.Status " MS
+            "DownloadAvailability.Query.URL!"},
+        {"Device.DeviceInfo.VendorLogFile.", false, 0, "Device.DeviceInfo.VendorLogFile."},
+        {"Device.DeviceInfo.VendorLogFile.", true, 0, ""},
+        {"Device.DeviceInfo.VendorLogFile.1.", true, FAULT_INVALID_NAME, ""},
         {PORT, false, 0, PORT "!"},
         {PORT, true, FAULT_INVALID_ARGUMENTS, ""},
         {"Device.DeviceInfo", false, FAULT_INVALID_NAME, ""}, /* an object without its dot: expectation 23 */
@@ -267,7 +279,7 @@ START_TEST(get_parameter_names_walks) {
         ck_assert_int_eq(model_list(model, cases[i].path, cases[i].next_level, collect, names), cases[i].r);
         ck_assert_str_eq(names, cases[i].names);
     }
-    char whole[16384] = "", device[16384] = "";
+    static char whole[262144], device[262144];
     ck_assert_int_eq(model_list(model, "", false, collect, whole), 0);
     ck_assert_int_eq(model_list(model, "Device.", false, collect, device), 0);
     ck_assert_str_eq(whole, device);
@@ -282,19 +294,17 @@ static int count_reads(void *userdata, const char *name, const ModelParameter *p
 static int read_again(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
     size_t n = 0;
     ck_assert_int_eq(model_read(userdata, name, count_reads, &n), 0);
-    ck_assert_uint_ge(n, 1);
     if (parameter)
         ck_assert_uint_eq(n, 1);
     return 0;
 }
 
-START_TEST(whatever_is_listed_can_be_read) {
+START_TEST(expectation_26_whatever_is_listed_can_be_read) {
     _cleanup_(model_freep) Model *model = new_model(NULL);
-    size_t n_all, n = 0;
-    model_parameters(&n_all);
+    size_t n = 0;
     ck_assert_int_eq(model_list(model, "", false, read_again, model), 0);
     ck_assert_int_eq(model_read(model, "", count_reads, &n), 0);
-    ck_assert_uint_eq(n, n_all);
+    ck_assert_uint_gt(n, 600);
     ck_assert_int_eq(model_read(model, "Device.DeviceInfo", count_reads, &n), FAULT_INVALID_NAME);
     ck_assert_int_eq(model_read(model, "Device.Nothing.", count_reads, &n), FAULT_INVALID_NAME);
 }
@@ -317,7 +327,7 @@ static int read_value(void *userdata, const char *name, const ModelParameter *pa
     return 0;
 }
 
-START_TEST(secrets_read_as_nothing) {
+START_TEST(expectation_33_secrets_read_as_nothing) {
     Disk disk = {0};
     _cleanup_(model_freep) Model *model = new_model(&disk);
     const char *value;
@@ -344,7 +354,7 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
 
     ck_assert_int_eq(set(model, "k1", wishes, &outcome, &faults, &n), 0);
     ck_assert_uint_eq(disk.commits, 1);
-    ck_assert_str_eq(disk.text, MS "ParameterKey:>k1;" LTE "AdminState:false>true;" LIST ":>mme.example;");
+    ck_assert_str_eq(disk.text, LIST ":>mme.example;" LTE "AdminState:false>true;" MS "ParameterKey:>k1;");
     ck_assert_uint_eq(outcome.topics_set, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_uint_eq(outcome.topics_changed, MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     ck_assert_str_eq(model_get(model, LIST), "mme.example");
@@ -364,7 +374,7 @@ START_TEST(a_set_is_committed_once_with_the_difference) {
 }
 END_TEST
 
-START_TEST(one_bad_wish_among_many_changes_nothing) {
+START_TEST(expectation_28_one_bad_wish_among_many_changes_nothing) {
     Disk disk = {0};
     _cleanup_(model_freep) Model *model = new_model(&disk);
     static const char *const wishes[] = {
@@ -416,7 +426,7 @@ START_TEST(a_commit_that_fails_changes_nothing) {
 END_TEST
 
 static const char *no_other_port(void *userdata, const ModelChange *change) {
-    return streq(change->parameter->path, PORT) ? "not this port" : NULL;
+    return streq(change->name, PORT) ? "not this port" : NULL;
 }
 
 START_TEST(what_the_box_cannot_act_on_is_denied_by_name) {
@@ -491,16 +501,16 @@ START_TEST(reported_values_are_known_or_not) {
         _cleanup_(model_freep) Model *model = new_model(NULL);
         const ModelParameter *p = model_parameter(model, cases[i].path);
         bool reportable = p->flags & MODEL_REPORTED;
-        ck_assert(model_is_known(model, p) == !reportable);
+        ck_assert(model_is_known(model, cases[i].path) == !reportable);
         ck_assert_int_eq(model_report(model, cases[i].path, cases[i].value), cases[i].r);
         ck_assert_str_eq(model_get(model, cases[i].path), cases[i].reads);
-        ck_assert(model_is_known(model, p) == (!reportable || cases[i].r == 0));
+        ck_assert(model_is_known(model, cases[i].path) == (!reportable || cases[i].r == 0));
         if (!reportable)
             continue;
         /* Forgotten again. */
         ck_assert_int_eq(model_report(model, cases[i].path, ""), 0);
         ck_assert_str_eq(model_get(model, cases[i].path), p->initial);
-        ck_assert(!model_is_known(model, p));
+        ck_assert(!model_is_known(model, cases[i].path));
     }
     _cleanup_(model_freep) Model *model = new_model(NULL);
     ck_assert_int_eq(model_report(model, "Device.Gone", "1"), FAULT_INVALID_NAME);
@@ -510,7 +520,7 @@ START_TEST(reported_values_are_known_or_not) {
     ck_assert_int_eq(model_report(model, "Device.FAP.GPS.NumberOfSatellites", "7"), 0);
     ck_assert_int_eq(model_report(model, "Device.FAP.GPS.NumberOfSatellites", "-7"), FAULT_INVALID_VALUE);
     ck_assert_str_eq(model_get(model, "Device.FAP.GPS.NumberOfSatellites"), "7");
-    ck_assert(model_is_known(model, model_parameter(model, "Device.FAP.GPS.NumberOfSatellites")));
+    ck_assert(model_is_known(model, "Device.FAP.GPS.NumberOfSatellites"));
 }
 END_TEST
 
@@ -614,9 +624,10 @@ START_TEST(the_mme_list_is_ready_for_an_s1_stack) {
 }
 END_TEST
 
-SUITE("model", the_table_is_in_order, values_of_each_type, times_are_counted, get_parameter_names_walks,
-      whatever_is_listed_can_be_read, every_inform_has_the_forced_parameters, secrets_read_as_nothing,
-      a_set_is_committed_once_with_the_difference, one_bad_wish_among_many_changes_nothing,
+SUITE("model", all_initial_values_fit_their_type, expectation_27_values_of_each_type, times_are_counted,
+      expectation_23_get_parameter_names_walks, expectation_26_whatever_is_listed_can_be_read,
+      every_inform_has_the_forced_parameters, expectation_33_secrets_read_as_nothing,
+      a_set_is_committed_once_with_the_difference, expectation_28_one_bad_wish_among_many_changes_nothing,
       a_commit_that_fails_changes_nothing, what_the_box_cannot_act_on_is_denied_by_name,
       what_is_assigned_is_committed_in_any_case, reported_values_are_known_or_not,
       the_inform_table_is_as_long_as_it_says, a_parameter_key_too_long_is_refused,

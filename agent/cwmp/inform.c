@@ -71,7 +71,7 @@ static int select_extra(void *userdata, const char *name, const ModelParameter *
     Selection *s = userdata;
     size_t bytes = strlen(name) + strlen(value);
 
-    if (is_taken(s, s->n_taken, name) || (!s->all && !model_is_known(s->model, parameter)))
+    if (is_taken(s, s->n_taken, name) || (!s->all && !model_is_known(s->model, name)))
         return 0;
     if (s->n >= INFORM_EXTRA_MAX || (!s->all && s->bytes + bytes > INFORM_EXTRA_BYTES)) {
         s->too_much = true;

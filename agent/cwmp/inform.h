@@ -18,12 +18,14 @@
     INFORM_REM(i ".RF.")                                                                                     \
     INFORM_REM(i ".BCCH.TAC") INFORM_REM(i ".BCCH.CellID") INFORM_REM(i ".BCCH.PLMNList.")
 #define INFORM_LOCATION                                                                                      \
-    "Device.FAP.GPS. Device.IPsec.IKEv2SA.1." INFORM_CELL("1") INFORM_CELL("2") INFORM_CELL("3")             \
-        INFORM_CELL("4")
+    "Device.FAP.GPS.ScanStatus Device.FAP.GPS.LastSuccessfulScanTime Device.FAP.GPS.LockedLatitude "         \
+    "Device.FAP.GPS.LockedLongitude Device.FAP.GPS.NumberOfSatellites Device.IPsec.IKEv2SA.1.LocalAddress "  \
+    "Device.IPsec.IKEv2SA.1.RemoteAddress Device.IPsec.IKEv2SA.1.NATDetected" INFORM_CELL("1")               \
+        INFORM_CELL("2") INFORM_CELL("3") INFORM_CELL("4")
 
-/* *paths*: full names and partial paths with a dot at their end, separated by spaces. NULL: each exists and
- * together they are not more than INFORM_EXTRA_MAX parameters; otherwise one line that says what is wrong, in
- * *text*; or "out of memory". */
+/* *paths*: full names and partial paths with a dot at their end, separated by spaces. NULL: each exists
+ * and together they are not more than INFORM_EXTRA_MAX parameters; otherwise one line that says what is
+ * wrong, in *text*; or "out of memory". */
 const char *inform_check(const Model *model, const char *paths, char text[static ERROR_MAX_BYTES]);
 
 /* What a 4 VALUE CHANGE is about: visits each changed parameter with notification, none twice. 0, or what the

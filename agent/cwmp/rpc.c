@@ -29,8 +29,9 @@ static int name_fault(SoapMessage *answer, int fault, const char *name) {
 }
 
 static int add_info(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
-    SoapInfo info = {name, parameter && parameter->flags & MODEL_WRITE};
-    return soap_add_info(userdata, &info);
+    const Rpc *rpc = userdata;
+    SoapInfo info = {name, parameter ? parameter->flags & MODEL_WRITE : model_is_creatable(rpc->model, name)};
+    return soap_add_info(rpc->answer, &info);
 }
 
 static int add_parameter(void *userdata, const char *name, const ModelParameter *parameter,
@@ -51,7 +52,7 @@ static int add_attributes(void *userdata, const ModelAttributes *attributes) {
 /* A.3.2.3 */
 static int get_parameter_names(Rpc *rpc) {
     const SoapMessage *q = rpc->request;
-    int r = model_list(rpc->model, q->path, q->next_level, add_info, rpc->answer);
+    int r = model_list(rpc->model, q->path, q->next_level, add_info, rpc);
     /* 9003 is for the next level of a parameter; "Device" without its dot is none. */
     if (r == FAULT_INVALID_ARGUMENTS && !model_parameter(rpc->model, q->path))
         r = FAULT_INVALID_NAME;

@@ -48,14 +48,35 @@ size_t value_next_item(const char **list, const char **item) {
 }
 
 /* Each check writes the canonical form behind *out* (which has room for the text and a NUL) and returns NULL,
- * or says what the value is not. */
+ * or says what the value, or the item of a list, is not. */
 typedef const char *(*Check)(const ModelParameter *p, Slice text, char *out);
 
-static const char *check_string(const ModelParameter *p, Slice text, char *out) {
+#define OUT_OF_RANGE "out of range"
+
+static const char *check_size(ModelRange size, Slice text) {
     size_t n = count_characters(text);
-    if (n < (size_t)p->min || n > (size_t)p->max)
-        return "too long or too short";
+    return n < (size_t)size.min || n > (size_t)size.max ? "too long or too short" : NULL;
+}
+
+static const char *check_string(const ModelParameter *p, Slice text, char *out) {
+    if (p->oui && text.n > 0 &&
+        (text.n != 6 || strspn(text.s, "0123456789ABCDEF") < 6)) /* TR-181: six digits, upper case */
+        return "not an OUI";
     memcpy(out, text.s, text.n);
+    return NULL;
+}
+
+static const char *check_hex(const ModelParameter *p, Slice text, char *out) {
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.s[i];
+        bool small = c >= 'a' && c <= 'f';
+        if (!is_digit(c) && !small && !(c >= 'A' && c <= 'F'))
+            return "not hexadecimal";
+        out[i] = small ? (char)(c - 'a' + 'A') : c;
+    }
+    if (text.n % 2 > 0 ||
+        (p->type != MODEL_LIST && (text.n / 2 < (size_t)p->size.min || text.n / 2 > (size_t)p->size.max)))
+        return "too long or too short";
     return NULL;
 }
 
@@ -72,24 +93,36 @@ static const char *check_boolean(const ModelParameter *p, Slice text, char *out)
     return "not a boolean";
 }
 
+static bool in_ranges(const ModelParameter *p, bool negative, uint64_t magnitude) {
+    bool beyond = magnitude > INT64_MAX;
+
+    if (beyond && (negative || p->item != MODEL_UNSIGNED_LONG))
+        return false;
+    int64_t v = beyond ? INT64_MAX : (int64_t)magnitude;
+    v = negative ? -v : v;
+    for (size_t i = 0; i < p->n_ranges; i++)
+        if (v >= p->ranges[i].min && v <= p->ranges[i].max)
+            return true;
+    return false;
+}
+
 static const char *check_integer(const ModelParameter *p, Slice text, char *out) {
     bool negative = text.n > 0 && text.s[0] == '-';
-    Slice digits = text;
-    int64_t v = 0;
+    uint64_t v = 0;
 
     if (text.n > 0 && (negative || text.s[0] == '+'))
-        digits.s++, digits.n--;
-    if (digits.n == 0)
+        text.s++, text.n--;
+    if (text.n == 0)
         return "not a number";
-    for (size_t i = 0; i < digits.n; i++) {
-        if (!is_digit(digits.s[i]))
+    for (size_t i = 0; i < text.n; i++)
+        if (!is_digit(text.s[i]))
             return "not a number";
-        v = MIN(v * 10 + (digits.s[i] - '0'), INT64_MAX / 100);
-    }
-    v = negative ? -v : v;
-    if (v < p->min || v > p->max)
-        return "out of range";
-    sprintf(out, "%" PRId64, v); /* never longer than what was read, but for "0" */
+    for (size_t i = 0; i < text.n; i++)
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(text.s[i] - '0'), &v))
+            return OUT_OF_RANGE;
+    if (!in_ranges(p, negative, v))
+        return OUT_OF_RANGE;
+    sprintf(out, "%s%" PRIu64, negative && v > 0 ? "-" : "", v); /* never longer than what was read */
     return NULL;
 }
 
@@ -99,102 +132,127 @@ static const char *check_date_time(const ModelParameter *p, Slice text, char *ou
     return value_parse_time(out, &(int64_t){0}) < 0 ? "not a dateTime" : NULL;
 }
 
-static bool is_one_of(const char *values, Slice text) {
-    for (const char *v = values, *bar; v; v = bar ? bar + 1 : NULL) {
-        bar = strchr(v, '|');
-        if (text.n == (bar ? (size_t)(bar - v) : strlen(v)) && memcmp(v, text.s, text.n) == 0)
-            return true;
-    }
-    return false;
-}
-
 static const char *check_enumeration(const ModelParameter *p, Slice text, char *out) {
-    if (!is_one_of(p->values, text))
-        return "not one of the values of this enumeration";
-    memcpy(out, text.s, text.n);
-    return NULL;
-}
-
-static bool is_host(Slice text) {
-    char host[HOST_MAX_BYTES] = "";
-    if (text.n >= sizeof host)
-        return false;
-    memcpy(host, text.s, text.n);
-    return host_is_valid(host);
+    for (const char *v = p->values, *bar; v; v = bar ? bar + 1 : NULL) {
+        bar = strchr(v, '|');
+        if (text.n == (bar ? (size_t)(bar - v) : strlen(v)) && memcmp(v, text.s, text.n) == 0) {
+            memcpy(out, text.s, text.n);
+            return NULL;
+        }
+    }
+    return "not one of the values of this enumeration";
 }
 
 static const char *check_address(const ModelParameter *p, Slice text, char *out) {
+    Address address;
+
     memcpy(out, text.s, text.n);
     out[text.n] = 0;
-    return text.n > 0 && !address_is_literal(out) ? "not an address" : NULL;
+    if (text.n == 0 && p->type != MODEL_LIST)
+        return NULL;
+    if (address_parse(out, &address) < 0)
+        return "not an address";
+    return (p->item == MODEL_IPV4 && address.family != AF_INET) ||
+                   (p->item == MODEL_IPV6 && address.family != AF_INET6)
+               ? "an address of the other family"
+               : NULL;
 }
 
 static const char *check_host(const ModelParameter *p, Slice text, char *out) {
-    if (text.n > 0 && !is_host(text))
-        return "not a host name or address";
-    return check_string(p, text, out);
+    char host[HOST_MAX_BYTES] = "";
+
+    memcpy(out, text.s, text.n);
+    if (text.n == 0 && p->type == MODEL_HOST)
+        return NULL;
+    if (text.n < sizeof host)
+        memcpy(host, text.s, text.n);
+    return host_is_valid(host) ? NULL : "not a host name or address";
 }
 
+static const char *check_url(const ModelParameter *p, Slice text, char *out) {
+    const char *wrong = NULL;
+    Url url;
+
+    memcpy(out, text.s, text.n);
+    out[text.n] = 0;
+    if (text.n > 0)
+        url_parse(out, &url, &wrong);
+    return wrong;
+}
+
+static const struct {
+    Check check;
+    bool keep_space; /* white space around a value means something (XML Schema part 2, 4.3.6) */
+    bool sized;
+} checks[MODEL_TYPES_] = {
+    [MODEL_STRING] = {check_string, true, true},
+    [MODEL_HEX_BINARY] = {check_hex},
+    [MODEL_BOOLEAN] = {check_boolean},
+    [MODEL_INT] = {check_integer},
+    [MODEL_UNSIGNED_INT] = {check_integer},
+    [MODEL_UNSIGNED_LONG] = {check_integer},
+    [MODEL_DATE_TIME] = {check_date_time},
+    [MODEL_ENUMERATION] = {check_enumeration},
+    [MODEL_ADDRESS] = {check_address},
+    [MODEL_IPV4] = {check_address},
+    [MODEL_IPV6] = {check_address},
+    [MODEL_HOST] = {check_host, false, true},
+    [MODEL_HOSTS] = {check_host},
+    [MODEL_URL] = {check_url, false, true},
+};
+
 static_assert(MME_MAX == 16, "the number in check_items()'s text");
-/* Both kinds of list: items without white space between them. */
+/* A list: items without white space between them. */
 static const char *check_items(const ModelParameter *p, Slice text, char *out) {
     const char *list = text.n > 0 ? text.s : NULL, *item;
     char *start = out;
     size_t n = 0;
 
     while (list && list <= text.s + text.n) {
-        Slice s = {NULL, value_next_item(&list, &item)};
-        s.s = item;
-        if (p->type == MODEL_HOST_LIST ? !is_host(s) : p->values && !is_one_of(p->values, s))
-            return p->type == MODEL_HOST_LIST ? "an entry is not a host name or address"
-                                              : "an entry is not one of the values of this list";
-        if (p->type == MODEL_HOST_LIST && ++n > MME_MAX)
+        size_t size = value_next_item(&list, &item);
+        if (p->type == MODEL_HOSTS && ++n > MME_MAX)
             return "more than 16 entries";
         if (out > start)
             *out++ = ',';
-        out = mempcpy(out, s.s, s.n);
+        const char *wrong = checks[p->item].check(p, (Slice){item, size}, out);
+        if (wrong)
+            return wrong;
+        /* Where the check has put a NUL there is its end; elsewhere it took the item as it is. */
+        out += checks[p->item].check == check_integer || checks[p->item].check == check_boolean ? strlen(out)
+                                                                                                : size;
+        *out = 0;
     }
-    return p->max > 0 && count_characters((Slice){start, (size_t)(out - start)}) > (size_t)p->max ? "too long"
-                                                                                                  : NULL;
+    return check_size(p->size, (Slice){start, (size_t)(out - start)}) ? "too long or too short" : NULL;
 }
 
-static const char *check_url(const ModelParameter *p, Slice text, char *out) {
-    const char *wrong = check_string(p, text, out);
-    Url url;
+static void explain(const ModelParameter *p, bool item, const char *wrong, char why[static VALUE_WHY_MAX]) {
+    size_t n = (size_t)snprintf(why, VALUE_WHY_MAX, "%s%s", item ? "an entry is " : "", wrong);
 
-    if (!wrong && text.n > 0)
-        url_parse(out, &url, &wrong);
-    return wrong;
+    if (streq(wrong, OUT_OF_RANGE))
+        for (size_t i = 0; i < p->n_ranges && n < VALUE_WHY_MAX - 48; i++)
+            n += (size_t)snprintf(why + n, VALUE_WHY_MAX - n, "%s%" PRId64 "..%" PRId64 "%s", i ? ", " : " (",
+                                  p->ranges[i].min, p->ranges[i].max, i + 1 == p->n_ranges ? ")" : "");
 }
-
-/* White space around a value means something in a string only (XML Schema part 2, 4.3.6). */
-static const struct {
-    Check check;
-    bool keep_space;
-} checks[MODEL_TYPES_] = {
-    [MODEL_STRING] = {check_string, true}, [MODEL_BOOLEAN] = {check_boolean},
-    [MODEL_INT] = {check_integer},         [MODEL_UNSIGNED_INT] = {check_integer},
-    [MODEL_DATE_TIME] = {check_date_time}, [MODEL_ENUMERATION] = {check_enumeration},
-    [MODEL_LIST] = {check_items},          [MODEL_ADDRESS] = {check_address},
-    [MODEL_HOST] = {check_host},
-
-    [MODEL_HOST_LIST] = {check_items},     [MODEL_URL] = {check_url},
-};
 
 int value_canonical(const ModelParameter *parameter, const char *text, char **ret,
                     char why[static VALUE_WHY_MAX]) {
+    bool list = parameter->type == MODEL_LIST || parameter->type == MODEL_HOSTS;
     Slice s = {text, strlen(text)};
     char *out = calloc(1, s.n + sizeof "false");
 
     if (!out)
         return -ENOMEM;
-    const char *wrong =
-        checks[parameter->type].check(parameter, checks[parameter->type].keep_space ? s : slice_trim(s), out);
+    size_t room = s.n;
+    if (list || !checks[parameter->type].keep_space)
+        s = slice_trim(s);
+    const char *wrong = list                            ? check_items(parameter, s, out)
+                        : checks[parameter->type].sized ? check_size(parameter->size, s)
+                                                        : NULL;
+    if (!wrong && !list)
+        wrong = checks[parameter->type].check(parameter, s, out);
     if (wrong) {
-        bool range = checks[parameter->type].check == check_integer;
-        snprintf(why, VALUE_WHY_MAX, range ? "%s (%" PRId64 "..%" PRId64 ")" : "%s", wrong, parameter->min,
-                 parameter->max);
-        explicit_bzero(out, s.n);
+        explain(parameter, list && strncmp(wrong, "not", 3) == 0, wrong, why);
+        explicit_bzero(out, room);
         free(out);
         return FAULT_INVALID_VALUE;
     }

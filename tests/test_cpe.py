@@ -13,6 +13,7 @@ import concurrent.futures
 import contextlib
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -91,7 +92,7 @@ class Hems:
     def __init__(self, scenario, *options):
         self.process = subprocess.Popen(
             [sys.executable, "-B", HERE / "lab/acs.py", "--listen", ADDRESS + ":0", "--scenario", scenario, "--host",
-             NAME, "--log", "/dev/stdout", *options], stdout=subprocess.PIPE, text=True)
+             NAME, "--log", "/dev/stdout", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.log, port = [], None
         waits_closed = Path(scenario).name == "hems-down.json"
         while port is None or waits_closed and not re.search("the port is closed", self.log[-1]):
@@ -105,18 +106,27 @@ class Hems:
     def end(self):
         """Its last line and exit status."""
         self.process.terminate()
-        out, _ = self.process.communicate(timeout=SECONDS)
-        self.log += out.splitlines()
+        try:
+            out, err = self.process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # it says where it hangs, and nothing of it stays
+            out, err = self.process.communicate()
+        self.log += out.splitlines() + err.splitlines()
+        if err:
+            print(f"the HeMS says:\n{err}", file=sys.stderr)
         return self.log[-1], self.process.returncode
 
 
 def drive(hems, addresses, store, last, *options):
     """A run of the CPE until the report *last* ("WORD COUNT"): its reports, with its exit status at the end."""
-    done = subprocess.run([DRIVER, "-p", WAIT + "=1", *options, hems.url, ",".join(addresses), store, *last.split()],
-                          text=True, capture_output=True, timeout=SECONDS)
+    command = [DRIVER, "-p", WAIT + "=1", *options, hems.url, ",".join(addresses), store, *last.split()]
     with open(store + ".log", "a", encoding="utf-8") as log:
-        log.write(done.stderr)
-    return [line.replace(hems.url, "@") for line in done.stdout.splitlines()] + [f"exit {done.returncode}"]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, timeout=SECONDS)
+            out, end = done.stdout, f"exit {done.returncode}"
+        except subprocess.TimeoutExpired as late:
+            out, end = late.stdout or b"", f"no end in {SECONDS} s"
+    return [line.replace(hems.url, "@") for line in out.decode().splitlines()] + [end]
 
 
 def stored(store):

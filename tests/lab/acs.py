@@ -22,6 +22,7 @@ $NAME stands for a value of VALUES, or of --set.
 """
 
 import argparse
+import faulthandler
 import json
 import os
 import re
@@ -656,6 +657,7 @@ class Acs:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(self.listen)
         self.listener.listen(16)
+        self.listener.setblocking(False)
         self.listen = self.listener.getsockname()[:2]
 
     def refuse(self, number):
@@ -682,7 +684,11 @@ class Acs:
             if self.wake_read in ready:
                 os.read(self.wake_read, 4096)
             elif not self.stopping:
-                sock, peer = self.listener.accept()
+                try:
+                    sock, peer = self.listener.accept()
+                except BlockingIOError:  # it has gone again
+                    continue
+                sock.setblocking(True)
                 peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
                 threading.Thread(target=self.serve_connection, args=(sock, peer), daemon=True).start()
         with self.lock:
@@ -744,13 +750,16 @@ def main():
         return 2
     scenario["hosts"] = scenario.get("hosts", []) + args.host
     scenario["allow"] = scenario.get("allow", []) + args.allow
+    faulthandler.enable()  # SIGABRT says where it hangs
     with open(args.log, "w", encoding="utf-8") as log:
         acs = Acs(args.listen, scenario, log, tls)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *unused: acs.stop())
         acs.open()
         acs.write(f"{scenario.get('comment', args.scenario)} on {acs.listen[0]} port {acs.listen[1]}")
-        return acs.serve()
+        status = acs.serve()
+    sys.stderr.flush()
+    os._exit(status)  # without waiting for what connections' threads still do
 
 
 if __name__ == "__main__":

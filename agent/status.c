@@ -21,3 +21,16 @@ const char *agent_state_to_string(AgentState state) {
     assert(state >= 0 && state < AGENT_STATES_);
     return words[state];
 }
+
+const char *session_outcome_to_string(SessionOutcome outcome) {
+    static const char *const words[] = {
+        [SESSION_NONE] = "none",
+        [SESSION_SUCCEEDED] = "succeeded",
+        [SESSION_FAILED] = "failed",
+        [SESSION_UNREACHED] = "unreached",
+    };
+    static_assert(ARRAY_SIZE(words) == SESSION_OUTCOMES_, "a word for each outcome");
+
+    assert(outcome >= 0 && outcome < SESSION_OUTCOMES_);
+    return words[outcome];
+}

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/log.h"
+#include "base/moment.h"
 #include "base/url.h"
 
 /* The published states. dbus/API.md says what each means for an S1 stack. */
@@ -63,3 +64,50 @@ typedef struct Status {
     char clause[32];                  /* where TS 32.593 says so: "5.1.2.2 step 3" */
     char last_error[ERROR_MAX_BYTES]; /* the latest failure, "" after a registration */
 } Status;
+
+/* The tunnel as dbus/tunnel.c publishes it. Without one everything but *peer_identity* is empty. */
+typedef struct TunnelStatus {
+    bool up;               /* it carries traffic */
+    Address local, remote; /* outer */
+    char local_identity[HOST_MAX_BYTES];
+    char peer_identity[HOST_MAX_BYTES]; /* that the gateway's certificate must carry */
+    char ike_algorithms[128], esp_algorithms[128];
+    uint64_t ike_spi_i, ike_spi_r;
+    uint32_t child_spi_in, child_spi_out; /* of the pair used for sending */
+    bool nat_local, nat_remote;           /* we are behind a NAT, the gateway is */
+    bool encapsulated;                    /* ESP in UDP */
+    AddressList inner_addresses;
+    usec_t next_rekey; /* Moment.mono, of the IKE SA or the pair, whichever is first; 0: not planned */
+} TunnelStatus;
+
+/* What is counted, read when somebody asks and told to nobody by itself. */
+typedef struct TunnelCounters {
+    uint64_t packets_in, packets_out; /* the kernel's, of the pair in use */
+    /* Of the IKE SA in use: messages thrown away, and requests sent again. */
+    uint64_t malformed, foreign, unexpected, forged, retransmitted;
+} TunnelCounters;
+
+typedef enum SessionOutcome {
+    SESSION_NONE, /* none has ended since the start */
+    SESSION_SUCCEEDED,
+    SESSION_FAILED,
+    SESSION_UNREACHED, /* nothing was heard from the HeMS */
+    SESSION_OUTCOMES_,
+} SessionOutcome;
+
+/* "none", "succeeded", "failed", "unreached". */
+const char *session_outcome_to_string(SessionOutcome outcome);
+
+#define SESSION_PENDING_MAX 16 /* kinds of events */
+
+/* The sessions with the HeMS as dbus/session.c publishes them. */
+typedef struct SessionStatus {
+    char url[URL_MAX_BYTES]; /* of the HeMS of these sessions */
+    bool running;
+    usec_t last_session; /* Moment.real, its end; 0: there was none since the start */
+    SessionOutcome last_outcome;
+    char last_fault[ERROR_MAX_BYTES]; /* of the last one that did not succeed; "" after one that did */
+    usec_t next_inform;               /* Moment.mono, when the next one is due; 0: not planned */
+    size_t n_pending;
+    const char *pending[SESSION_PENDING_MAX]; /* "1 BOOT": what the next Inform carries; static */
+} SessionStatus;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* org.henb.Agent1 on the system bus: properties over struct Status, one emitter of their changes, and the
+/* org.henb.Agent1 on the system bus: properties over plain structs, one emitter of their changes, and the
  * methods of API.md. */
 #pragma once
 
@@ -8,11 +8,12 @@
 #include "base/macro.h"
 #include "base/owner-table.h"
 #include "status.h"
+#include "timeline.h"
 
 #define BUS_ERROR_REFUSED "org.henb.Agent1.Error.Refused"
 
 typedef struct Bus Bus;
-/* A Deregister() or ClearDeregistration() whose caller may have it done; owned by the bus. */
+/* A call of Deregister() or another method of its kind whose caller may have it done; owned by the bus. */
 typedef struct BusRequest BusRequest;
 
 /* Takes one parameter, with its type on the wire and its value as everybody may see it. 0, or negative errno,
@@ -26,11 +27,12 @@ typedef struct BusAlarm {
     const char *severity, *object, *text, *information;
 } BusAlarm;
 
+typedef void (*BusRequestHandler)(void *userdata, BusRequest *request);
+
 /* What callers want. At most one request of each kind is with its handler; it is answered by
  * bus_request_done(), at once or later, also when its caller has gone: what was authorized stays so. */
 typedef struct BusHandlers {
-    void (*deregister)(void *userdata, BusRequest *request);
-    void (*clear_deregistration)(void *userdata, BusRequest *request);
+    BusRequestHandler deregister, clear_deregistration;
     /* The owner of a parameter reports its value. NULL, or why it is not taken (static, UTF-8). */
     const char *(*report_value)(void *userdata, const char *path, const char *value);
     /* These were all the values of one report: what belongs together came together. */
@@ -39,7 +41,13 @@ typedef struct BusHandlers {
 
     /* agent.conf's [Owners], borrowed; NULL: nobody owns anything. */
     const OwnerTable *owners;
+    /* How the last registration went, borrowed; NULL: nobody knows. */
+    const Timeline *timeline;
     /* Those below may be NULL: then nobody may, or nobody is told. */
+
+    BusRequestHandler reconnect, inform, reload;
+    /* What is counted of the tunnel. */
+    void (*tunnel_counters)(void *userdata, TunnelCounters *ret);
 
     /* Tells *visitor* of a parameter, or of all below a partial path. 0; -ENOENT: there is none; or what the
      * visitor returned. */
@@ -57,7 +65,7 @@ typedef struct BusHandlers {
     const char *(*clear_alarm)(void *userdata, const BusAlarm *alarm);
 } BusHandlers;
 
-/* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), adds the object and takes the name
+/* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), adds the objects and takes the name
  * org.henb.Agent1 without queueing or replacing. 0, -ENOMEM, or -EIO after a line that says what it was: no
  * bus, the name is taken, the bus policy does not let us have it. Publishes *initial*. A bus that goes away
  * ends the event loop with EXIT_FAILURE. Waits for the bus daemon's answers: for the start of the program. */
@@ -69,6 +77,9 @@ void bus_free(Bus *bus);
  * of the properties that differ from what was published before. *status* holds an MME only in
  * AGENT_REGISTERED. 0 or negative errno. */
 int bus_publish(Bus *bus, const Status *status);
+/* The same for the objects of the tunnel and of the session, of which nothing is known at first. */
+int bus_publish_tunnel(Bus *bus, const TunnelStatus *status);
+int bus_publish_session(Bus *bus, const SessionStatus *status);
 /* Answers a request a handler was given, exactly once. *refusal*: NULL, it is done; else why not, a line for
  * the caller (org.henb.Agent1.Error.Refused). *request* is gone afterwards. */
 void bus_request_done(BusRequest *request, const char *refusal);

@@ -10,7 +10,7 @@ from pathlib import Path
 
 UNIT = "henb-install@0123456789abcdef.service"
 MANAGE = "org.freedesktop.systemd1.manage-units"
-CASES = [  # user, action, its details, granted
+CASES = [  # user ("member": somebody in the group henb), action, its details, granted
     ("henb", "org.freedesktop.login1.reboot", {}, True),
     ("henb", "org.freedesktop.login1.reboot-multiple-sessions", {}, True),
     ("henb", "org.freedesktop.login1.reboot-ignore-inhibit", {}, False),
@@ -27,13 +27,22 @@ CASES = [  # user, action, its details, granted
     ("henb", "org.freedesktop.systemd1.manage-unit-files", {"verb": "start", "unit": UNIT}, False),
     ("other", "org.freedesktop.login1.reboot", {}, False),
     ("other", MANAGE, {"verb": "start", "unit": UNIT}, False),
+    ("member", MANAGE, {"verb": "start", "unit": UNIT}, False),
+    ("member", "org.henb.agent1.reconnect", {}, True),
+    ("member", "org.henb.agent1.inform", {}, True),
+    ("member", "org.henb.agent1.reload", {}, True),
+    ("member", "org.henb.agent1.deregister", {}, False),
+    ("member", "org.henb.agent1.clear-deregistration", {}, False),
+    ("member", "org.henb.agent1.inform2", {}, False),
+    ("other", "org.henb.agent1.reconnect", {}, False),
 ]
 PROGRAM = """
 var rules = [], polkit = {Result: {YES: "yes", NOT_HANDLED: null}, addRule: function(f) { rules.push(f); }};
 %s
 print(JSON.stringify(%s.map(function(c) {
     var action = {id: c[1], lookup: function(key) { return c[2][key]; }};
-    return rules.some(function(f) { return f(action, {user: c[0]}) === "yes"; });
+    var subject = {user: c[0], isInGroup: function(group) { return c[0] === "member" && group === "henb"; }};
+    return rules.some(function(f) { return f(action, subject) === "yes"; });
 })));
 """
 

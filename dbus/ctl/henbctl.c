@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* henbctl: looks at the agent and tells it what to do, all over D-Bus, so that looking needs no privileges.
+ * One table of verbs. */
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/macro.h"
+#include "clock.h"
+#include "config.h"
+#include "dbus/ctl/agent-io.h"
+#include "dbus/ctl/follow-io.h"
+#include "dbus/ctl/status-text.h"
+#include "dbus/ctl/style-io.h"
+#include "dbus/ctl/timeline-view.h"
+
+#define EXIT_ABSENT 3 /* of a unit that does not run, after LSB and systemctl */
+/* A session that runs is waited for. */
+#define DEREGISTER_TIMEOUT (10 * 60 * USEC_PER_SEC)
+#define JSON_FLAGS         (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+typedef struct Ctl {
+    sd_bus *bus;
+    sd_bus_error error;
+    Style style;
+    bool json, svg, names;
+    usec_t timeout;
+    char **arguments; /* of the verb, NULL last */
+    Moment now;
+} Ctl;
+
+static void json_print(json_object *o) {
+    puts(json_object_to_json_string_ext(o, JSON_FLAGS));
+}
+
+/* Says what went wrong, where it is looked for. Exit status. */
+static int failed(Ctl *ctl, int r) {
+    bool absent = agent_is_absent(&ctl->error);
+    const char *text = absent ? "the agent is not running" : ctl->error.message ?: strerror(-r);
+
+    if (ctl->json) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+        json_object_object_add(o, "error", json_object_new_string(ctl->error.name ?: ""));
+        json_object_object_add(o, "message", json_object_new_string(text));
+        json_print(o);
+    }
+    fprintf(stderr, "henbctl: ");
+    style_print(stderr, &ctl->style, text, 0);
+    fputc('\n', stderr);
+    return absent ? EXIT_ABSENT : EXIT_FAILURE;
+}
+
+/* Looking --------------------------------------------------------------------------------------------- */
+
+typedef void (*TreePrinter)(FILE *out, const Style *style, Moment now, const json_object *tree);
+
+/* *part*: of the tree, for JSON; NULL: all. */
+static int look(Ctl *ctl, TreePrinter print, const char *part) {
+    _cleanup_(json_object_putp) json_object *tree = NULL;
+    int r = agent_read_all(ctl->bus, &tree, &ctl->error);
+
+    if (r < 0)
+        return failed(ctl, r);
+    if (ctl->json)
+        json_print(part ? tree_child(tree, part) : tree);
+    else
+        print(stdout, &ctl->style, ctl->now, tree);
+    return EXIT_SUCCESS;
+}
+
+static int verb_status(Ctl *ctl) {
+    int r = look(ctl, status_print, NULL);
+    if (r == EXIT_ABSENT && !ctl->json)
+        status_print_absent(stdout, &ctl->style);
+    return r;
+}
+
+static int verb_tunnels(Ctl *ctl) {
+    return look(ctl, tunnels_print, "tunnels");
+}
+
+static int verb_session(Ctl *ctl) {
+    return look(ctl, session_print, "session");
+}
+
+static int verb_timeline(Ctl *ctl) {
+    _cleanup_(json_object_putp) json_object *steps = NULL;
+    int r = agent_read_timeline(ctl->bus, &steps, &ctl->error);
+
+    if (r < 0)
+        return failed(ctl, r);
+    if (ctl->json)
+        json_print(steps);
+    else if (ctl->svg)
+        timeline_print_svg(stdout, ctl->now.mono, steps);
+    else
+        timeline_print(stdout, &ctl->style, ctl->now.mono, steps);
+    return EXIT_SUCCESS;
+}
+
+static int parameters(Ctl *ctl, char **names) {
+    _cleanup_(json_object_putp) json_object *tree = NULL;
+    int r = agent_read_parameters(ctl->bus, names, &tree, &ctl->error);
+
+    if (sd_bus_error_has_name(&ctl->error, SD_BUS_ERROR_ACCESS_DENIED)) {
+        sd_bus_error_free(&ctl->error);
+        sd_bus_error_set_const(&ctl->error, SD_BUS_ERROR_ACCESS_DENIED,
+                               "the data model is for root and the group henb");
+    }
+    if (r < 0)
+        return failed(ctl, r);
+    if (ctl->json)
+        json_print(tree);
+    else
+        parameters_print(stdout, &ctl->style, tree, ctl->names);
+    return EXIT_SUCCESS;
+}
+
+static int verb_get(Ctl *ctl) {
+    return parameters(ctl, ctl->arguments);
+}
+
+static int verb_list(Ctl *ctl) {
+    char *all[] = {(char[]){"Device."}, NULL};
+    return parameters(ctl, ctl->arguments[0] ? ctl->arguments : all);
+}
+
+static int verb_monitor(Ctl *ctl) {
+    int r = follow_changes(ctl->bus, &ctl->style, ctl->json);
+    return failed(ctl, r);
+}
+
+/* Acting ---------------------------------------------------------------------------------------------- */
+
+static int done(const Ctl *ctl) {
+    if (ctl->json)
+        puts("{ \"done\": true }");
+    return EXIT_SUCCESS;
+}
+
+static int act(Ctl *ctl, const char *method, usec_t timeout) {
+    int r = agent_call(ctl->bus, method, timeout, &ctl->error);
+    return r < 0 ? failed(ctl, r) : done(ctl);
+}
+
+static int verb_inform(Ctl *ctl) {
+    return act(ctl, "Inform", 0);
+}
+
+static int verb_reconnect(Ctl *ctl) {
+    return act(ctl, "Reconnect", 0);
+}
+
+static int verb_reload(Ctl *ctl) {
+    return act(ctl, "Reload", 0);
+}
+
+static int verb_deregister(Ctl *ctl) {
+    return act(ctl, "Deregister", DEREGISTER_TIMEOUT);
+}
+
+static int verb_clear_deregistration(Ctl *ctl) {
+    return act(ctl, "ClearDeregistration", 0);
+}
+
+static int verb_wait(Ctl *ctl) {
+    int r = follow_until_registered(ctl->bus, ctl->timeout);
+
+    if (r == -ETIME)
+        sd_bus_error_set_const(&ctl->error, SD_BUS_ERROR_TIMEOUT, "not registered in time");
+    return r < 0 ? failed(ctl, r) : done(ctl);
+}
+
+static int verb_check_config(Ctl *ctl) {
+    static Config config;
+    const char *file = ctl->arguments[0] ?: CONFIG_FILE_DEFAULT;
+    char error[ERROR_MAX_BYTES];
+    int r = config_load(&config, file, error);
+
+    if (r < 0) {
+        sd_bus_error_set(&ctl->error, "org.freedesktop.DBus.Error.InvalidFileContent", error);
+        return failed(ctl, r);
+    }
+    if (!ctl->json)
+        printf("%s: ok\n", file);
+    return done(ctl);
+}
+
+/* Verbs ----------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *arguments, *help;
+    unsigned min, max;
+    int (*run)(Ctl *ctl);
+    bool offline; /* needs no bus */
+} verbs[] = {
+    {"status", "", "What the box is and where it stands (default)", 0, 0, verb_status},
+    {"timeline", "", "The last registration, step by step", 0, 0, verb_timeline},
+    {"monitor", "", "What changes, as it comes", 0, 0, verb_monitor},
+    {"tunnels", "", "The IPsec tunnels", 0, 0, verb_tunnels},
+    {"session", "", "The TR-069 sessions", 0, 0, verb_session},
+    {"get", " NAME...", "Parameters of the data model", 1, 64, verb_get},
+    {"list", " [PATH...]", "All parameters below paths", 0, 64, verb_list},
+    {"inform", "", "Start a TR-069 session now", 0, 0, verb_inform},
+    {"reconnect", "", "Build the tunnel anew", 0, 0, verb_reconnect},
+    {"reload", "", "Read certificates, key and revocation lists anew", 0, 0, verb_reload},
+    {"deregister", "", "Take the box out of the operator's service", 0, 0, verb_deregister},
+    {"clear-deregistration", "", "Let it register again", 0, 0, verb_clear_deregistration},
+    {"wait", "", "Wait until the box is registered", 0, 0, verb_wait},
+    {"check-config", " [FILE]", "Check agent.conf and its drop-ins", 0, 1, verb_check_config, true},
+};
+
+static void help(void) {
+    puts(
+        "henbctl - looks at the HeNB agent and tells it what to do\n\n"
+        "Usage: henbctl [OPTIONS...] VERB\n");
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        printf("  %s%-*s %s\n", verbs[i].name, (int)(24 - strlen(verbs[i].name)), verbs[i].arguments,
+               verbs[i].help);
+    puts(
+        "\n"
+        "  -j, --json               Print JSON\n"
+        "      --svg                timeline: a picture\n"
+        "      --names              get, list: only the names\n"
+        "      --timeout=SECONDS    wait: no longer than this\n"
+        "  -h, --help               This text\n"
+        "  -V, --version            The version\n\n"
+        "Exit status: 0 done; 3 the agent is not running; 64 a wrong command line; 1 any other failure.");
+}
+
+/* 0 to go on, 1 when all is said, -EINVAL. */
+static int options_parse(Ctl *ctl, int argc, char **argv) {
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"svg", no_argument, NULL, 's'},
+        {"names", no_argument, NULL, 'n'},
+        {"timeout", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {},
+    };
+    char *end;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "jhV", options, NULL)) >= 0)
+        switch (c) {
+        case 'j':
+            ctl->json = true;
+            break;
+        case 's':
+            ctl->svg = true;
+            break;
+        case 'n':
+            ctl->names = true;
+            break;
+        case 't':
+            ctl->timeout = strtoul(optarg, &end, 10) * USEC_PER_SEC;
+            if (*end || !*optarg) {
+                fprintf(stderr, "henbctl: --timeout=%s is no number of seconds\n", optarg);
+                return -EINVAL;
+            }
+            break;
+        case 'h':
+            help();
+            return 1;
+        case 'V':
+            puts("henbctl " VERSION);
+            return 1;
+        default:
+            return -EINVAL;
+        }
+    return 0;
+}
+
+/* Exit status. */
+static int verb_run(Ctl *ctl, const char *name, unsigned n) {
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        if (!streq(verbs[i].name, name))
+            continue;
+        if (n < verbs[i].min || n > verbs[i].max) {
+            fprintf(stderr, "Usage: henbctl %s%s\n", name, verbs[i].arguments);
+            return EX_USAGE;
+        }
+        int r = verbs[i].offline ? 0 : sd_bus_open_system(&ctl->bus);
+        if (r < 0) {
+            sd_bus_error_setf(&ctl->error, SD_BUS_ERROR_DISCONNECTED, "no system bus: %s", strerror(-r));
+            return failed(ctl, r);
+        }
+        return verbs[i].run(ctl);
+    }
+    fprintf(stderr, "henbctl: there is no \"%s\"; see henbctl --help\n", name);
+    return EX_USAGE;
+}
+
+int main(int argc, char **argv) {
+    char *none[] = {NULL};
+    Ctl ctl = {.timeout = USEC_NEVER, .now = clock_now()};
+    int r = options_parse(&ctl, argc, argv);
+
+    if (r != 0)
+        return r < 0 ? EX_USAGE : EXIT_SUCCESS;
+    style_detect(&ctl.style);
+    bool verb = optind < argc;
+    ctl.arguments = verb ? argv + optind + 1 : none;
+    r = verb_run(&ctl, verb ? argv[optind] : "status", verb ? (unsigned)(argc - optind - 1) : 0);
+    sd_bus_error_free(&ctl.error);
+    sd_bus_flush_close_unref(ctl.bus);
+    return r;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How henbctl's texts look: colours, width and words for times, as systemd's tools have them. Pure; what the
+ * terminal and the environment want, style-io.h finds out. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/moment.h"
+
+typedef struct Style {
+    bool colours, utf8;
+    unsigned width; /* columns of the terminal; 0: as wide as it gets */
+} Style;
+
+typedef enum Colour {
+    COLOUR_PLAIN,
+    COLOUR_GOOD,
+    COLOUR_BUSY,
+    COLOUR_BAD,
+    COLOUR_FAINT,
+} Colour;
+
+/* Switches to a colour, and back; "" without colours. */
+const char *style_on(const Style *style, Colour colour);
+const char *style_off(const Style *style);
+/* Prints *text*, cut to *columns* (0: not). Returns how many it took. A byte that would move the cursor or
+ * change the terminal is "?": what a peer said may be part of it. */
+unsigned style_print(FILE *out, const Style *style, const char *text, unsigned columns);
+
+#define DURATION_MAX 32
+/* "1d 2h", "3min 5s", "12.345s", "0s": the two largest units, below a minute to the millisecond. */
+const char *duration_format(usec_t usec, char ret[static DURATION_MAX]);
+#define TIME_MAX 64
+/* "Wed 2026-11-25 03:18:22 UTC", in the local time zone. */
+const char *time_format(usec_t real, char ret[static TIME_MAX]);

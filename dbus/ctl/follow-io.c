@@ -119,8 +119,7 @@ static void changes_print(const Follower *f, const char *interface, json_object 
     if (f->json)
         line_print(interface, changes);
     else {
-        json_object_object_foreach(changes, name, value)
-            change_print(f, interface, name, value);
+        json_object_object_foreach(changes, name, value) change_print(f, interface, name, value);
     }
     fflush(stdout);
 }

@@ -62,7 +62,7 @@ static void mme_print(FILE *out, const Style *style, const json_object *mme, con
 static void mmes_print(FILE *out, const Style *style, const json_object *agent) {
     json_object *mme;
 
-    if (!tree_item(agent, "Mme", 0))
+    if (tree_child(agent, "Mme") && !tree_item(agent, "Mme", 0))
         line(out, style, "MME", "none");
     for (size_t i = 0; (mme = tree_item(agent, "Mme", i)); i++)
         if (json_object_is_type(mme, json_type_array) && json_object_array_length(mme) == 3)
@@ -161,7 +161,8 @@ static void agent_lines(FILE *out, const Style *style, const json_object *agent)
     snprintf(text, sizeof text, "%s the MMEs, cell %s",
              streq(tree_text(agent, "S1ConnectionMode"), "All") ? "to all of" : "to one of",
              tree_flag(agent, "AdminState") ? "on the air" : "off by the operator");
-    line(out, style, "S1", text);
+    if (tree_child(agent, "AdminState"))
+        line(out, style, "S1", text);
     snprintf(text, sizeof text, "%s%s%s%s", tree_text(agent, "SeGW"), *address ? " (" : "", address,
              *address ? ")" : "");
     line_unless_empty(out, style, "SeGW", text);
@@ -179,7 +180,7 @@ void status_print(FILE *out, const Style *style, Moment now, const json_object *
         tunnel_lines(out, style, now, tunnel);
     line_unless_empty(out, style, "HeMS", tree_text(agent, "HeMS"));
     session_lines(out, style, now, tree_child(tree, "session"));
-    if (!tree_flag(agent, "ClockTrusted"))
+    if (tree_child(agent, "ClockTrusted") && !tree_flag(agent, "ClockTrusted"))
         line(out, style, "Clock", "not believed: it stands before the agent was built or last ran");
     if (*error) {
         line_begin(out, "Last error");

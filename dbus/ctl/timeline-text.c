@@ -80,7 +80,7 @@ static const char *outcome_of(const json_object *last) {
 void timeline_print(FILE *out, const Style *style, usec_t now, const json_object *steps) {
     size_t n = json_object_array_length(steps);
     TimelineSpan span = timeline_span(steps, now);
-    unsigned columns = style->width ? MIN(MAX(style->width / 4, BAR_MIN), BAR_MAX) : BAR_MAX;
+    unsigned columns = style->width ? MIN(MAX(style->width / 5, BAR_MIN), BAR_MAX) : BAR_MAX;
     char duration[DURATION_MAX];
 
     if (n == 0) {

@@ -122,6 +122,7 @@ static size_t stimuli(Stimulus ret[static 40]) {
         {"unreached", {.type = EVENT_SESSION_UNREACHED, .text = ""}, .fails = true},
         {"unreached, silent", {.type = EVENT_SESSION_UNREACHED, .text = "", .silent = true}, .fails = true},
         {"session due", {.type = EVENT_SESSION_DUE}},
+        {"reconnect", {.type = EVENT_RECONNECT}},
         {"deregistered", {.type = EVENT_DEREGISTERED}},
         {"time", {.type = EVENT_NONE}},
         {"age", {.type = EVENT_NONE}, .ages = true},
@@ -157,6 +158,7 @@ static bool possible(const State *s, const Stimulus *stimulus) {
         return procedure_view(&s->procedure).waits_for_session;
     case EVENT_LOCATION:
     case EVENT_DNS_CHANGED:
+    case EVENT_RECONNECT:
         return true;
     case EVENT_DEREGISTERED:
         return s->procedure.step != STEP_IDLE && s->procedure.step != STEP_DEREGISTERED;

@@ -109,6 +109,36 @@ START_TEST(each_address_of_the_segw_is_tried) {
 }
 END_TEST
 
+START_TEST(reconnect_begins_anew) {
+    setup("segw.example", "10.0.0.10");
+    event(EVENT_RECONNECT); /* before the start there is nothing to do again */
+    expect_nothing();
+    start("http://10.0.0.10:7547/");
+    expect_action(ACTION_RESOLVE);
+    failure(EVENT_RESOLVED, "NXDOMAIN");
+    event(EVENT_RECONNECT); /* ends a wait */
+    expect_next(ACTION_CLOSE);
+    expect_action(ACTION_RESOLVE);
+    resolved(2);
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET);
+    expect_action(ACTION_SESSION);
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ENDED, mmes("10.0.0.21", NULL));
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+    event(EVENT_RECONNECT);
+    expect_next(ACTION_CLOSE);
+    expect_action(ACTION_RESOLVE); /* however long the answer of before would have lived */
+    expect_state(AGENT_DISCOVERING, STEP_SEGW_DNS);
+    ck_assert_uint_eq(procedure_view(p).s1->mme.n, 0);
+    resolved(1);
+    expect_action(ACTION_TUNNEL);
+    tunnel_up(AF_INET); /* the HeMS's word holds */
+    expect_nothing();
+    expect_state(AGENT_REGISTERED, STEP_REGISTERED);
+}
+END_TEST
+
 START_TEST(waits_grow_to_their_limit) {
     setup("segw.example", "hems.example");
     start(URL);
@@ -460,7 +490,7 @@ START_TEST(network_that_goes_and_comes) {
 END_TEST
 
 SUITE("procedure", way_of_5_1_2_2_by_names, addresses_skip_every_question,
-      clock_before_the_build_is_waited_for, each_address_of_the_segw_is_tried, waits_grow_to_their_limit,
+      clock_before_the_build_is_waited_for, each_address_of_the_segw_is_tried, reconnect_begins_anew, waits_grow_to_their_limit,
       private_dns_that_fails_costs_the_tunnel, failed_session_waits_for_cwmp,
       session_that_breaks_before_its_answer_publishes_nothing, no_mme_is_a_state_of_its_own,
       later_trouble_does_not_take_the_registration_back, new_mme_replaces_the_old_without_a_gap,

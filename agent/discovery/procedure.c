@@ -691,6 +691,17 @@ static void on_deregistered(Procedure *p, Moment now) {
     step_set(p, now, STEP_DEREGISTERED, "FactoryReset");
 }
 
+/* What answers, addresses and failures of before are worth, somebody at the box doubts. */
+static void on_reconnect(Procedure *p, Moment now) {
+    if (p->step == STEP_IDLE || p->step == STEP_DEREGISTERED)
+        return;
+    tunnel_forget(p, true);
+    segws_restart(p);
+    p->handover = 0;
+    p->failures = p->silent = p->tries = 0;
+    round_start(p, now, "asked for");
+}
+
 /* Also after a de-registration was taken back. */
 static void on_start(Procedure *p, Moment now) {
     if (p->step != STEP_IDLE && p->step != STEP_DEREGISTERED)
@@ -758,6 +769,9 @@ void procedure_event(Procedure *p, Moment now, const ProcedureEvent *e) {
             p->due = true;
             step_set(p, now, table[p->step].next, "session due");
         }
+        return;
+    case EVENT_RECONNECT:
+        on_reconnect(p, now);
         return;
     case EVENT_DEREGISTERED:
         on_deregistered(p, now);

@@ -101,6 +101,7 @@ typedef enum ProcedureEventType {
     EVENT_SESSION_ENDED,     /* without error, *s1* as it now stands and *site*; or with a text */
     EVENT_SESSION_UNREACHED, /* nothing was heard from the address: text */
     EVENT_SESSION_DUE,       /* CWMP's schedule wants a session */
+    EVENT_RECONNECT,         /* somebody at the box wants the way gone anew */
     EVENT_DEREGISTERED,      /* 5.1.4: the mark is in the store */
 } ProcedureEventType;
 

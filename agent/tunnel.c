@@ -712,3 +712,12 @@ const char *tunnel_identity(const Tunnel *t) {
     const Association *a = t->associations[CURRENT];
     return a && a->up ? a->identity : "";
 }
+
+const IkeSa *tunnel_sa(const Tunnel *t) {
+    const Association *a = t->associations[CURRENT];
+    return a && a->up ? a->sa : NULL;
+}
+
+const AddressList *tunnel_inside(const Tunnel *t) {
+    return &t->inside;
+}

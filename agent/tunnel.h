@@ -80,4 +80,8 @@ void tunnel_expired(Tunnel *tunnel, uint32_t spi, bool hard);
 void tunnel_mapping(Tunnel *tunnel, uint32_t spi_in, const Endpoint *from);
 /* The identity wanted of the gateway in use, "" without one. */
 const char *tunnel_identity(const Tunnel *tunnel);
+/* The IKE SA that carries traffic now, until the next call; NULL without one. */
+const IkeSa *tunnel_sa(const Tunnel *tunnel);
+/* The box's inner addresses, with or without a tunnel. */
+const AddressList *tunnel_inside(const Tunnel *tunnel);
 void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);

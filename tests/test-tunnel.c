@@ -2,6 +2,7 @@
 /* The tunnel, one at a time: what it asks of the kernel and in which order, what it remembers from one SA to
  * the next. See tunnel-world.h; what stands beside it is in test-successor.c. */
 #include "ike/gateways.h"
+#include "tunnel-status.h"
 #include "tunnel-world.h"
 
 /* -- tests -- */
@@ -34,6 +35,40 @@ START_TEST(nat_as_it_was_seen) {
         assert_outer(gateway_addresses[0], cases[i].nat_initiator, cases[i].nat_responder);
         fixture_free(&f);
     }
+}
+END_TEST
+
+/* What the bus tells of it: nothing without a tunnel but who the box is; others after each rekeying. */
+START_TEST(what_is_shown) {
+    Fixture f = fixture_new(&(Switches){.nat_initiator = true}, 0);
+    TunnelStatus before, after;
+    TunnelCounters counters;
+
+    open_gateway(0);
+    tunnel_status(world.tunnel, "henb.example", &before);
+    ck_assert(!before.up && before.child_spi_in == 0 && before.next_rekey == 0 && !*before.peer_identity);
+    ck_assert_str_eq(before.local_identity, "henb.example");
+    run(0);
+    tunnel_status(world.tunnel, "henb.example", &before);
+    ck_assert(before.up && before.nat_local && !before.nat_remote && before.encapsulated);
+    ck_assert_str_eq(ADDRESS_STR(&before.remote), gateway_addresses[0]);
+    ck_assert_uint_eq(before.child_spi_out, world_outbound()->spi_out);
+    ck_assert_uint_eq(before.child_spi_in, world_outbound()->spi_in);
+    ck_assert(before.ike_spi_i != 0 && before.ike_spi_r != 0);
+    ck_assert(*before.peer_identity && *before.ike_algorithms && *before.esp_algorithms);
+    ck_assert_uint_eq(before.inner_addresses.n, 1);
+    ck_assert(address_equal(&before.inner_addresses.items[0], &world.inner));
+    ck_assert_uint_gt(before.next_rekey, world.mono);
+    run(before.next_rekey - world.mono);
+    tunnel_status(world.tunnel, "henb.example", &after);
+    ck_assert_uint_ne(after.child_spi_in, before.child_spi_in);
+    ck_assert_uint_gt(after.next_rekey, world.mono);
+    tunnel_counters(world.tunnel, NULL, &counters);
+    ck_assert_uint_eq(counters.malformed + counters.foreign + counters.forged, 0);
+    tunnel_close(world.tunnel);
+    tunnel_status(world.tunnel, "", &after);
+    ck_assert(!after.up && after.ike_spi_i == 0 && after.inner_addresses.n == 0);
+    fixture_free(&f);
 }
 END_TEST
 
@@ -373,7 +408,7 @@ START_TEST(clock_is_set) {
 }
 END_TEST
 
-SUITE("tunnel", one_tunnel, nat_as_it_was_seen, one_after_the_other, late_words_of_the_first, closed_halfway,
-      reopened_in_the_report, the_kernel_refuses, groups_by_gateway, group_is_forgotten, groups_are_bounded,
-      prepared_once, prepared_of_another_group, prepared_for_long, uplink_moves, uplink_goes,
-      uplink_goes_while_ike_gives_up, no_way_there, clock_is_set)
+SUITE("tunnel", one_tunnel, nat_as_it_was_seen, what_is_shown, one_after_the_other, late_words_of_the_first,
+      closed_halfway, reopened_in_the_report, the_kernel_refuses, groups_by_gateway, group_is_forgotten,
+      groups_are_bounded, prepared_once, prepared_of_another_group, prepared_for_long, uplink_moves,
+      uplink_goes, uplink_goes_while_ike_gives_up, no_way_there, clock_is_set)

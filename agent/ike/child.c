@@ -263,3 +263,16 @@ usec_t child_deadline(const IkeSa *sa) {
     }
     return deadline;
 }
+
+usec_t ike_sa_next_rekey(const IkeSa *sa) {
+    usec_t next = sa->rekey_at;
+
+    for (size_t i = 0; i < IKE_CHILDREN_MAX; i++)
+        if (child_may_rekey(sa, &sa->children[i]))
+            next = MIN(next, sa->children[i].rekey_at);
+    return next;
+}
+
+uint64_t ike_sa_spi_r(const IkeSa *sa) {
+    return sa->current ? sa->current->spi_r : 0;
+}

@@ -231,8 +231,11 @@ bool ike_sa_is_established(const IkeSa *sa);
 /* The algorithms of the IKE SA, NULL before they are negotiated. */
 const Suite *ike_sa_suite(const IkeSa *sa);
 const IkeCounters *ike_sa_counters(const IkeSa *sa);
-/* The initiator's SPI, for logs. */
+/* The initiator's SPI and the responder's, for logs. */
 uint64_t ike_sa_spi_i(const IkeSa *sa);
+uint64_t ike_sa_spi_r(const IkeSa *sa);
+/* When the IKE SA or a pair gets new keys, on Moment.mono; USEC_NEVER: not by time. */
+usec_t ike_sa_next_rekey(const IkeSa *sa);
 /* The Diffie-Hellman group: of the last KE sent, and once that was answered the negotiated one. */
 uint16_t ike_sa_group(const IkeSa *sa);
 /* A NAT seen on the way (2.23): we are behind it, the gateway is. False before IKE_SA_INIT was answered. */

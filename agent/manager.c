@@ -4,8 +4,6 @@
 #include "manager.h"
 
 #include <stdio.h>
-#include <strings.h>
-#include <sys/random.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
@@ -20,6 +18,8 @@
 #include "discovery/resolv-conf-io.h"
 #include "good-time.h"
 #include "names.h"
+#include "rng-io.h"
+#include "shown.h"
 #include "tunnel.h"
 
 #define META_FACTORY "factory-data"
@@ -53,6 +53,7 @@ struct Manager {
     IkeConfiguration
         kept; /* of one that is up with other addresses than before, until the procedure takes it */
     Status status;
+    Shown shown;
     sd_event_source *timer, *clock_timer, *stop_timer;
     ClockWatch *clock_watch;
     bool running, stopping, network;
@@ -154,6 +155,7 @@ static void deregister_answer(Manager *m, const char *refusal) {
 static void inside_forget(Manager *m) {
     cpe_abort(m->cpe);
     m->session = false;
+    shown_session_over(&m->shown, false, "it broke off");
     names_forget(m->names);
     deregister_answer(m, "the TR-069 session broke off");
     m->inside = (IkeConfiguration){};
@@ -209,26 +211,17 @@ static void on_datagram(void *userdata, uint8_t *datagram, size_t size, const En
     tunnel_input(m->tunnel, datagram, size, from);
 }
 
-/* What the certificate of a SeGW must carry: its name, unless factory data say something else of it. */
-static const char *segw_identity(const Config *config, const char *segw) {
-    const ConfigPair *pairs[] = {&config->serving, &config->initial};
-    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
-        if (strcasecmp(pairs[i]->segw, segw) == 0)
-            return pairs[i]->segw_identity;
-    return segw;
-}
-
 static void tunnel_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
     if (m->kept.addresses.n > 0 &&
-        streq(tunnel_identity(m->tunnel), segw_identity(m->config, action->name))) {
+        streq(tunnel_identity(m->tunnel), security_segw_identity(m->security, action->name))) {
         IkeConfiguration kept = m->kept;
         inside_set(m, &kept);
         return;
     }
 
-    int r = tunnel_open(m->tunnel, segw_identity(m->config, action->name), &action->address);
+    int r = tunnel_open(m->tunnel, security_segw_identity(m->security, action->name), &action->address);
     if (r == 0)
         return;
     snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&action->address), strerror(-r));
@@ -277,6 +270,15 @@ static void on_clear_deregistration(void *userdata, BusRequest *request) {
     bus_request_done(request, r < 0 ? strerror(-r) : NULL);
 }
 
+static void on_reconnect(void *userdata, BusRequest *request) {
+    Manager *m = userdata;
+    bool away = m->stopping || m->deregistration.in_force;
+
+    if (!away)
+        tell(m, &(ProcedureEvent){.type = EVENT_RECONNECT});
+    bus_request_done(request, away ? "the box is de-registered, or the agent is stopping" : NULL);
+}
+
 static bool is_barred(void *userdata, const char *host) {
     const Manager *m = userdata;
     return deregistration_bars(&m->deregistration, host);
@@ -291,6 +293,7 @@ static bool session_over(Manager *m, const CpeReport *report) {
     bool done = false;
 
     m->session = false;
+    shown_session_over(&m->shown, report->type == CPE_UNREACHED, report->text);
     if (report->factory_reset || (request && !refusal)) {
         refusal = deregister(m, report->factory_reset);
         done = !refusal;
@@ -331,6 +334,7 @@ static void session_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
     m->session = true; /* before: it may be over at once */
+    shown_session_begun(&m->shown);
     int r = cpe_open(m->cpe, action->name, &action->address,
                      action->outside ? NULL : m->config->tunnel_interface);
     if (r == 0)
@@ -338,6 +342,7 @@ static void session_start(Manager *m, const ProcedureAction *action) {
     m->session = false;
     snprintf(text, sizeof text, "HeMS %s at %s: %s", action->name, ADDRESS_STR(&action->address),
              r == -EAFNOSUPPORT ? "no inner address of that family" : strerror(-r));
+    shown_session_over(&m->shown, true, text);
     tell(m, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = text});
 }
 
@@ -457,6 +462,7 @@ static void publish(Manager *m, const ProcedureView *view) {
     snprintf(s->step, sizeof s->step, "%s", view->title);
     snprintf(s->clause, sizeof s->clause, "%s", view->clause);
     snprintf(s->last_error, sizeof s->last_error, "%s", view->last_error);
+    shown_step(&m->shown, s->state, s->step, s->clause, s->last_error);
     int r = bus_publish(m->bus, s);
     if (r < 0) { /* a follower would keep what no longer holds: it hears of our end instead */
         log_error("D-Bus: a change could not be told: %s", strerror(-r));
@@ -517,18 +523,6 @@ static void on_mapping(void *userdata, uint32_t spi_in, const Endpoint *from) {
 }
 
 /* Life ------------------------------------------------------------------------------------------------ */
-
-static void rng_fill(void *userdata, void *ret, size_t size) {
-    uint8_t *p = ret;
-    while (size > 0) {
-        ssize_t n = getrandom(p, size, 0);
-        if (n > 0) {
-            p += n;
-            size -= (size_t)n;
-        } else
-            assert(errno == EINTR);
-    }
-}
 
 static void site_from_pair(Site *ret, const ConfigPair *pair) {
     *ret = (Site){};
@@ -653,11 +647,19 @@ static int tunnel_make(Manager *m) {
     return tunnel_new(&m->tunnel, &config);
 }
 
-void manager_reload(Manager *m) {
-    if (m->stopping || security_reload(m->security) < 0)
-        return;
+int manager_reload(Manager *m) {
+    int r = m->stopping ? -ESHUTDOWN : security_reload(m->security);
+
+    if (r < 0)
+        return r;
     log_notice("certificates, key and revocation lists were read anew");
     tunnel_reauthenticate(m->tunnel, security_trust(m->security), security_credential(m->security));
+    return 0;
+}
+
+static void on_reload(void *userdata, BusRequest *request) {
+    bool done = manager_reload(userdata) == 0;
+    bus_request_done(request, done ? NULL : "they cannot be used, or the agent is stopping: see the journal");
 }
 
 static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -666,9 +668,11 @@ static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) 
 }
 
 static int bus_make(Manager *m) {
-    const BusHandlers handlers = {
+    BusHandlers handlers = {
         .deregister = on_deregister,
         .clear_deregistration = on_clear_deregistration,
+        .reconnect = on_reconnect,
+        .reload = on_reload,
         .report_value = on_value,
         .reported = on_reported,
         .owners = &m->config->owners,
@@ -684,10 +688,14 @@ static int bus_make(Manager *m) {
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",
              m->config->tunnel_interface);
     status_fill(m, &view);
+    m->shown =
+        (Shown){.tunnel = m->tunnel, .netlink = m->netlink, .security = m->security, .hems = m->status.hems};
+    shown_handle(&m->shown, &handlers);
     int r = bus_new(&m->bus, m->event, &m->status, &handlers);
-    if (r == 0)
-        owner_io_bus(cpe_owners(m->cpe), m->bus);
-    return r;
+    if (r < 0)
+        return r;
+    owner_io_bus(cpe_owners(m->cpe), m->bus);
+    return shown_start(&m->shown, m->event, m->bus);
 }
 
 static int timers_make(Manager *m) {
@@ -707,7 +715,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     m->event = sd_event_ref(event);
     m->config = config;
     m->security = security;
-    m->rng = (Rng){.fill = rng_fill};
+    m->rng = rng_system();
     NetlinkConfig netlink = {.interface = config->tunnel_interface,
                              .id = config->interface_id,
                              .changed = on_network,
@@ -744,6 +752,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
 void manager_free(Manager *m) {
     if (!m)
         return;
+    shown_stop(&m->shown);
     names_free(m->names);
     resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);

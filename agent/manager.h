@@ -20,8 +20,9 @@ typedef struct Manager Manager;
  * daemon may answer. *config* and *security* must outlive it. */
 int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security,
                 const char *store);
-/* Reads certificates, key and lists anew; a tunnel that is up gets a successor made with them. */
-void manager_reload(Manager *manager);
+/* Reads certificates, key and lists anew; a tunnel that is up gets a successor made with them. 0 or negative
+ * errno, logged: nothing has changed. */
+int manager_reload(Manager *manager);
 void manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager, manager_free)
 /* Starts the procedure. */

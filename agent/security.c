@@ -3,6 +3,7 @@
 #include "security.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "ike/usim-file-io.h"
@@ -216,4 +217,13 @@ IkeConfig security_ike(const Security *s) {
                        .replay_window = c->replay_window,
                        .datagram_max = c->fragment_size,
                        .nat_keepalive = c->nat_keepalive * USEC_PER_SEC};
+}
+
+const char *security_segw_identity(const Security *s, const char *segw) {
+    const ConfigPair *pairs[] = {&s->config->serving, &s->config->initial};
+
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+        if (strcasecmp(pairs[i]->segw, segw) == 0)
+            return pairs[i]->segw_identity;
+    return segw;
 }

@@ -26,7 +26,7 @@ static void child_fill(const ChildSa *child, TunnelStatus *ret) {
 
 void tunnel_status(const Tunnel *tunnel, const char *identity, TunnelStatus *ret) {
     const IkeSa *sa = tunnel_sa(tunnel);
-    TunnelOuter outer;
+    Endpoint local, remote;
 
     *ret = (TunnelStatus){.up = sa != NULL};
     snprintf(ret->local_identity, sizeof ret->local_identity, "%s", identity);
@@ -34,12 +34,12 @@ void tunnel_status(const Tunnel *tunnel, const char *identity, TunnelStatus *ret
         return;
     const ChildSa *child = ike_sa_child_in_use(sa);
     usec_t rekey = ike_sa_next_rekey(sa);
-    tunnel_outer(tunnel, &outer);
-    ret->local = outer.local;
-    ret->remote = outer.remote;
-    ret->nat_local = outer.nat_local;
-    ret->nat_remote = outer.nat_remote;
-    snprintf(ret->peer_identity, sizeof ret->peer_identity, "%s", tunnel_identity(tunnel));
+    ike_sa_endpoints(sa, &local, &remote);
+    ret->local = local.address;
+    ret->remote = remote.address;
+    ret->nat_local = ike_sa_nat_local(sa);
+    ret->nat_remote = ike_sa_nat_remote(sa);
+    snprintf(ret->peer_identity, sizeof ret->peer_identity, "%s", ike_sa_identity(sa));
     ret->ike_spi_i = ike_sa_spi_i(sa);
     ret->ike_spi_r = ike_sa_spi_r(sa);
     ret->inner_addresses = *tunnel_inside(tunnel);

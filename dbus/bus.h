@@ -46,8 +46,9 @@ typedef struct BusHandlers {
     /* Those below may be NULL: then nobody may, or nobody is told. */
 
     BusRequestHandler reconnect, inform, reload;
-    /* What is counted of the tunnel. */
+    /* What is counted of the tunnel; *shown* is its userdata. */
     void (*tunnel_counters)(void *userdata, TunnelCounters *ret);
+    void *shown;
 
     /* Tells *visitor* of a parameter, or of all below a partial path. 0; -ENOENT: there is none; or what the
      * visitor returned. */

@@ -78,7 +78,7 @@ static void refresh(void *userdata, void *data) {
 
     published->counters = (TunnelCounters){};
     if (handlers->tunnel_counters)
-        handlers->tunnel_counters(handlers->userdata, &published->counters);
+        handlers->tunnel_counters(handlers->shown, &published->counters);
 }
 
 int bus_tunnel_add(Publication **ret, sd_bus *bus, const char *path, const BusHandlers *handlers) {

@@ -276,3 +276,12 @@ usec_t ike_sa_next_rekey(const IkeSa *sa) {
 uint64_t ike_sa_spi_r(const IkeSa *sa) {
     return sa->current ? sa->current->spi_r : 0;
 }
+
+const char *ike_sa_identity(const IkeSa *sa) {
+    return sa->config.identity;
+}
+
+void ike_sa_endpoints(const IkeSa *sa, Endpoint *ret_local, Endpoint *ret_remote) {
+    *ret_local = sa->local;
+    *ret_remote = sa->remote;
+}

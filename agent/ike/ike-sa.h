@@ -234,6 +234,9 @@ const IkeCounters *ike_sa_counters(const IkeSa *sa);
 /* The initiator's SPI and the responder's, for logs. */
 uint64_t ike_sa_spi_i(const IkeSa *sa);
 uint64_t ike_sa_spi_r(const IkeSa *sa);
+/* What the gateway's certificate must carry, and the outer ends of the SA. */
+const char *ike_sa_identity(const IkeSa *sa);
+void ike_sa_endpoints(const IkeSa *sa, Endpoint *ret_local, Endpoint *ret_remote);
 /* When the IKE SA or a pair gets new keys, on Moment.mono; USEC_NEVER: not by time. */
 usec_t ike_sa_next_rekey(const IkeSa *sa);
 /* The Diffie-Hellman group: of the last KE sent, and once that was answered the negotiated one. */

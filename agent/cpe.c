@@ -13,26 +13,16 @@
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
-#include "kept.h"
 #include "login-io.h"
 #include "names.h"
 #include "reachable.h"
 
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
-#define HEMS_URL          "Device.ManagementServer.URL"
-#define FAP_CONTROL       "Device.Services.FAPService.1.FAPControl."
-#define GATEWAY           FAP_CONTROL "LTE.Gateway."
-#define REM_CELLS         "Device.Services.FAPService.1.REM.LTE.Cell."
-
-static const char *const gateways[] = {GATEWAY "SecGWServer1", GATEWAY "SecGWServer2",
-                                       GATEWAY "SecGWServer3"};
-static_assert(ARRAY_SIZE(gateways) == SITE_SEGWS_MAX, "a SecGWServer for each");
 
 struct Cpe {
     CpeConfig config;
-    Model *model;
-    bool assigned; /* a HeMS has set a MODEL_ASSIGNED parameter: it is in the store */
+    Model *model; /* the device's, until it is reset */
     Schedule *schedule;
     Session *session;
     CwmpIo *io;
@@ -53,86 +43,8 @@ struct Cpe {
     unsigned set_topics; /* of it, 0: none waits */
 };
 
-/* Store ----------------------------------------------------------------------------------------------- */
-
-static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
-    Cpe *cpe = userdata;
-    return kept_commit(cpe->config.store, changes, n, &cpe->assigned);
-}
-
 static void report(Cpe *cpe, CpeReport r) {
     cpe->config.report(cpe->config.userdata, &r);
-}
-
-/* A de-registered box initiates nothing towards that operator (TS 32.593 5.1.4), on whoever's word. */
-static const char *on_veto(void *userdata, const ModelChange *change) {
-    const Cpe *cpe = userdata;
-    const char *host = change->new_value;
-    Url url;
-
-    if (!(change->parameter->flags & MODEL_ASSIGNED) || !cpe->config.barred || !*host)
-        return NULL;
-    if (change->parameter->type == MODEL_URL) {
-        if (url_parse(host, &url, NULL) < 0)
-            return NULL;
-        host = url.host;
-    }
-    return cpe->config.barred(cpe->config.userdata, host)
-               ? "this host's operator is one that this box is de-registered from"
-               : NULL;
-}
-
-typedef struct FactoryValue {
-    const char *path, *value;
-} FactoryValue;
-
-static int factory_put(Model *model, const FactoryValue *values, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        int r = model_put(model, values[i].path, values[i].value);
-        if (r != 0) {
-            log_error("%s=%s does not fit the data model (CWMP fault %d)", values[i].path, values[i].value,
-                      r);
-            return r < 0 ? r : -EINVAL;
-        }
-    }
-    return 0;
-}
-
-/* Where the box goes, until a HeMS says something else. */
-static int factory_put_site(Model *model, const Config *f) {
-    const ConfigPair *pair = *f->serving.hems ? &f->serving : &f->initial;
-    const FactoryValue values[] = {{HEMS_URL, pair->hems}, {gateways[0], pair->segw}};
-    return factory_put(model, values, ARRAY_SIZE(values));
-}
-
-/* What the box is: outranks whatever may have been stored. */
-static int factory_put_identity(Model *model, const Config *f) {
-    const FactoryValue values[] = {
-        {"Device.DeviceInfo.Manufacturer", f->manufacturer},
-        {"Device.DeviceInfo.ManufacturerOUI", f->oui},
-        {"Device.DeviceInfo.ProductClass", f->product_class},
-        {"Device.DeviceInfo.SerialNumber", f->serial_number},
-        {"Device.DeviceInfo.HardwareVersion", f->hardware_version},
-        {"Device.DeviceInfo.SoftwareVersion", f->software_version},
-    };
-    return factory_put(model, values, ARRAY_SIZE(values));
-}
-
-static int model_open(Cpe *cpe) {
-    ModelConfig config = {.commit = on_commit, .veto = on_veto, .userdata = cpe};
-
-    cpe->assigned = false;
-    int r = model_new(&cpe->model, &config);
-    if (r < 0)
-        return r;
-    r = factory_put_site(cpe->model, cpe->config.factory);
-    if (r < 0)
-        return r;
-    r = kept_load(cpe->config.store, cpe->model, &cpe->assigned);
-    if (r == 0)
-        r = factory_put_identity(cpe->model, cpe->config.factory);
-    model_watch(cpe->model);
-    return r;
 }
 
 /* What the Inform carries beyond the forced parameters and the HeMS's own choice. */
@@ -151,47 +63,6 @@ static int inform_open(const Cpe *cpe) {
     return -EINVAL;
 }
 
-bool cpe_assignment(const Cpe *cpe, Site *ret) {
-    Site site = {};
-
-    if (!cpe->assigned)
-        return false;
-    snprintf(site.hems_url, sizeof site.hems_url, "%s", model_get(cpe->model, HEMS_URL));
-    for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
-        const char *segw = model_get(cpe->model, gateways[i]);
-        if (*segw)
-            snprintf(site.segws[site.n_segws++], sizeof site.segws[0], "%s", segw);
-    }
-    *ret = site;
-    return true;
-}
-
-const char *cpe_report_value(Cpe *cpe, const char *path, const char *value) {
-    switch (model_report(cpe->model, path, value)) {
-    case 0:
-        return NULL;
-    case FAULT_INVALID_NAME:
-        return "there is no such parameter";
-    case FAULT_NOT_WRITABLE:
-        return "this parameter is not one that is reported";
-    case FAULT_INVALID_VALUE:
-        return "the value does not fit the type or range of the parameter";
-    default: /* an int, no enum of ours */
-        return "out of memory";
-    }
-}
-
-static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
-                         const char *value) {
-    return 1;
-}
-
-bool cpe_location_known(const Cpe *cpe) {
-    return (model_is_known(cpe->model, "Device.FAP.GPS.LockedLatitude") &&
-            model_is_known(cpe->model, "Device.FAP.GPS.LockedLongitude")) ||
-           model_read_reported(cpe->model, REM_CELLS, stop_at_first, NULL) == 1;
-}
-
 /* Schedule -------------------------------------------------------------------------------------------- */
 
 static SchedulePolicy policy_read(const Model *model) {
@@ -202,6 +73,7 @@ static SchedulePolicy policy_read(const Model *model) {
         .retry_minimum_wait =
             model_get_unsigned(model, "Device.ManagementServer.CWMPRetryMinimumWaitInterval"),
         .retry_multiplier = model_get_unsigned(model, "Device.ManagementServer.CWMPRetryIntervalMultiplier"),
+        .throttle = model_get_unsigned(model, "Device.ManagementServer.DefaultActiveNotificationThrottle"),
     };
 }
 
@@ -412,7 +284,16 @@ static void session_close(Cpe *cpe) {
     cpe->set_topics = 0;
 }
 
+static bool has_event(const ScheduleStart *start, EventType type) {
+    for (size_t i = 0; i < start->n_events; i++)
+        if (start->events[i].type == type)
+            return true;
+    return false;
+}
+
 static void on_delivered(Cpe *cpe) {
+    if (has_event(&cpe->start, EVENT_VALUE_CHANGE))
+        model_changes_delivered(cpe->model);
     if (schedule_delivered(cpe->schedule) < 0)
         log_warning("what the HeMS has taken of the events could not be stored: it may hear of them again");
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});
@@ -442,12 +323,12 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
         cpe->started = false;
         log_info("TR-069 session ended");
     }
-    cpe_s1(cpe, &s1);
+    model_s1(cpe->model, &s1);
     report(cpe, (CpeReport){.type = CPE_ENDED,
                             .text = failed ? text : NULL,
                             .s1 = &s1,
                             .factory_reset = factory_reset,
-                            .assignment = cpe_assignment(cpe, &site) ? &site : NULL});
+                            .assignment = device_assignment(cpe->config.device, &site) ? &site : NULL});
 }
 
 static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
@@ -455,7 +336,7 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
 
     cpe->set_topics = outcome->topics_set & (MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     if (cpe->set_topics) /* now: the HTTP answer may bring the next set */
-        cpe_s1(cpe, &cpe->set);
+        model_s1(cpe->model, &cpe->set);
     if (outcome->topics_set & MODEL_TOPIC_CONNECTION)
         reachable_update(cpe->reachable, cpe->model);
     if (outcome->topics_changed & (MODEL_TOPIC_PERIODIC | MODEL_TOPIC_RETRY)) {
@@ -528,13 +409,21 @@ static int on_session_timer(sd_event_source *source, uint64_t usec, void *userda
     return 0;
 }
 
+/* What is told to whom: once, however many addresses are tried. */
+static void session_begin(Cpe *cpe) {
+    schedule_session_started(cpe->schedule, &cpe->start);
+    cpe->started = true;
+    device_refresh(cpe->config.device);
+    if (cpe->start.forget && model_attributes_reset(cpe->model) < 0)
+        log_error("what the HeMS before wanted to be told of could not be forgotten");
+}
+
 static int session_open(Cpe *cpe, const char *url) {
     const Config *f = cpe->config.factory;
     SoapEvent events[EVENTS_SENT_MAX];
 
     if (!cpe->started)
-        schedule_session_started(cpe->schedule, &cpe->start);
-    cpe->started = true;
+        session_begin(cpe);
     cpe->heard = false;
     for (size_t i = 0; i < cpe->start.n_events; i++)
         events[i] = (SoapEvent){event_code(cpe->start.events[i].type), cpe->start.events[i].command_key};
@@ -562,8 +451,8 @@ void cpe_hems(Cpe *cpe, const char *url) {
     timers_set(cpe);
 }
 
-void cpe_moved(Cpe *cpe) {
-    schedule_value_changed(cpe->schedule, true, clock_now());
+void cpe_value_changed(Cpe *cpe, bool active) {
+    schedule_value_changed(cpe->schedule, active, clock_now());
     timers_set(cpe);
 }
 
@@ -660,56 +549,31 @@ void cpe_abort(Cpe *cpe) {
         cpe_missed(cpe);
 }
 
-int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userdata) {
-    return model_read(cpe->model, name, visitor, userdata);
-}
-
 OwnerIo *cpe_owners(const Cpe *cpe) {
     return cpe->owners;
 }
 
-void cpe_s1(const Cpe *cpe, S1Config *ret) {
-    model_s1(cpe->model, ret);
-}
-
-/* What others have measured is no less true afterwards, and they may not say it again. */
-static int report_to(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
-    int r = model_report(userdata, name, value);
-    return r == -ENOMEM ? r : 0;
-}
-
-static int reported_copy(Model *to, const Model *from) {
-    return model_read_reported(from, "", report_to, to);
-}
-
 int cpe_reset(Cpe *cpe) {
-    static const char *const keep[] = {FAP_CONTROL "EnclosureTamperingDetected"};
+    static const char *const keep[] = {"Device.Services.FAPService.1.FAPControl.EnclosureTamperingDetected"};
 
     cpe_abort(cpe);
     int r = store_reset(cpe->config.store, keep, ARRAY_SIZE(keep));
     if (r < 0)
         return r;
-    Model *model = TAKE_PTR(cpe->model);
-    Schedule *schedule = TAKE_PTR(cpe->schedule);
-    bool assigned = cpe->assigned;
-    r = model_open(cpe);
-    if (r == 0)
-        r = reported_copy(cpe->model, model);
-    if (r == 0)
-        r = schedule_open(cpe, model_get(cpe->model, HEMS_URL));
+    r = device_reset(cpe->config.device);
+    if (r == 0) {
+        Schedule *before = TAKE_PTR(cpe->schedule);
+        cpe->model = device_model(cpe->config.device);
+        r = schedule_open(cpe, model_get(cpe->model, DEVICE_HEMS_URL));
+        if (r < 0)
+            cpe->schedule = TAKE_PTR(before);
+        schedule_free(before);
+        reachable_update(cpe->reachable, cpe->model);
+    }
     if (r == 0)
         cpe->started = false;
-    else { /* without memory; the next start finds the store as it should be */
+    else /* without memory; the next start finds the store as it should be */
         log_error("the parameters could not be reset: %s", strerror(-r));
-        model_free(cpe->model);
-        schedule_free(cpe->schedule);
-        cpe->model = TAKE_PTR(model);
-        cpe->schedule = TAKE_PTR(schedule);
-        cpe->assigned = assigned;
-    }
-    model_free(model);
-    schedule_free(schedule);
-    reachable_update(cpe->reachable, cpe->model);
     timers_set(cpe);
     return r;
 }
@@ -720,13 +584,11 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     if (!cpe)
         return -ENOMEM;
     cpe->config = *config;
-    int r = model_open(cpe);
+    cpe->model = device_model(config->device);
+    int r = inform_open(cpe);
     if (r < 0)
         return r;
-    r = inform_open(cpe);
-    if (r < 0)
-        return r;
-    r = schedule_open(cpe, model_get(cpe->model, HEMS_URL));
+    r = schedule_open(cpe, model_get(cpe->model, DEVICE_HEMS_URL));
     if (r < 0)
         return r;
     r = cwmp_io_new(&cpe->io, config->event, config->tls);
@@ -774,6 +636,5 @@ void cpe_free(Cpe *cpe) {
     names_free(cpe->names);
     session_free(cpe->session);
     schedule_free(cpe->schedule);
-    model_free(cpe->model);
     free(cpe);
 }

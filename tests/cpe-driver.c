@@ -41,6 +41,7 @@
 typedef struct Driver {
     sd_event *event;
     Store *store;
+    Device *device;
     Cpe *cpe;
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
@@ -131,7 +132,7 @@ static void driver_take(Driver *d, const CpeReport *report) {
         int r = cpe_reset(d->cpe);
         Site site;
         snprintf(d->url, sizeof d->url, "%s", d->factory_url);
-        printf("RESET%s%s\n", r < 0 ? " failed" : "", cpe_assignment(d->cpe, &site) ? " in vain" : "");
+        printf("RESET%s%s\n", r < 0 ? " failed" : "", device_assignment(d->device, &site) ? " in vain" : "");
         (void)word_is_last(d, "RESET");
     }
 }
@@ -181,6 +182,12 @@ static bool on_barred(void *userdata, const char *host) {
     return d->barred && strcasecmp(d->barred, host) == 0;
 }
 
+static void on_noticed(void *userdata, int notification) {
+    const Driver *d = userdata;
+    if (d->cpe)
+        cpe_value_changed(d->cpe, notification == 2);
+}
+
 /* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
 static const char *fact_cut(char *fact) {
     char *value = strchr(fact, '=');
@@ -199,12 +206,12 @@ static int driver_store(Driver *d, const char *path) {
 
 static void driver_report(Driver *d) {
     for (size_t i = 0; i < d->n_reported; i++) {
-        const char *value = fact_cut(d->reported[i]), *why = cpe_report_value(d->cpe, d->reported[i], value);
+        const char *value = fact_cut(d->reported[i]), *why = device_report(d->device, d->reported[i], value);
         if (why)
             printf("REPORTED %s: %s\n", d->reported[i], why);
     }
     if (d->n_reported > 0)
-        printf("REPORTED %s\n", cpe_location_known(d->cpe) ? "here" : "nowhere");
+        printf("REPORTED %s\n", device_location_known(d->device) ? "here" : "nowhere");
 }
 
 static int driver_run(Driver *d) {
@@ -216,6 +223,13 @@ static int driver_run(Driver *d) {
                              .software_version = "1"};
     ConfigPair *pair = d->initial ? &factory.initial : &factory.serving;
     Rng rng = {.fill = fill_zero};
+    const DeviceConfig device = {.factory = &factory,
+                                 .store = d->store,
+                                 .state_directory = "/",
+                                 .rng = &rng,
+                                 .barred = on_barred,
+                                 .noticed = on_noticed,
+                                 .userdata = d};
     CpeConfig config = {.event = d->event,
                         .factory = &factory,
                         .store = d->store,
@@ -233,17 +247,22 @@ static int driver_run(Driver *d) {
     snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
     snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
     snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
-    int r = cpe_new(&d->cpe, &config);
+    int r = device_new(&d->device, &device);
+    if (r < 0)
+        return r;
+    config.device = d->device;
+    r = cpe_new(&d->cpe, &config);
     if (r < 0)
         return r;
     if (d->fall_back)
         cpe_hems(d->cpe, d->url);
-    else if (cpe_assignment(d->cpe, &site))
+    else if (device_assignment(d->device, &site))
         snprintf(d->url, sizeof d->url, "%s", site.hems_url);
     driver_report(d);
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
+    device_free(d->device);
     return r;
 }
 

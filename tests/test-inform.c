@@ -118,10 +118,10 @@ START_TEST(what_the_factory_data_name) {
         {MS "PeriodicInformEnable " MS "PeriodicInformEnable " MS "ParameterKey",
          MS "PeriodicInformEnable=true "},
         {MS "DownloadAvailability.Query. " MS "DownloadAvailability.Query.URL",
-         MS "DownloadAvailability.Query.Enable=false " MS "DownloadAvailability.Query.Status=Disabled " MS
-            "DownloadAvailability.Query.URL= "},
-        {MS "Password", MS "Password= "}, /* a secret stays one */
-        {GPS "ScanStatus", ""},           /* unknown, also when it is asked for */
+         MS "DownloadAvailability.Query.URL= " MS "DownloadAvailability.Query.Enable=false " MS
+            "DownloadAvailability.Query.Status=Disabled "}, /* full names first */
+        {MS "Password", MS "Password= "},                   /* a secret stays one */
+        {GPS "ScanStatus", ""},                             /* unknown, also when it is asked for */
     };
     _cleanup_(model_freep) Model *model = new_model();
     put(model, MS "Password", "s3cret");

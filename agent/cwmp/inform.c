@@ -18,7 +18,7 @@ typedef struct Selection {
     size_t n_taken;
     char **taken;    /* names */
     size_t n_forced; /* of them, which come first */
-    bool partial;    /* partial paths are taken now: after names in full, which they shall not crowd out */
+    bool partial;    /* partial paths are taken now: after full names, which they shall not crowd out */
     bool all;        /* also what is not known */
     size_t n, bytes; /* beyond what has to be there */
     bool too_much;
@@ -206,9 +206,9 @@ int inform_parameters(const Model *model, const char *paths, const SoapEvent *ev
         r = model_read_changed(model, select_changed, &s);
     for (int partial = 0; r == 0 && partial < 2; partial++) {
         s.partial = partial;
-        r = selection_add_paths(&s, paths);
+        r = selection_add_table(&s, events, n_events);
         if (r == 0)
-            r = selection_add_table(&s, events, n_events);
+            r = selection_add_paths(&s, paths);
     }
     if (r == 0 && s.too_much)
         log_warning(

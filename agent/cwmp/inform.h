@@ -29,9 +29,9 @@
 const char *inform_check(const Model *model, const char *paths, char text[static ERROR_MAX_BYTES]);
 
 /* Visits the parameters of an Inform with these events, none twice: the forced ones; with 4 VALUE CHANGE the
- * changed ones (model_read_changed()), all of them; those of *paths*; those of the table whose EventList
- * names one of the events, or is empty, but for 4 VALUE CHANGE, which asks for nothing else. What is not
- * known (model_is_known()) is left out of the last two, and so is what does not exist or is too much, which
- * is logged. 0, -ENOMEM, or what the visitor returned. */
+ * changed ones (model_read_changed()), all of them; those of the table whose EventList names one of the
+ * events, or is empty, but for 4 VALUE CHANGE, which asks for nothing else; those of *paths*. Of the last
+ * two, full names come before partial paths; what is not known (model_is_known()) is left out, and so is what
+ * does not exist or is too much, which is logged. 0, -ENOMEM, or what the visitor returned. */
 int inform_parameters(const Model *model, const char *paths, const SoapEvent *events, size_t n_events,
                       ModelVisitor visitor, void *userdata);

@@ -98,6 +98,11 @@ static int on_event_stored(void *userdata, const char *key, const char *value) {
     return 0;
 }
 
+static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
+                         const char *value) {
+    return 1;
+}
+
 /* *url*: of the first HeMS. */
 static int schedule_open(Cpe *cpe, const char *url) {
     _cleanup_free_ char *bootstrapped = NULL;
@@ -117,6 +122,8 @@ static int schedule_open(Cpe *cpe, const char *url) {
     if (r < 0)
         return r;
     schedule_boot(cpe->schedule, url, clock_now());
+    if (model_read_changed(cpe->model, stop_at_first, NULL) == 1) /* before the start */
+        schedule_value_changed(cpe->schedule, true, clock_now());
     return 0;
 }
 
@@ -294,6 +301,7 @@ static bool has_event(const ScheduleStart *start, EventType type) {
 static void on_delivered(Cpe *cpe) {
     if (has_event(&cpe->start, EVENT_VALUE_CHANGE))
         model_changes_delivered(cpe->model);
+    device_told(cpe->config.device);
     if (schedule_delivered(cpe->schedule) < 0)
         log_warning("what the HeMS has taken of the events could not be stored: it may hear of them again");
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});

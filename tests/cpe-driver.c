@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
- *     cpe-driver [-if] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
+ *     cpe-driver [-if] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
  *                URL ADDRESS,... STORE WORD COUNT
  *
  * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
@@ -21,8 +21,8 @@
  *
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
- * start, -r is reported after it, -n is InformParameters=, -b a host of an operator from which the box is
- * de-registered. */
+ * start, -r is reported after it, -s is SoftwareVersion= (1), -n is InformParameters=, -b a host of an
+ * operator from which the box is de-registered. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -45,7 +45,7 @@ typedef struct Driver {
     Cpe *cpe;
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
-    const char *factory_url, *last, *abort_at, *barred, *paths;
+    const char *factory_url, *last, *abort_at, *barred, *paths, *version;
     bool initial, fall_back;
     char *facts[FACTS_MAX], *reported[FACTS_MAX]; /* PATH=VALUE */
     size_t n_facts, n_reported;
@@ -219,8 +219,7 @@ static int driver_run(Driver *d) {
                              .oui = "0A1B2C",
                              .product_class = "HeNB",
                              .serial_number = "1",
-                             .hardware_version = "1",
-                             .software_version = "1"};
+                             .hardware_version = "1"};
     ConfigPair *pair = d->initial ? &factory.initial : &factory.serving;
     Rng rng = {.fill = fill_zero};
     const DeviceConfig device = {.factory = &factory,
@@ -246,6 +245,7 @@ static int driver_run(Driver *d) {
     snprintf(factory.tunnel_interface, sizeof factory.tunnel_interface, "lo");
     snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
     snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
+    snprintf(factory.software_version, sizeof factory.software_version, "%s", d->version ? d->version : "1");
     snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
     int r = device_new(&d->device, &device);
     if (r < 0)
@@ -297,6 +297,9 @@ static bool option_take(Driver *d, int option) {
         return true;
     case 'p':
         return fact_add(d->facts, &d->n_facts, optarg);
+    case 's':
+        d->version = optarg;
+        return true;
     case 'r':
         return fact_add(d->reported, &d->n_reported, optarg);
     }
@@ -307,7 +310,7 @@ int main(int argc, char *argv[]) {
     Driver d = {};
     int option;
 
-    while ((option = getopt(argc, argv, "a:b:fin:p:r:")) != -1)
+    while ((option = getopt(argc, argv, "a:b:fin:p:r:s:")) != -1)
         if (!option_take(&d, option))
             return 2;
     argv += optind;

@@ -62,7 +62,9 @@ static const char *on_veto(void *userdata, const ModelChange *change) {
 static int on_live(void *userdata, const char *name, const ModelParameter *parameter, char *buf,
                    size_t size) {
     const Device *device = userdata;
-    return box_live(device->tree.box, name, parameter, buf, size);
+    int r = box_live(device->tree.box, name, parameter, buf, size);
+    return r == -ENOENT && device->config.live ? device->config.live(device->config.userdata, name, buf, size)
+                                               : r;
 }
 
 static void on_noticed(void *userdata, int notification) {

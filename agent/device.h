@@ -23,6 +23,9 @@ typedef struct DeviceConfig {
     /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
      * it there: 9001. NULL: nobody is. */
     bool (*barred)(void *userdata, const char *host);
+    /* The value of a parameter that is asked for and that the system does not tell: 0 with it in *buf*, or
+     * negative errno. NULL: there is none. */
+    int (*live)(void *userdata, const char *name, char *buf, size_t size);
     /* A parameter with notification has changed, and not by CWMP: ModelConfig.noticed. NULL: nobody is told.
      */
     void (*noticed)(void *userdata, int notification);

@@ -22,6 +22,7 @@
 #include "good-time.h"
 #include "names.h"
 #include "others.h"
+#include "tunnel-facts.h"
 #include "tunnel.h"
 
 #define META_FACTORY "factory-data"
@@ -128,27 +129,6 @@ static void on_clock_set(void *userdata) {
 
 /* Tunnel ---------------------------------------------------------------------------------------------- */
 
-/* Where the box is on the internet is part of what a HeMS may know its place by. */
-static void outer_report(Manager *m) {
-    static const char *const nat[] = {"None", "Local", "Remote", "Local"};
-    TunnelOuter outer;
-
-    tunnel_outer(m->tunnel, &outer);
-    const struct {
-        const char *path, *value;
-    } values[] = {
-        {"Device.IPsec.IKEv2SA.1.LocalAddress", ADDRESS_STR(&outer.local)},
-        {"Device.IPsec.IKEv2SA.1.RemoteAddress", ADDRESS_STR(&outer.remote)},
-        {"Device.IPsec.IKEv2SA.1.NATDetected",
-         outer.local.family == AF_UNSPEC ? "" : nat[outer.nat_local + 2 * outer.nat_remote]},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        const char *refusal = device_report(m->device, values[i].path, values[i].value);
-        if (refusal)
-            log_warning("%s: %s", values[i].path, refusal);
-    }
-}
-
 /* *refusal* NULL: it is done. */
 static void deregister_answer(Manager *m, const char *refusal) {
     if (m->deregister)
@@ -183,12 +163,12 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
     if (report->again && (!report->configuration || inside_is_same(m, report->configuration))) {
-        outer_report(m);
+        tunnel_facts_report(m->tunnel, m->device);
         manager_run(m);
         return;
     }
     inside_forget(m);
-    outer_report(m);
+    tunnel_facts_report(m->tunnel, m->device);
     m->kept = report->again ? *report->configuration : (IkeConfiguration){};
     if (report->again)
         tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address",
@@ -227,7 +207,7 @@ static void tunnel_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
     if (m->kept.addresses.n > 0 &&
-        streq(tunnel_identity(m->tunnel), segw_identity(m->config, action->name))) {
+        streq(tunnel_view(m->tunnel).identity, segw_identity(m->config, action->name))) {
         IkeConfiguration kept = m->kept;
         inside_set(m, &kept);
         return;
@@ -371,7 +351,7 @@ static void perform(Manager *m, const ProcedureAction *action) {
     case ACTION_CLOSE:
         inside_forget(m);
         tunnel_close(m->tunnel);
-        outer_report(m);
+        tunnel_facts_report(m->tunnel, m->device);
         return;
     case ACTION_SESSION:
         session_start(m, action);
@@ -398,7 +378,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
 
 static void publish(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
-    TunnelOuter outer;
+    const TunnelView tunnel = tunnel_view(m->tunnel);
 
     status_fill(m, view);
     if (!streq(s->step, view->title) || !streq(s->clause, view->clause))
@@ -407,8 +387,7 @@ static void publish(Manager *m, const ProcedureView *view) {
     s->state = view->state;
     s->mme = view->s1->mme;
     s->inner_addresses = m->inside.addresses;
-    tunnel_outer(m->tunnel, &outer);
-    s->segw_address = outer.remote.family == AF_UNSPEC ? view->segw_address : outer.remote;
+    s->segw_address = tunnel.up ? tunnel.remote : view->segw_address;
     snprintf(s->step, sizeof s->step, "%s", view->title);
     snprintf(s->clause, sizeof s->clause, "%s", view->clause);
     snprintf(s->last_error, sizeof s->last_error, "%s", view->last_error);
@@ -563,6 +542,11 @@ static void on_noticed(void *userdata, int notification) {
         cpe_value_changed(m->cpe, notification == 2);
 }
 
+static int on_live(void *userdata, const char *name, char *buf, size_t size) {
+    const Manager *m = userdata;
+    return tunnel_facts_live(m->tunnel, good_time_now(&m->good_time), name, buf, size);
+}
+
 static int device_make(Manager *m) {
     DeviceConfig config = {
         .factory = m->config,
@@ -570,6 +554,7 @@ static int device_make(Manager *m) {
         .state_directory = m->state,
         .rng = &m->rng,
         .barred = is_barred,
+        .live = on_live,
         .noticed = on_noticed,
         .userdata = m,
     };

@@ -129,6 +129,31 @@ static int factory_put_identity(Model *model, const Config *f) {
     return factory_put(model, values, ARRAY_SIZE(values));
 }
 
+/* Alarms ---------------------------------------------------------------------------------------------- */
+
+usec_t device_real(const Device *device) {
+    return device->config.real ? device->config.real(device->config.userdata) : 0;
+}
+
+static int alarm_configure(void *userdata, const char *name, const ModelParameter *parameter,
+                           const char *value) {
+    const Device *device = userdata;
+    (void)alarms_configure(device->tree.alarms, device_real(device), name, value);
+    return 0;
+}
+
+/* As the HeMS wants each kind to be told. */
+static void alarms_read(Device *device) {
+    (void)model_read(device->tree.model, ALARM_FAULT_MGMT "SupportedAlarm.", alarm_configure, device);
+}
+
+void device_changed(Device *device, unsigned topics) {
+    if (topics & MODEL_TOPIC_ALARM)
+        alarms_read(device);
+    if (topics && device->config.changed)
+        device->config.changed(device->config.userdata, topics);
+}
+
 /* Life ------------------------------------------------------------------------------------------------ */
 
 static void tree_clear(Tree *tree) {
@@ -159,6 +184,7 @@ static int tree_fill(Device *device) {
     if (r < 0)
         return r;
     ipsec_facts_begin(&device->rows);
+    alarms_read(device);
     return 0;
 }
 

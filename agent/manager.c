@@ -19,6 +19,7 @@
 #include "deregistration.h"
 #include "discovery/procedure.h"
 #include "discovery/resolv-conf-io.h"
+#include "faults.h"
 #include "good-time.h"
 #include "names.h"
 #include "others.h"
@@ -231,6 +232,7 @@ static const char *deregister(Manager *m, bool binding) {
         return strerror(-r);
     if (cpe_reset(m->cpe) < 0)
         log_error("what was learned could not be forgotten: that is done with the next start");
+    others_tell_time_servers(&m->others, m->bus);
     good_time_keep(&m->good_time);
     tell(m, &(ProcedureEvent){.type = EVENT_DEREGISTERED});
     return NULL;
@@ -398,6 +400,20 @@ static void publish(Manager *m, const ProcedureView *view) {
     }
 }
 
+static void faults_check(Manager *m, const ProcedureView *view) {
+    const FaultsFacts facts = {
+        .real = device_real(m->device),
+        .tunnel_wanted = *view->segw && view->state != AGENT_DEREGISTERED,
+        .tunnel = tunnel_view(m->tunnel).up,
+        .waiting = view->state == AGENT_RETRYING,
+        .failed_sessions = cpe_failures(m->cpe),
+        .certificate_ends = security_credential(m->security)->not_after,
+        .store = store_trouble(m->store),
+        .last_error = view->last_error,
+    };
+    faults_look(device_alarms(m->device), &facts);
+}
+
 /* Performs until the procedure asks for nothing more, then publishes what has become of it, once. */
 static void manager_run(Manager *m) {
     ProcedureAction action;
@@ -412,6 +428,7 @@ static void manager_run(Manager *m) {
     ProcedureView view = procedure_view(m->procedure);
     cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
+    faults_check(m, &view);
     timer_set(m->timer, procedure_deadline(m->procedure));
 }
 
@@ -547,6 +564,17 @@ static int on_live(void *userdata, const char *name, char *buf, size_t size) {
     return tunnel_facts_live(m->tunnel, good_time_now(&m->good_time), name, buf, size);
 }
 
+static void on_changed(void *userdata, unsigned topics) {
+    const Manager *m = userdata;
+    if (topics & MODEL_TOPIC_TIME)
+        others_tell_time_servers(&m->others, m->bus);
+}
+
+static usec_t on_real(void *userdata) {
+    const Manager *m = userdata;
+    return good_time_now(&m->good_time) ? clock_now().real : 0;
+}
+
 static int device_make(Manager *m) {
     DeviceConfig config = {
         .factory = m->config,
@@ -556,6 +584,8 @@ static int device_make(Manager *m) {
         .barred = is_barred,
         .live = on_live,
         .noticed = on_noticed,
+        .changed = on_changed,
+        .real = on_real,
         .userdata = m,
     };
     return device_new(&m->device, &config);
@@ -648,9 +678,11 @@ static int bus_make(Manager *m) {
              m->config->tunnel_interface);
     status_fill(m, &view);
     int r = bus_new(&m->bus, m->event, &m->status, &handlers);
-    if (r == 0)
-        owner_io_bus(cpe_owners(m->cpe), m->bus);
-    return r;
+    if (r < 0)
+        return r;
+    owner_io_bus(cpe_owners(m->cpe), m->bus);
+    others_tell_time_servers(&m->others, m->bus);
+    return 0;
 }
 
 static int timers_make(Manager *m) {

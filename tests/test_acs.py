@@ -621,7 +621,8 @@ class Breakers(Lab):
         self.assertEqual({rule for rule, *_ in BREAKERS} | own, set(RULES))
 
     def test_good_cpe_with_each_scenario_of_the_breakers(self):
-        for scenario in (AUTH, COOKIES, FAULTS, SPV, GPN, WALK, READ_ALL, READ_EACH, ROWS, ATTRIBUTES, GPV, SET, METHODS, {}):
+        for scenario in (AUTH, COOKIES, FAULTS, SPV, GPN, WALK, READ_ALL, READ_EACH, ROWS, ATTRIBUTES, GPV, SET, METHODS,
+                         {}):
             with self.subTest(scenario=scenario):
                 results, verdict, _ = self.play(scenario, credentials=("u", "p"))
                 self.assertEqual((results, verdict), ([True], "VERDICT ok"), self.log.getvalue())
@@ -685,8 +686,8 @@ class Breakers(Lab):
 
     def test_a_reset_box_may_bootstrap_again(self):
         """And its rows begin with 1 again."""
-        cpe = self.cpe({"steps": [ADD, {"rpc": "FactoryReset"}, {"rpc": "GetRPCMethods"}], "allow": ["INFORM-DEREGISTERED"],
-                        "expect": {"factory_resets": 2, "sessions_ok": 2}})
+        cpe = self.cpe({"steps": [ADD, {"rpc": "FactoryReset"}, {"rpc": "GetRPCMethods"}],
+                        "allow": ["INFORM-DEREGISTERED"], "expect": {"factory_resets": 2, "sessions_ok": 2}})
         for _ in range(2):
             cpe.bootstrap, cpe.added = True, 0
             self.assertTrue(cpe.attempt())

@@ -51,7 +51,7 @@ RULES = {
     "RPC-NAMES": ("A.3.2.3", "GetParameterNames lists what is under the path, at the depth asked for, once each"),
     "RPC-VALUES": ("A.3.2.2", "GetParameterValues gives what was asked for, no more, no less"),
     "RPC-LISTED": ("A.3.2.3", "a partial path reads as what GetParameterNames lists below it, no more, no less"),
-    "RPC-ATTRIBUTES": ("A.3.2.5", "GetParameterAttributes gives what was asked for, once, with a notification of 0 to 6"),
+    "RPC-ATTRIBUTES": ("A.3.2.5", "GetParameterAttributes gives what was asked for, once each, with its notification"),
     "OBJECT-NUMBER": ("A.3.2.6", "AddObject gives an instance number that the table has not had"),
     "RESET-LAST": ("TS 32.593 5.1.4", "nothing follows a FactoryResetResponse that the HeMS has taken"),
     "SESSION-ONE": ("3.7.1.1", "one session at a time"),

@@ -437,6 +437,8 @@ FAULTS = {"steps": [{"rpc": "GetParameterValues", "names": ["Device.No"], "fault
 SPV = {"steps": [{"rpc": "SetParameterValues", "set": [["Device.No", "xsd:string", ""]], "fault": 9003}]}
 TWO_FAULTS = {"steps": [{"rpc": "SetParameterValues", "set": [["Device.No", "xsd:string", ""]], "fault": 9003,
                          "parameter_faults": {"Device.No": 9007}}]}
+SAID = {"steps": [{"rpc": "SetParameterValues", "set": [["Device.No", "xsd:string", ""]], "fault": 9003,
+                   "parameter_texts": {"Device.No": "~b.d"}}]}
 GPN = {"steps": [{"rpc": "GetParameterNames", "path": "Device.", "next_level": True}]}
 WALK = {"steps": [{"rpc": "GetParameterNames", "path": "Device.", "next_level": False}]}
 GPV = {"steps": [{"rpc": "GetParameterValues", "names": [KEY]}]}
@@ -581,6 +583,7 @@ BREAKERS = [
     ("SCENARIO", "GetRPCMethodsResponse", change("GetParameterNames", "GetOptions"), METHODS),
     ("SCENARIO", "Fault", change("9005", "9003"), FAULTS),
     ("SCENARIO", "Fault", change("x^", ""), TWO_FAULTS),
+    ("SCENARIO", "Fault", change("bad(.*)bad", r"bad\1good"), SAID),
     ("SCENARIO", "Inform", change("1 BOOT<", "2 PERIODIC<"), {"inform": {"events": ["0 BOOTSTRAP", "1 BOOT"]}}),
     ("SCENARIO", "Inform", change("x^", ""), {"expect": {"informs": 2}}),
     ("SCENARIO", "Inform", change("x^", ""), {"expect": {"events": [["1 BOOT"]]}}),
@@ -621,8 +624,8 @@ class Breakers(Lab):
         self.assertEqual({rule for rule, *_ in BREAKERS} | own, set(RULES))
 
     def test_good_cpe_with_each_scenario_of_the_breakers(self):
-        for scenario in (AUTH, COOKIES, FAULTS, SPV, GPN, WALK, READ_ALL, READ_EACH, ROWS, ATTRIBUTES, GPV, SET, METHODS,
-                         {}):
+        for scenario in (AUTH, COOKIES, FAULTS, SPV, SAID, GPN, WALK, READ_ALL, READ_EACH, ROWS, ATTRIBUTES, GPV, SET,
+                         METHODS, {}):
             with self.subTest(scenario=scenario):
                 results, verdict, _ = self.play(scenario, credentials=("u", "p"))
                 self.assertEqual((results, verdict), ([True], "VERDICT ok"), self.log.getvalue())

@@ -86,6 +86,7 @@ STEP = {
     "status": "of the response",
     "fault": "the fault code expected instead of a response, or a list of them",
     "parameter_faults": "{name: code or list of codes}: exactly these SetParameterValuesFault",
+    "parameter_texts": "{name: pattern}: what these say",
 }
 FAULT = {
     "on": "the CPE's message that meets it, default Inform; 'empty' is the empty POST",
@@ -507,14 +508,15 @@ class Acs(Answers):
         step = session.step
         self.check(session.ident is None or ident == session.ident, "SOAP-ECHO", f"{ident!r}, not {session.ident!r}")
         if name == "Fault":
-            code, parameters = soap.read_fault(message, [session.namespace], self.check)
-            self.write(f"<- Fault {code} {parameters or ''}", session)
+            code, parameters, texts = soap.read_fault(message, [session.namespace], self.check)
+            self.write(f"<- Fault {code} {parameters or ''} {texts or ''}".rstrip(), session)
             wanted = step.get("fault")
             self.check(one_of(code, wanted), "SCENARIO", f"{step['rpc']}: fault {code} {parameters}, not {wanted}")
             wanted = step.get("parameter_faults")
             right = wanted is None or (parameters.keys() == wanted.keys() and
                                        all(one_of(parameters[key], wanted[key]) for key in wanted))
             self.check(right, "SCENARIO", f"{step['rpc']}: parameter faults {parameters}, not {wanted}")
+            self.check_values(texts, step.get("parameter_texts", {}))
             return
         self.check(name == step["rpc"] + "Response", "RPC-ANSWER", f"{name} to {step['rpc']}")
         content = soap.read_fields(message, self.check)

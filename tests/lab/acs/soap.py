@@ -306,7 +306,7 @@ def read_inform(message, check):
 
 
 def read_fault(message, namespaces, check):
-    """A SOAP fault as (code, {parameter: code})."""
+    """A SOAP fault as (code, {parameter: code}, {parameter: text})."""
     fields(message, ("faultcode", "faultstring", "detail"), check)
     side, words, detail = message.children
     check(words.text == "CWMP fault", "SOAP-FAULT", f"faultstring {words.text!r}")
@@ -322,7 +322,9 @@ def read_fault(message, namespaces, check):
     check(FAULTS.get(code, side.text) == side.text, "FAULT-CODE", f"{code} as {side.text}")
     for item in per_parameter:
         fields(item, ("ParameterName", "FaultCode", "FaultString"), check)
-    return code, {item.content("ParameterName"): read_fault_code(item, check) for item in per_parameter}
+    names = [item.content("ParameterName") for item in per_parameter]
+    return (code, {name: read_fault_code(item, check) for name, item in zip(names, per_parameter)},
+            {name: item.content("FaultString") for name, item in zip(names, per_parameter)})
 
 
 def read_fault_code(node, check):

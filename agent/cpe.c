@@ -16,6 +16,7 @@
 #include "login-io.h"
 #include "names.h"
 #include "reachable.h"
+#include "told.h"
 
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
@@ -301,7 +302,7 @@ static bool has_event(const ScheduleStart *start, EventType type) {
 static void on_delivered(Cpe *cpe) {
     if (has_event(&cpe->start, EVENT_VALUE_CHANGE))
         model_changes_delivered(cpe->model);
-    device_told(cpe->config.device);
+    told_keep(cpe->config.store, cpe->model);
     if (schedule_delivered(cpe->schedule) < 0)
         log_warning("what the HeMS has taken of the events could not be stored: it may hear of them again");
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
- *     cpe-driver [-if] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
- *                URL ADDRESS,... STORE WORD COUNT
+ *     cpe-driver [-if] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-l PATH=VALUE]... [-n PATHS]
+ *                [-b HOST] [-a WORD] URL ADDRESS,... STORE WORD COUNT
  *
  * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
  * Its host, and that of any other HeMS, is at these addresses; nothing is bound to an interface. A session
@@ -21,8 +21,8 @@
  *
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
- * start, -r is reported after it, -s is SoftwareVersion= (1), -n is InformParameters=, -b a host of an
- * operator from which the box is de-registered. */
+ * start, -r is reported after it, the nth -l after the nth good session, -s is SoftwareVersion= (1), -n is
+ * InformParameters=, -b a host of an operator from which the box is de-registered. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -47,8 +47,8 @@ typedef struct Driver {
     char url[URL_MAX_BYTES];
     const char *factory_url, *last, *abort_at, *barred, *paths, *version;
     bool initial, fall_back;
-    char *facts[FACTS_MAX], *reported[FACTS_MAX]; /* PATH=VALUE */
-    size_t n_facts, n_reported;
+    char *facts[FACTS_MAX], *reported[FACTS_MAX], *later[FACTS_MAX]; /* PATH=VALUE */
+    size_t n_facts, n_reported, n_later, next_later;
     AddressList addresses;
     size_t next_address;
     unsigned count;
@@ -122,8 +122,23 @@ static bool word_is_last(Driver *d, const char *word) {
     return true;
 }
 
+/* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
+static const char *fact_cut(char *fact) {
+    char *value = strchr(fact, '=');
+    *value = 0;
+    return value + 1;
+}
+
+static void fact_report(const Driver *d, char *fact) {
+    const char *value = fact_cut(fact), *why = device_report(d->device, fact, value);
+    if (why)
+        printf("REPORTED %s: %s\n", fact, why);
+}
+
 /* Acts on what an ended session has brought, as who decides about the way would. */
 static void driver_take(Driver *d, const CpeReport *report) {
+    if (report->type == CPE_ENDED && !report->text && d->next_later < d->n_later)
+        fact_report(d, d->later[d->next_later++]);
     if (report->assignment && !report->text && !report->factory_reset) {
         snprintf(d->url, sizeof d->url, "%s", report->assignment->hems_url);
         cpe_hems(d->cpe, d->url);
@@ -188,13 +203,6 @@ static void on_noticed(void *userdata, int notification) {
         cpe_value_changed(d->cpe, notification == 2);
 }
 
-/* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
-static const char *fact_cut(char *fact) {
-    char *value = strchr(fact, '=');
-    *value = 0;
-    return value + 1;
-}
-
 static int driver_store(Driver *d, const char *path) {
     int r = store_open(&d->store, path);
     for (size_t i = 0; r == 0 && i < d->n_facts; i++) {
@@ -205,11 +213,8 @@ static int driver_store(Driver *d, const char *path) {
 }
 
 static void driver_report(Driver *d) {
-    for (size_t i = 0; i < d->n_reported; i++) {
-        const char *value = fact_cut(d->reported[i]), *why = device_report(d->device, d->reported[i], value);
-        if (why)
-            printf("REPORTED %s: %s\n", d->reported[i], why);
-    }
+    for (size_t i = 0; i < d->n_reported; i++)
+        fact_report(d, d->reported[i]);
     if (d->n_reported > 0)
         printf("REPORTED %s\n", device_location_known(d->device) ? "here" : "nowhere");
 }
@@ -292,6 +297,8 @@ static bool option_take(Driver *d, int option) {
         return d->fall_back = true;
     case 'i':
         return d->initial = true;
+    case 'l':
+        return fact_add(d->later, &d->n_later, optarg);
     case 'n':
         d->paths = optarg;
         return true;
@@ -310,7 +317,7 @@ int main(int argc, char *argv[]) {
     Driver d = {};
     int option;
 
-    while ((option = getopt(argc, argv, "a:b:fin:p:r:s:")) != -1)
+    while ((option = getopt(argc, argv, "a:b:fil:n:p:r:s:")) != -1)
         if (!option_take(&d, option))
             return 2;
     argv += optind;

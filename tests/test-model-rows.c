@@ -179,6 +179,34 @@ START_TEST(expectation_29_what_may_be_written) {
 }
 END_TEST
 
+static int collect_flags(void *userdata, const char *name, const ModelParameter *parameter,
+                         const char *value) {
+    char *text = userdata;
+    if (parameter)
+        sprintf(text + strlen(text), "%s %d\n", name, (parameter->flags & MODEL_WRITE) != 0);
+    return 0;
+}
+
+/* What GetParameterNames calls writable is not refused as read-only, and all else is. */
+START_TEST(expectation_29_writable_is_honest) {
+    _cleanup_(model_freep) Model *model = box_start(&(Box){0});
+    ck_assert_int_eq(add(model, CELLS), 1);
+    _cleanup_free_ char *text = calloc(1, 1 << 20);
+    ck_assert_int_eq(model_list(model, "", false, collect_flags, text), 0);
+    char *rest = text, *line;
+    unsigned n[2] = {0};
+    while (*(line = strsep(&rest, "\n"))) {
+        char *writable = strchr(line, ' ');
+        *writable++ = 0;
+        int r = set(model, line, model_get(model, line));
+        ck_assert_msg((r != FAULT_NOT_WRITABLE) == (*writable == '1'), "%s: %d", line, r);
+        n[*writable == '1']++;
+    }
+    ck_assert_uint_gt(n[0], 100);
+    ck_assert_uint_gt(n[1], 100);
+}
+END_TEST
+
 static int attributes(Model *model, const char *name, int notification) {
     return model_attributes_set(
         model, &(ModelAttributes){.name = name, .set_notification = true, .notification = notification}, 1);
@@ -450,8 +478,8 @@ START_TEST(live_values_are_asked_for) {
 END_TEST
 
 SUITE("model-rows", expectation_24_a_name_that_does_not_exist, expectation_25_tables_without_rows,
-      expectation_29_what_may_be_written, expectation_30_only_changes_that_cwmp_did_not_make,
-      expectation_31_the_parameter_key_goes_with_success, expectation_32_instance_numbers,
-      expectation_33_long_values, expectation_47_the_words_of_a_femtocell, attributes_are_kept,
-      rows_that_the_box_makes, what_is_prepared_may_be_given_up, instances_of_a_damaged_store,
-      live_values_are_asked_for)
+      expectation_29_what_may_be_written, expectation_29_writable_is_honest,
+      expectation_30_only_changes_that_cwmp_did_not_make, expectation_31_the_parameter_key_goes_with_success,
+      expectation_32_instance_numbers, expectation_33_long_values, expectation_47_the_words_of_a_femtocell,
+      attributes_are_kept, rows_that_the_box_makes, what_is_prepared_may_be_given_up,
+      instances_of_a_damaged_store, live_values_are_asked_for)

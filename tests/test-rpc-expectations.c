@@ -159,6 +159,31 @@ START_TEST(expectation_23_an_object_needs_its_dot) {
 }
 END_TEST
 
+START_TEST(expectation_24_all_names_or_none) {
+    static const struct {
+        const char *names;
+        int fault, items;
+    } cases[] = {{"<ParameterNames/>", 0, 0},
+                 {"<ParameterNames></ParameterNames>", 0, 0},
+                 {"", 9003, 0}, /* that is no call of this method */
+                 {"<ParameterNames><s>" LTE "AdminState</s></ParameterNames>", 0, 1},
+                 {"<ParameterNames><s>" LTE "AdminState</s><s>Device.No</s></ParameterNames>", 9005, 0},
+                 {"<ParameterNames><s>Device.No</s><s>" LTE "AdminState</s></ParameterNames>", 9005, 0},
+                 {"<ParameterNames><s>Device.No.</s></ParameterNames>", 9005, 0}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_serving(NULL);
+        char body[512], list[64];
+        snprintf(body, sizeof body, "<c:GetParameterValues>%s</c:GetParameterValues>", cases[i].names);
+        ask(&b, body);
+        ck_assert_msg(b.last.fault == cases[i].fault, "case %zu: %d", i, b.last.fault);
+        snprintf(list, sizeof list, "cwmp:ParameterValueStruct[%d]\"", cases[i].items);
+        ck_assert_msg(!strstr(b.last_text, list) == (cases[i].fault != 0), "case %zu: %s", i, b.last_text);
+        ck_assert_msg(!strstr(b.last_text, "<Value") == (cases[i].items == 0), "case %zu", i);
+        bench_done(&b);
+    }
+}
+END_TEST
+
 /* The type is what the HeMS wrote; the value decides. */
 START_TEST(expectation_27_a_value_is_judged_not_its_type) {
     static const struct {
@@ -407,6 +432,6 @@ END_TEST
 
 SUITE("rpc-expectations", expectation_22_times_are_read_in_every_form, expectation_22_our_times_have_a_zone,
       expectation_23_the_whole_tree_in_two_ways, expectation_23_an_object_needs_its_dot,
-      expectation_27_a_value_is_judged_not_its_type, arguments_reach_the_services,
-      services_are_not_asked_in_vain, queued_transfers_and_all_of_them,
+      expectation_24_all_names_or_none, expectation_27_a_value_is_judged_not_its_type,
+      arguments_reach_the_services, services_are_not_asked_in_vain, queued_transfers_and_all_of_them,
       methods_of_later_versions_are_not_in_earlier_ones, attributes_are_answered)

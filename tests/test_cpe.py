@@ -337,6 +337,94 @@ def nothing_there(folder):
     return Play(folder, scenario(folder, "none", expect={"informs": 0}), [DONE, "-n", MS + "URL Device.Absent"])
 
 
+CELLS = "Device.Services.FAPService.1.CellConfig.LTE.RAN.NeighborList.LTECell."
+PLMN = "2.PLMNID"
+
+
+def rows(folder):
+    """Rows outlive restarts with their numbers, which come again neither then nor at once."""
+    empty = {"rpc": "GetParameterValues", "names": [CELLS]}
+
+    def add(number, **more):
+        return {"rpc": "AddObject", "object": CELLS, "parameter_key": f"added-{number}", "instance": number,
+                "status": 0, **more}
+
+    def delete(number, **more):
+        return {"rpc": "DeleteObject", "object": f"{CELLS}{number}.", "parameter_key": f"deleted-{number}", **more}
+
+    def names(*numbers):
+        return [{"rpc": "GetParameterNames", "path": CELLS, "next_level": True, "contains": [
+                    f"{CELLS}{number}." for number in numbers]},
+                {"rpc": "GetParameterValues", "names": [f"{CELLS[:-8]}LTECellNumberOfEntries"],
+                 "values": {f"{CELLS[:-8]}LTECellNumberOfEntries": str(len(numbers))}}]
+
+    def has(key, number, plmn):
+        names = {f"{CELLS}{number}.PLMNID": plmn, f"{CELLS}{number}.Enable": "~0|false", MS + "ParameterKey": key}
+        return {"rpc": "GetParameterValues", "names": [*names], "values": names}
+
+    steps = {"1": [empty, *names(), add(1), add(2), add(3),
+                   {"rpc": "SetParameterValues", "parameter_key": "set",
+                    "set": [[CELLS + PLMN, "xsd:string", "00101"]]},
+                   has("set", 2, "00101"), delete(3, status=0), delete(3, fault=9005), add(4), *names(1, 2, 4),
+                   {"rpc": "AddObject", "object": "Device.DeviceInfo.", "parameter_key": "none", "fault": 9005},
+                   {"rpc": "AddObject", "object": CELLS + "1.", "parameter_key": "none", "fault": 9005},
+                   delete(4, status=0), has("deleted-4", 2, "00101")],
+             "2": [*names(1, 2), has("deleted-4", 2, "00101"), add(5), delete(2, status=0), delete(5, status=0),
+                   {"rpc": "GetParameterValues", "names": [CELLS + PLMN], "fault": 9005}],
+             "3": [*names(1), has("deleted-5", 1, ""), add(6)]}
+    return Play(folder, scenario(folder, "rows", sessions={number: {"steps": each} for number, each in steps.items()},
+                                 expect={"informs": 3}), *[[DONE]] * 3)
+
+
+PHY = "Device.Services.FAPService.1.CellConfig.LTE.RAN.PHY."
+ACTIVE, PASSIVE, REFUSED = PHY + "AntennaInfo.AntennaPortsCount", PHY + "PUCCH.NCSAN", GPS + "LockedLatitude"
+
+
+def attributes(folder):
+    """What the HeMS wants to hear of by itself, and with the next Inform; nothing of what it sets. Another HeMS begins
+    anew."""
+    interval = MS + "PeriodicInformInterval"
+
+    def have(**notifications):
+        wanted = dict(zip((ACTIVE, PASSIVE, interval, LTE + "OpState"), notifications["are"]))
+        return {"rpc": "GetParameterAttributes", "names": [*wanted], "notifications": wanted}
+
+    def inform(*events, absent=(), **parameters):
+        return {"events": [*events], "parameters": parameters, "absent": [*absent]}
+
+    steps = [have(are=(0, 0, 0, 2)),
+             {"rpc": "SetParameterAttributes",
+              "attributes": [[ACTIVE, 2, None], [PASSIVE, 1, []], [interval, 2, None]]},
+             {"rpc": "SetParameterAttributes", "fault": 9005,
+              "attributes": [[ACTIVE, 0, None], ["Device.Absent", 2, None]]},
+             *({"rpc": "SetParameterAttributes", "attributes": [[name, notification, None]], "fault": 9009}
+               for name, notification in (("Device.DeviceInfo.SoftwareVersion", 0), (REFUSED, 2))),
+             {"rpc": "SetParameterValues", "parameter_key": "set", "set": [[interval, "xsd:unsignedInt", "4"]]},
+             have(are=(2, 1, 2, 2))]
+    first = scenario(folder, "attributes", sessions={
+        "1": {"inform": {"events": FIRST[0]}, "steps": steps},
+        "2": {"inform": inform("4 VALUE CHANGE", absent=[PASSIVE, interval], **{ACTIVE: "2"})},
+        "3": {"inform": inform("2 PERIODIC", "4 VALUE CHANGE", absent=[ACTIVE, interval], **{PASSIVE: "7"})},
+        "4": {"inform": inform("2 PERIODIC", absent=[ACTIVE, PASSIVE])},
+        "5": {"inform": inform("1 BOOT", "4 VALUE CHANGE", absent=[PASSIVE], **{ACTIVE: "4"}),
+              "steps": [have(are=(2, 1, 2, 2))]}}, expect={"informs": 5})
+    second = scenario(folder, "attributes-gone", steps=[have(are=(0, 0, 0, 2))], expect={"informs": 1})
+    reports = ["-l", ACTIVE + "=2", "-l", PASSIVE + "=7"], ["-r", ACTIVE + "=4"]
+    return (Play(folder, first, ["ENDED 4", *reports[0]], [DONE, *reports[1]]),
+            Play(folder, second, [DONE]))
+
+
+def walk(folder):
+    """The whole tree as HeMSs read it: all at once, and by names."""
+    steps = [{"rpc": "GetParameterNames", "path": "", "next_level": False, "read_in": 32, "contains": [
+                 "Device.", LTE, ADMIN, "Device.DeviceInfo.UpTime", "Device.FaultMgmt.", "Device.IPsec."],
+              "writable": {LTE: False, CELLS: True, ADMIN: True, LTE + "OpState": False}}]
+    whole = {"rpc": "GetParameterValues", "names": [""], "contains": [ADMIN, "Device.DeviceInfo.UpTime"]}
+    again = {"rpc": "GetParameterNames", "path": "Device.", "next_level": False}
+    return Play(folder, scenario(folder, "walk", steps=[
+        steps[0], whole, again, {**whole, "names": ["Device."]}]), [DONE])
+
+
 CUT = {"kind": "cut", "bytes": 20}
 # Plays by name: what makes them in a folder.
 PLAYS = {
@@ -371,6 +459,9 @@ PLAYS = {
     "nothing there": nothing_there,
     "upgraded": upgraded,
     "reset, again new": again_new,
+    "rows": rows,
+    "attributes": attributes,
+    "walk": walk,
     "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
 }
 
@@ -539,6 +630,22 @@ class Cpe(unittest.TestCase):
         with self.play("nothing there") as play:
             self.assertEqual(play.reports[0], ["exit 1"])
             self.assertRegex(play.log, "Device.Absent is no parameter of this box")
+
+    def test_expectation_32_rows(self):
+        with self.play("rows") as play:
+            for reports in play.reports:
+                self.assert_run(reports, (AT_START, GOOD))
+            self.assertEqual(play.parameters, {WAIT: "1", MS + "ParameterKey": "added-6"})
+
+    def test_expectation_30_attributes(self):
+        first, second = self.plays["attributes"].result()
+        self.assertEqual((first.verdict, second.verdict), (("VERDICT ok", 0),) * 2, f"{first.log}\n{second.log}")
+        self.assert_run(first.reports[0], (AT_START, GOOD), (AT_START, GOOD), (PERIODIC, GOOD), (PERIODIC, GOOD))
+
+    def test_expectation_26_the_whole_tree(self):
+        with self.play("walk") as play:
+            self.assert_run(play.reports[0], (AT_START, GOOD))
+            self.assertGreater("\n".join(play.hems.log).count("-> GetParameterValues"), 20)
 
     def test_a_reset_makes_a_new_box(self):
         with self.play("reset, again new") as play:

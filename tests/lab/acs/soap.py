@@ -200,6 +200,18 @@ def read_strings(node, check):
     return [item.text for item in array(node, "string", check)]
 
 
+def read_attributes(node, check):
+    """A list of ParameterAttributeStruct as {name: (notification, [who else may write])}."""
+    attributes = {}
+    for item in array(node, "ParameterAttributeStruct", check):
+        fields(item, ("Name", "Notification", "AccessList"), check)
+        name, notification, access = item.children
+        check(re.fullmatch("[0-6]", notification.text), "RPC-ATTRIBUTES", f"{name.text} {notification}")
+        check(name.text not in attributes, "RPC-ATTRIBUTES", f"{name.text} twice")
+        attributes[name.text] = notification.text, read_strings(access, check)
+    return attributes
+
+
 def matching(rule, pattern):
     """A reader of a text that has to fit the pattern whole."""
 
@@ -262,6 +274,7 @@ MESSAGES = {
     "GetParameterValuesResponse": {"ParameterList": read_values},
     "SetParameterValuesResponse": {"Status": status},
     "SetParameterAttributesResponse": {},
+    "GetParameterAttributesResponse": {"ParameterList": read_attributes},
     "AddObjectResponse": {"InstanceNumber": matching("SOAP-FIELDS", r"[1-9]\d*"), "Status": status},
     "DeleteObjectResponse": {"Status": status},
     "RebootResponse": {},
@@ -293,7 +306,7 @@ def read_inform(message, check):
 
 
 def read_fault(message, namespaces, check):
-    """A SOAP fault as (code, {parameter: code})."""
+    """A SOAP fault as (code, {parameter: code}, {parameter: text})."""
     fields(message, ("faultcode", "faultstring", "detail"), check)
     side, words, detail = message.children
     check(words.text == "CWMP fault", "SOAP-FAULT", f"faultstring {words.text!r}")
@@ -309,7 +322,9 @@ def read_fault(message, namespaces, check):
     check(FAULTS.get(code, side.text) == side.text, "FAULT-CODE", f"{code} as {side.text}")
     for item in per_parameter:
         fields(item, ("ParameterName", "FaultCode", "FaultString"), check)
-    return code, {item.content("ParameterName"): read_fault_code(item, check) for item in per_parameter}
+    names = [item.content("ParameterName") for item in per_parameter]
+    return (code, {name: read_fault_code(item, check) for name, item in zip(names, per_parameter)},
+            {name: item.content("FaultString") for name, item in zip(names, per_parameter)})
 
 
 def read_fault_code(node, check):
@@ -333,13 +348,29 @@ def strings(name, values):
     return typed_array(name, "xsd:string", [element("string", escape(v)) for v in values])
 
 
+def attributes_to_set(rows):
+    """A ParameterList of [name, notification, who else may write]..., each of the last two null for no change."""
+    items = []
+    for name, notification, access in rows:
+        changes = (("NotificationChange", int(notification is not None)), ("Notification", notification or 0),
+                   ("AccessListChange", int(access is not None)))
+        items.append(element("SetParameterAttributesStruct", element("Name", escape(name)) + "".join(
+            element(field, str(value)) for field, value in changes) + strings("AccessList", access or [])))
+    return typed_array("ParameterList", "cwmp:SetParameterAttributesStruct", items)
+
+
 def request(step):
     """The content of the request that a scenario's step asks for."""
     rpc = step["rpc"]
     if rpc == "GetParameterNames":
         return element("ParameterPath", escape(step["path"])) + element("NextLevel", str(step["next_level"]).lower())
-    if rpc == "GetParameterValues":
+    if rpc in ("GetParameterValues", "GetParameterAttributes"):
         return strings("ParameterNames", step["names"])
+    if rpc in ("AddObject", "DeleteObject"):
+        return (element("ObjectName", escape(step["object"])) +
+                element("ParameterKey", escape(step.get("parameter_key", ""))))
+    if rpc == "SetParameterAttributes":
+        return attributes_to_set(step["attributes"])
     if rpc == "SetParameterValues":
         items = [element("ParameterValueStruct", element("Name", escape(name)) +
                          element("Value", escape(value), f' xsi:type="{kind}"')) for name, kind, value in step["set"]]

@@ -85,7 +85,7 @@ static int move(FileLine *line) {
                                .username = line->username,
                                .password = line->password};
 
-    int r = way_source(line->config.inside, outside, &target.address, &target.source);
+    int r = passage_source(line->config.inside, outside, &target.address, &target.source);
     if (r < 0)
         return r;
     return line->download
@@ -133,13 +133,13 @@ static bool is_open(const FileLine *line) {
 }
 
 static void begin(FileLine *line) {
-    const WayTo way = {line->outside, line->config.barred, line->config.barred_userdata};
+    const Passage passage = {line->outside, line->config.barred, line->config.barred_userdata};
     const char *why;
 
     if (line->state != LINE_WAITING || !is_open(line))
         return;
     line->state = LINE_ASKED;
-    int r = way_ask(&way, line->names, line->url, on_answer, line, &why);
+    int r = passage_ask(&passage, line->names, line->url, on_answer, line, &why);
     if (r < 0)
         finish(line,
                r == -EPERM             ? FAULT_REQUEST_DENIED

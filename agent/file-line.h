@@ -10,7 +10,7 @@
 #include "cwmp/transfer.h"
 #include "ike/ike-sa.h"
 #include "transfer-io.h"
-#include "way.h"
+#include "passage.h"
 
 typedef struct FileLine FileLine;
 
@@ -18,7 +18,7 @@ typedef struct FileLineConfig {
     sd_event *event;
     const Config *factory;
     const IkeConfiguration *inside;
-    bool (*barred)(void *userdata, const char *host); /* as WayTo has it */
+    bool (*barred)(void *userdata, const char *host); /* as Passage has it */
     void *barred_userdata;
     /* What became of it, unless it was stopped; perhaps from within file_line_start(), _release() and
      * _open(). */

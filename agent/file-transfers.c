@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "clock.h"
 #include "cwmp/fault.h"
+#include "cwmp/session.h"
 #include "cwmp/transfer-fault.h"
 #include "file-line.h"
 #include "installer-io.h"
@@ -118,7 +119,7 @@ static void move_failed(FileTransfers *files, const TransferAction *action, int 
                     transfer_fault_general(action->kind == TRANSFER_FETCH), strerror(-r), 0);
 }
 
-static void fetch(FileTransfers *files, const TransferAction *action) {
+static void fetch_file(FileTransfers *files, const TransferAction *action) {
     int r = spool_ready(files);
     if (r < 0)
         move_failed(files, action, r);
@@ -133,7 +134,7 @@ static void on_made(void *userdata, int error) {
     file_line_release(files->out, error);
 }
 
-static void send(FileTransfers *files, const TransferAction *action) {
+static void send_file(FileTransfers *files, const TransferAction *action) {
     int r = spool_ready(files);
     if (r == 0 && !spool_has(files->spool, action->id))
         r = action->transfer == TRANSFER_AUTONOMOUS
@@ -172,10 +173,10 @@ static void perform(FileTransfers *files, const TransferAction *action) {
         stop(files, action->id);
         break;
     case TRANSFER_FETCH:
-        fetch(files, action);
+        fetch_file(files, action);
         break;
     case TRANSFER_SEND:
-        send(files, action);
+        send_file(files, action);
         break;
     case TRANSFER_INSTALL:
         install(files, action);

@@ -7,19 +7,19 @@
 #include "base/url.h"
 #include "names.h"
 
-typedef struct WayTo {
+typedef struct Passage {
     bool outside;
     /* Is this host one that the box must stay away from? NULL: none is. */
     bool (*barred)(void *userdata, const char *host);
     void *userdata;
-} WayTo;
+} Passage;
 
 /* May *url* be gone to, whoever its operator is? */
-bool way_may_go(const char *url, bool outside, Url *ret);
+bool passage_may_go(const char *url, bool outside, Url *ret);
 /* Asks *names* for the addresses of the host of *url*. 0, or negative errno, -EPROTONOSUPPORT and -EPERM
  * among them: then no answer comes, and *ret_why* says why (static text). */
-int way_ask(const WayTo *way, Names *names, const char *url, ResolverHandler handler, void *userdata,
-            const char **ret_why);
+int passage_ask(const Passage *passage, Names *names, const char *url, ResolverHandler handler,
+                void *userdata, const char **ret_why);
 /* What a socket to *address* is bound to: the inner address, or outside none (AF_UNSPEC). 0;
  * -EAFNOSUPPORT: there is no inner address of the family. */
-int way_source(const IkeConfiguration *inside, bool outside, const Address *address, Address *ret);
+int passage_source(const IkeConfiguration *inside, bool outside, const Address *address, Address *ret);

@@ -140,8 +140,7 @@ static void send_file(FileTransfers *files, const TransferAction *action) {
         r = action->transfer == TRANSFER_AUTONOMOUS
                 ? -ENOENT
                 : vendor_file_new(&files->made, files->config.event, files->spool, action->id,
-                                  action->file_type, files->config.model(files->config.userdata), on_made,
-                                  files);
+                                  action->file_type, device_model(files->config.device), on_made, files);
     if (r < 0)
         move_failed(files, action, r);
     else
@@ -264,7 +263,7 @@ int file_transfers_new(FileTransfers **ret, const FileTransfersConfig *config) {
     if (!files)
         return -ENOMEM;
     files->config = *config;
-    snprintf(files->directory, sizeof files->directory, "%s", config->spool);
+    snprintf(files->directory, sizeof files->directory, "%s/spool", config->state_directory);
     int r = lines_open(files);
     if (r == 0)
         r = transfers_open(files);
@@ -389,7 +388,7 @@ void file_transfers_clock(FileTransfers *files, bool trusted) {
 }
 
 void file_transfers_policy(FileTransfers *files) {
-    const Model *model = files->config.model(files->config.userdata);
+    const Model *model = device_model(files->config.device);
     const char *types = model_get(model, POLICY "TransferTypeFilter");
     const char *results = model_get(model, POLICY "ResultTypeFilter");
     const TransferPolicy policy = {

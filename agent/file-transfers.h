@@ -7,8 +7,8 @@
 
 #include "config.h"
 #include "cwmp/event.h"
-#include "cwmp/model.h"
 #include "cwmp/transfer.h"
+#include "device.h"
 #include "ike/ike-sa.h"
 #include "store/store.h"
 
@@ -19,18 +19,16 @@ typedef struct FileTransfersConfig {
     sd_event *event;
     const Config *factory;
     Store *store;
-    const char *spool;           /* the directory, made when it is needed; copied */
+    const Device *device;        /* as its model is at the time */
+    const char *state_directory; /* where the spool is made when it is needed */
     const char *results;         /* of installers; NULL: INSTALLER_RESULTS */
     usec_t poll;                 /* for results; 0: INSTALLER_POLL */
     const struct TlsConfig *tls; /* NULL: no https */
     const IkeConfiguration *inside;
     bool clock_trusted;
     const Rng *rng;
-    /* Is *host* of an operator from which the box is de-registered? NULL: none is. */
-    bool (*barred)(void *userdata, const char *host);
-    /* The data model as it is now. */
-    const Model *(*model)(void *userdata);
-    /* An event of schedule_raise() is due: M Download, M Upload, M ScheduleDownload or 10. */
+    bool (*barred)(void *userdata, const char *host); /* as Passage has it */
+    /* An event for schedule_raise(): M Download, M Upload, M ScheduleDownload or 10. */
     void (*raise)(void *userdata, EventType type, const char *command_key);
     void *userdata;
 } FileTransfersConfig;

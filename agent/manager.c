@@ -13,6 +13,7 @@
 #include "clock-watch-io.h"
 #include "clock.h"
 #include "cpe.h"
+#include "device.h"
 #include "cwmp/tls.h"
 #include "dbus/bus.h"
 #include "deregistration.h"
@@ -20,6 +21,7 @@
 #include "discovery/resolv-conf-io.h"
 #include "good-time.h"
 #include "names.h"
+#include "others.h"
 #include "tunnel.h"
 
 #define META_FACTORY "factory-data"
@@ -32,6 +34,7 @@
 struct Manager {
     sd_event *event;
     const Config *config;
+    const char *state; /* directory */
     Security *security;
     Rng rng;
     Store *store;
@@ -46,6 +49,8 @@ struct Manager {
     RevocationIo *revocation;
     Names *names; /* for the procedure */
     ResolvConfWatch *resolv_conf;
+    Device *device;
+    Others others;
     Cpe *cpe;
     bool session; /* one runs */
     Procedure *procedure;
@@ -138,7 +143,7 @@ static void outer_report(Manager *m) {
          outer.local.family == AF_UNSPEC ? "" : nat[outer.nat_local + 2 * outer.nat_remote]},
     };
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        const char *refusal = cpe_report_value(m->cpe, values[i].path, values[i].value);
+        const char *refusal = device_report(m->device, values[i].path, values[i].value);
         if (refusal)
             log_warning("%s: %s", values[i].path, refusal);
     }
@@ -341,60 +346,10 @@ static void session_start(Manager *m, const ProcedureAction *action) {
     tell(m, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = text});
 }
 
-static const char *on_value(void *userdata, const char *path, const char *value) {
-    const Manager *m = userdata;
-    return cpe_report_value(m->cpe, path, value);
-}
-
 static void on_reported(void *userdata) {
     Manager *m = userdata;
-    if (cpe_location_known(m->cpe))
+    if (device_location_known(m->device))
         tell(m, &(ProcedureEvent){.type = EVENT_LOCATION});
-}
-
-/* What others on the box may read: type and value of each parameter. */
-typedef struct ParameterReader {
-    BusVisitor visitor;
-    void *to;
-} ParameterReader;
-
-static int on_parameter(void *userdata, const char *name, const ModelParameter *parameter,
-                        const char *value) {
-    const ParameterReader *reader = userdata;
-    return reader->visitor(reader->to, name, model_type_wire(parameter->type), value);
-}
-
-static int on_read(void *userdata, const char *name, BusVisitor visitor, void *to) {
-    const Manager *m = userdata;
-    int r = cpe_read(m->cpe, name, on_parameter, &(ParameterReader){visitor, to});
-    return r > 0 ? -ENOENT : r;
-}
-
-/* The cell is off the air when nobody is left who would know; other values stay, and their age is told. */
-static void on_owner_left(void *userdata, const char *name) {
-    const Manager *m = userdata;
-    const char *paths[OWNER_ON_AIR_MAX];
-    size_t n = owner_table_on_air(&m->config->owners, name, paths);
-
-    for (size_t i = 0; i < n; i++)
-        (void)cpe_report_value(m->cpe, paths[i], "false"); /* a boolean that is reported takes it */
-    owner_io_left(cpe_owners(m->cpe), name);
-}
-
-static void on_owner_enters(void *userdata, const char *name) {
-    const Manager *m = userdata;
-    owner_io_enters(cpe_owners(m->cpe), name);
-}
-
-static void on_owner_answered(void *userdata, const char *name, uint64_t id, bool agreed,
-                              const OwnerObjection *objections, size_t n) {
-    const Manager *m = userdata;
-    owner_io_answered(cpe_owners(m->cpe), name, id, agreed, objections, n);
-}
-
-static void on_owner_failed(void *userdata, const char *name, uint64_t id, const char *why) {
-    const Manager *m = userdata;
-    owner_io_failed(cpe_owners(m->cpe), name, id, why);
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -411,7 +366,7 @@ static void perform(Manager *m, const ProcedureAction *action) {
         cpe_hems(m->cpe, action->name);
         return;
     case ACTION_MOVED:
-        cpe_moved(m->cpe);
+        cpe_value_changed(m->cpe, true); /* the inner address is another */
         return;
     case ACTION_CLOSE:
         inside_forget(m);
@@ -432,7 +387,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
     S1Config stored;
 
-    cpe_s1(m->cpe, &stored);
+    model_s1(device_model(m->device), &stored);
     s->mme_stored = stored.mme;
     s->admin_state = view->s1->admin_state;
     memcpy(s->s1_connection_mode, view->s1->connection_mode, sizeof s->s1_connection_mode);
@@ -502,6 +457,8 @@ static void on_network(void *userdata) {
     }
     if (!m->stopping)
         tunnel_uplink_changed(m->tunnel);
+    if (m->device)
+        device_refresh(m->device);
 }
 
 static void on_expired(void *userdata, uint32_t spi, bool hard) {
@@ -540,7 +497,7 @@ static void site_from_pair(Site *ret, const ConfigPair *pair) {
 /* What a HeMS assigned is of use only with a SeGW, and not when the box may not go there any more. */
 static void site_from_assignment(const Manager *m, Site *ret) {
     Url url;
-    if (!cpe_assignment(m->cpe, ret) || ret->n_segws == 0 || url_parse(ret->hems_url, &url, NULL) < 0 ||
+    if (!device_assignment(m->device, ret) || ret->n_segws == 0 || url_parse(ret->hems_url, &url, NULL) < 0 ||
         deregistration_bars(&m->deregistration, url.host))
         *ret = (Site){};
 }
@@ -558,12 +515,15 @@ static int procedure_make(Manager *m) {
     site_from_assignment(m, &config.sites.items[SITE_LEARNED]);
     site_from_pair(&config.sites.items[SITE_FACTORY], &m->config->serving);
     site_from_pair(&config.sites.items[SITE_INITIAL], &m->config->initial);
-    cpe_s1(m->cpe, &config.s1);
+    model_s1(device_model(m->device), &config.s1);
     return procedure_new(&m->procedure, &config, &m->rng);
 }
 
 /* Where the box stood, and who it must stay away from. */
-static int store_read(Manager *m, const char *path) {
+static int store_read(Manager *m) {
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/state.db", m->state);
     int r = store_open(&m->store, path);
     if (r == 0)
         r = good_time_load(&m->good_time, m->store);
@@ -597,11 +557,32 @@ static int learned_check(Manager *m) {
     return r;
 }
 
+static void on_noticed(void *userdata, int notification) {
+    const Manager *m = userdata;
+    if (m->cpe)
+        cpe_value_changed(m->cpe, notification == 2);
+}
+
+static int device_make(Manager *m) {
+    DeviceConfig config = {
+        .factory = m->config,
+        .store = m->store,
+        .state_directory = m->state,
+        .rng = &m->rng,
+        .barred = is_barred,
+        .noticed = on_noticed,
+        .userdata = m,
+    };
+    return device_new(&m->device, &config);
+}
+
 static int cpe_make(Manager *m) {
     CpeConfig config = {
         .event = m->event,
         .factory = m->config,
         .store = m->store,
+        .device = m->device,
+        .state_directory = m->state,
         .inside = &m->inside,
         .clock_trusted = good_time_now(&m->good_time),
         .tls = &m->tls,
@@ -624,7 +605,7 @@ static int cpe_make(Manager *m) {
     int r = cpe_new(&m->cpe, &config);
     if (r == 0)
         r = learned_check(m);
-    if (r == 0 && cpe_assignment(m->cpe, &site))
+    if (r == 0 && device_assignment(m->device, &site))
         deregistration_learn(&m->deregistration, site.hems_url);
     return r;
 }
@@ -666,21 +647,19 @@ static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) 
 }
 
 static int bus_make(Manager *m) {
-    const BusHandlers handlers = {
+    BusHandlers handlers = {
         .deregister = on_deregister,
         .clear_deregistration = on_clear_deregistration,
-        .report_value = on_value,
-        .reported = on_reported,
-        .owners = &m->config->owners,
-        .read = on_read,
-        .owner_enters = on_owner_enters,
-        .owner_left = on_owner_left,
-        .owner_answered = on_owner_answered,
-        .owner_failed = on_owner_failed,
         .userdata = m,
     };
     ProcedureView view = procedure_view(m->procedure);
 
+    m->others = (Others){.device = m->device,
+                         .owners = cpe_owners(m->cpe),
+                         .table = &m->config->owners,
+                         .reported = on_reported,
+                         .userdata = m};
+    others_handle(&m->others, &handlers);
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",
              m->config->tunnel_interface);
     status_fill(m, &view);
@@ -699,7 +678,7 @@ static int timers_make(Manager *m) {
     return r < 0 ? r : 0;
 }
 
-int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *store) {
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *state) {
     _cleanup_(manager_freep) Manager *m = calloc(1, sizeof *m);
 
     if (!m)
@@ -707,6 +686,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     m->event = sd_event_ref(event);
     m->config = config;
     m->security = security;
+    m->state = state;
     m->rng = (Rng){.fill = rng_fill};
     NetlinkConfig netlink = {.interface = config->tunnel_interface,
                              .id = config->interface_id,
@@ -720,11 +700,13 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     if (r == 0)
         r = netlink_io_new(&m->netlink, event, &netlink);
     if (r == 0)
-        r = store_read(m, store);
+        r = store_read(m);
     if (r == 0)
         r = names_new(&m->names, event, config, &m->inside);
     if (r == 0)
         r = tunnel_make(m);
+    if (r == 0)
+        r = device_make(m);
     if (r == 0)
         r = cpe_make(m);
     if (r == 0)
@@ -747,6 +729,7 @@ void manager_free(Manager *m) {
     names_free(m->names);
     resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);
+    device_free(m->device);
     store_close(m->store);
     tunnel_free(m->tunnel);
     revocation_io_free(m->revocation);

@@ -22,6 +22,6 @@ int security_reload(Security *security);
 const TrustStore *security_trust(const Security *security);
 const Credential *security_credential(const Security *security);
 RevocationCache *security_revocation(Security *security);
-/* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential; without
- * rng and clock_floor. */
+/* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential;
+ * without rng and clock_floor. */
 IkeConfig security_ike(const Security *security);

@@ -25,7 +25,8 @@ typedef struct TunnelReport {
                                               established tunnel is gone, and *text* says why in one line */
     const char *text;
     bool moved; /* the uplink's address has changed: nobody failed */
-    /* It carried traffic before and goes on with this *configuration*, or with none: at other outer addresses. */
+    /* It carried traffic before and goes on with this *configuration*, or with none: at other outer
+     * addresses. */
     bool again;
 } TunnelReport;
 

@@ -31,14 +31,15 @@ typedef struct BusAlarm {
 typedef struct BusHandlers {
     void (*deregister)(void *userdata, BusRequest *request);
     void (*clear_deregistration)(void *userdata, BusRequest *request);
-    /* The owner of a parameter reports its value. NULL, or why it is not taken (static, UTF-8). */
-    const char *(*report_value)(void *userdata, const char *path, const char *value);
-    /* These were all the values of one report: what belongs together came together. */
-    void (*reported)(void *userdata);
     void *userdata;
 
     /* agent.conf's [Owners], borrowed; NULL: nobody owns anything. */
     const OwnerTable *owners;
+    void *others; /* the userdata of those below */
+    /* The owner of a parameter reports its value. NULL, or why it is not taken (static, UTF-8). */
+    const char *(*report_value)(void *userdata, const char *path, const char *value);
+    /* These were all the values of one report: what belongs together came together. */
+    void (*reported)(void *userdata);
     /* Those below may be NULL: then nobody may, or nobody is told. */
 
     /* Tells *visitor* of a parameter, or of all below a partial path. 0; -ENOENT: there is none; or what the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
- *     cpe-driver [-if] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
+ *     cpe-driver [-if] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
  *                URL ADDRESS,... STORE WORD COUNT
  *
  * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
@@ -21,12 +21,14 @@
  *
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
- * start, -r is reported after it, -n is InformParameters=, -b a host of an operator from which the box is
- * de-registered. */
+ * start, -r is reported after it, -s is SoftwareVersion= (1), -n is InformParameters=, -b a host of an
+ * operator from which the box is de-registered. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <systemd/sd-event.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -41,10 +43,12 @@
 typedef struct Driver {
     sd_event *event;
     Store *store;
+    Device *device;
     Cpe *cpe;
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
-    const char *factory_url, *last, *abort_at, *barred, *paths;
+    char folder[PATH_MAX]; /* of the store */
+    const char *factory_url, *last, *abort_at, *barred, *paths, *version;
     bool initial, fall_back;
     char *facts[FACTS_MAX], *reported[FACTS_MAX]; /* PATH=VALUE */
     size_t n_facts, n_reported;
@@ -54,9 +58,16 @@ typedef struct Driver {
     usec_t idle_since;
 } Driver;
 
-/* Draws the lower end of every wait, so that a test knows how long it is. */
-static void fill_zero(void *userdata, void *ret, size_t size) {
+/* Draws the lower end of every wait but for a moment, so that a test knows how long it is, and no name
+ * twice. */
+static void fill_low(void *userdata, void *ret, size_t size) {
+    static uint64_t last;
+
+    if (last == 0)
+        (void)getrandom(&last, 2, 0);
+    last++;
     memset(ret, 0, size);
+    memcpy(ret, &last, MIN(size, sizeof last));
 }
 
 static void say_s1(const char *word, const S1Config *s1) {
@@ -131,7 +142,7 @@ static void driver_take(Driver *d, const CpeReport *report) {
         int r = cpe_reset(d->cpe);
         Site site;
         snprintf(d->url, sizeof d->url, "%s", d->factory_url);
-        printf("RESET%s%s\n", r < 0 ? " failed" : "", cpe_assignment(d->cpe, &site) ? " in vain" : "");
+        printf("RESET%s%s\n", r < 0 ? " failed" : "", device_assignment(d->device, &site) ? " in vain" : "");
         (void)word_is_last(d, "RESET");
     }
 }
@@ -181,6 +192,12 @@ static bool on_barred(void *userdata, const char *host) {
     return d->barred && strcasecmp(d->barred, host) == 0;
 }
 
+static void on_noticed(void *userdata, int notification) {
+    const Driver *d = userdata;
+    if (d->cpe)
+        cpe_value_changed(d->cpe, notification == 2);
+}
+
 /* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
 static const char *fact_cut(char *fact) {
     char *value = strchr(fact, '=');
@@ -189,6 +206,7 @@ static const char *fact_cut(char *fact) {
 }
 
 static int driver_store(Driver *d, const char *path) {
+    snprintf(d->folder, sizeof d->folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     int r = store_open(&d->store, path);
     for (size_t i = 0; r == 0 && i < d->n_facts; i++) {
         const char *value = fact_cut(d->facts[i]);
@@ -199,12 +217,12 @@ static int driver_store(Driver *d, const char *path) {
 
 static void driver_report(Driver *d) {
     for (size_t i = 0; i < d->n_reported; i++) {
-        const char *value = fact_cut(d->reported[i]), *why = cpe_report_value(d->cpe, d->reported[i], value);
+        const char *value = fact_cut(d->reported[i]), *why = device_report(d->device, d->reported[i], value);
         if (why)
             printf("REPORTED %s: %s\n", d->reported[i], why);
     }
     if (d->n_reported > 0)
-        printf("REPORTED %s\n", cpe_location_known(d->cpe) ? "here" : "nowhere");
+        printf("REPORTED %s\n", device_location_known(d->device) ? "here" : "nowhere");
 }
 
 static int driver_run(Driver *d) {
@@ -212,13 +230,20 @@ static int driver_run(Driver *d) {
                              .oui = "0A1B2C",
                              .product_class = "HeNB",
                              .serial_number = "1",
-                             .hardware_version = "1",
-                             .software_version = "1"};
+                             .hardware_version = "1"};
     ConfigPair *pair = d->initial ? &factory.initial : &factory.serving;
-    Rng rng = {.fill = fill_zero};
+    Rng rng = {.fill = fill_low};
+    const DeviceConfig device = {.factory = &factory,
+                                 .store = d->store,
+                                 .state_directory = "/",
+                                 .rng = &rng,
+                                 .barred = on_barred,
+                                 .noticed = on_noticed,
+                                 .userdata = d};
     CpeConfig config = {.event = d->event,
                         .factory = &factory,
                         .store = d->store,
+                        .state_directory = d->folder,
                         .inside = &d->inside,
                         .clock_trusted = true,
                         .barred = on_barred,
@@ -232,18 +257,24 @@ static int driver_run(Driver *d) {
     snprintf(factory.tunnel_interface, sizeof factory.tunnel_interface, "lo");
     snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
     snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
+    snprintf(factory.software_version, sizeof factory.software_version, "%s", d->version ? d->version : "1");
     snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
-    int r = cpe_new(&d->cpe, &config);
+    int r = device_new(&d->device, &device);
+    if (r < 0)
+        return r;
+    config.device = d->device;
+    r = cpe_new(&d->cpe, &config);
     if (r < 0)
         return r;
     if (d->fall_back)
         cpe_hems(d->cpe, d->url);
-    else if (cpe_assignment(d->cpe, &site))
+    else if (device_assignment(d->device, &site))
         snprintf(d->url, sizeof d->url, "%s", site.hems_url);
     driver_report(d);
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
+    device_free(d->device);
     return r;
 }
 
@@ -278,6 +309,9 @@ static bool option_take(Driver *d, int option) {
         return true;
     case 'p':
         return fact_add(d->facts, &d->n_facts, optarg);
+    case 's':
+        d->version = optarg;
+        return true;
     case 'r':
         return fact_add(d->reported, &d->n_reported, optarg);
     }
@@ -288,7 +322,7 @@ int main(int argc, char *argv[]) {
     Driver d = {};
     int option;
 
-    while ((option = getopt(argc, argv, "a:b:fin:p:r:")) != -1)
+    while ((option = getopt(argc, argv, "a:b:fin:p:r:s:")) != -1)
         if (!option_take(&d, option))
             return 2;
     argv += optind;

@@ -104,6 +104,7 @@ static const OwnerTable owners = {.n = 2,
 static const BusHandlers handlers = {
     .deregister = on_deregister,
     .clear_deregistration = on_clear,
+    .others = &status,
     .report_value = on_value,
     .reported = on_reported,
     .owners = &owners,

@@ -130,11 +130,12 @@ def drive(hems, addresses, store, last, *options):
 
 
 def stored(store):
-    """Parameters and facts of a store's file, without the random path of connection requests."""
+    """Parameters and facts of a store's file, without those that each box has."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     tables = [dict(database.execute(f"select * from {table}")) for table in ("parameter", "meta")]
     database.close()
-    tables[1].pop("connection-request-path", None)  # a reset has forgotten it
+    for name in "connection-request-path", "told-software-version":
+        tables[1].pop(name, None)  # a reset has forgotten it
     return tables
 
 
@@ -321,6 +322,16 @@ def asked_parameters(folder):
                 ["ENDED 2", *place(-1, 0), "-n", f"Device.DeviceInfo. {MS}PeriodicInformEnable"])
 
 
+def upgraded(folder):
+    """Another version of the software than the HeMS has heard of: 4 VALUE CHANGE with the boot, once."""
+    version = {"Device.DeviceInfo.SoftwareVersion": "2"}
+    boot = {"inform": {"events": ["1 BOOT"], "parameters": version}}
+    path = scenario(folder, "upgraded", sessions={
+        "2": {"inform": {"events": ["1 BOOT", "4 VALUE CHANGE"], "parameters": version}}, "3": boot},
+        expect={"informs": 3})
+    return Play(folder, path, [DONE], *[[DONE, "-s", "2"]] * 2)
+
+
 def nothing_there(folder):
     """Factory data that name a parameter which is not there."""
     return Play(folder, scenario(folder, "none", expect={"informs": 0}), [DONE, "-n", MS + "URL Device.Absent"])
@@ -358,6 +369,7 @@ PLAYS = {
                                                                      "-r", ADMIN + "=1", "-r", GPS + "ScanStatus=x"]),
     "asked parameters": asked_parameters,
     "nothing there": nothing_there,
+    "upgraded": upgraded,
     "reset, again new": again_new,
     "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
 }
@@ -517,6 +529,11 @@ class Cpe(unittest.TestCase):
         with self.play("asked parameters") as play:
             self.assert_run(play.reports[0][1:], (AT_START, GOOD), (PERIODIC, GOOD))
             self.assertIn('InformParameter.8. is ignored: there is no parameter "Device.Absent"', play.log)
+
+    def test_a_new_version_is_told_once(self):
+        with self.play("upgraded") as play:
+            for reports in play.reports:
+                self.assert_run(reports, (AT_START, GOOD))
 
     def test_factory_data_that_name_what_is_not_there(self):
         with self.play("nothing there") as play:

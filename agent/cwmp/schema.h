@@ -40,7 +40,7 @@ typedef enum ModelFlag {
     MODEL_TOPIC_GATEWAY = 1 << 9,     /* SecGWServer1..3 */
     MODEL_TOPIC_ACS = 1 << 10,        /* ManagementServer.URL and its credentials */
     MODEL_TOPIC_PERIODIC = 1 << 11,   /* PeriodicInform* */
-    MODEL_TOPIC_RETRY = 1 << 12,      /* CWMPRetry* */
+    MODEL_TOPIC_RETRY = 1 << 12,      /* CWMPRetry*, DefaultActiveNotificationThrottle */
     MODEL_TOPIC_CONNECTION = 1 << 13, /* ConnectionRequest* */
     MODEL_TOPIC_S1 = 1 << 14,         /* S1ConnectionMode, AdminState */
     MODEL_TOPICS = 0xff00,

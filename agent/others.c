@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See others.h. */
+#include "others.h"
+
+static const char *on_value(void *userdata, const char *path, const char *value) {
+    const Others *others = userdata;
+    return device_report(others->device, path, value);
+}
+
+static void on_reported(void *userdata) {
+    const Others *others = userdata;
+    others->reported(others->userdata);
+}
+
+typedef struct ParameterReader {
+    BusVisitor visitor;
+    void *to;
+} ParameterReader;
+
+static int on_parameter(void *userdata, const char *name, const ModelParameter *parameter,
+                        const char *value) {
+    const ParameterReader *reader = userdata;
+    return reader->visitor(reader->to, name, model_type_wire(parameter->type), value);
+}
+
+static int on_read(void *userdata, const char *name, BusVisitor visitor, void *to) {
+    const Others *others = userdata;
+    int r = model_read(device_model(others->device), name, on_parameter, &(ParameterReader){visitor, to});
+    return r > 0 ? -ENOENT : r;
+}
+
+/* The cell is off the air when nobody is left who would know; other values stay, and their age is told. */
+static void on_owner_left(void *userdata, const char *name) {
+    const Others *others = userdata;
+    const char *paths[OWNER_ON_AIR_MAX];
+    size_t n = owner_table_on_air(others->table, name, paths);
+
+    for (size_t i = 0; i < n; i++)
+        (void)device_report(others->device, paths[i], "false"); /* a boolean that is reported takes it */
+    owner_io_left(others->owners, name);
+}
+
+static void on_owner_enters(void *userdata, const char *name) {
+    const Others *others = userdata;
+    owner_io_enters(others->owners, name);
+}
+
+static void on_owner_answered(void *userdata, const char *name, uint64_t id, bool agreed,
+                              const OwnerObjection *objections, size_t n) {
+    const Others *others = userdata;
+    owner_io_answered(others->owners, name, id, agreed, objections, n);
+}
+
+static void on_owner_failed(void *userdata, const char *name, uint64_t id, const char *why) {
+    const Others *others = userdata;
+    owner_io_failed(others->owners, name, id, why);
+}
+
+void others_handle(Others *others, BusHandlers *handlers) {
+    handlers->owners = others->table;
+    handlers->report_value = on_value;
+    handlers->reported = on_reported;
+    handlers->read = on_read;
+    handlers->owner_enters = on_owner_enters;
+    handlers->owner_left = on_owner_left;
+    handlers->owner_answered = on_owner_answered;
+    handlers->owner_failed = on_owner_failed;
+    handlers->others = others;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The other daemons of the box (org.henb.Agent1.Parameters and .Alarms): what they may read of the data
+ * model, what of it they report, and the sets of a HeMS they are asked about. */
+#pragma once
+
+#include "dbus/bus.h"
+#include "device.h"
+#include "owner-io.h"
+
+typedef struct Others {
+    Device *device;
+    OwnerIo *owners;
+    const OwnerTable *table;
+    /* Values have been reported, all that belong together. */
+    void (*reported)(void *userdata);
+    void *userdata;
+} Others;
+
+/* Sets what of *handlers* is about them. *others* must outlive the bus. */
+void others_handle(Others *others, BusHandlers *handlers);

@@ -17,6 +17,7 @@
 #include "names.h"
 #include "passage.h"
 #include "reachable.h"
+#include "told.h"
 
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
@@ -362,7 +363,7 @@ static bool has_event(const ScheduleStart *start, EventType type) {
 static void on_delivered(Cpe *cpe) {
     if (has_event(&cpe->start, EVENT_VALUE_CHANGE))
         model_changes_delivered(cpe->model);
-    device_told(cpe->config.device);
+    told_keep(cpe->config.store, cpe->model);
     if (!*cpe->interface)
         file_transfers_outside(cpe->files);
     if (schedule_delivered(cpe->schedule) < 0)

@@ -10,12 +10,11 @@
 #include "cwmp/fault.h"
 #include "ipsec-facts.h"
 #include "kept.h"
+#include "told.h"
 
-#define META_VERSION     "told-software-version" /* what a HeMS has heard last */
-#define SOFTWARE_VERSION "Device.DeviceInfo.SoftwareVersion"
-#define FAP_CONTROL      "Device.Services.FAPService.1.FAPControl."
-#define GATEWAY          FAP_CONTROL "LTE.Gateway."
-#define REM_CELLS        "Device.Services.FAPService.1.REM.LTE.Cell."
+#define FAP_CONTROL "Device.Services.FAPService.1.FAPControl."
+#define GATEWAY     FAP_CONTROL "LTE.Gateway."
+#define REM_CELLS   "Device.Services.FAPService.1.REM.LTE.Cell."
 
 static const char *const gateways[] = {GATEWAY "SecGWServer1", GATEWAY "SecGWServer2",
                                        GATEWAY "SecGWServer3"};
@@ -123,7 +122,7 @@ static int factory_put_identity(Model *model, const Config *f) {
         {"Device.DeviceInfo.ProductClass", f->product_class},
         {"Device.DeviceInfo.SerialNumber", f->serial_number},
         {"Device.DeviceInfo.HardwareVersion", f->hardware_version},
-        {SOFTWARE_VERSION, f->software_version},
+        {TOLD_SOFTWARE_VERSION, f->software_version},
     };
     return factory_put(model, values, ARRAY_SIZE(values));
 }
@@ -192,29 +191,6 @@ int device_reset(Device *device) {
     return 0;
 }
 
-/* Another version than the HeMS knows of is a change, though not of this run. */
-static int version_watch(Device *device) {
-    _cleanup_free_ char *told = NULL;
-    Model *model = device->tree.model;
-    int r = store_get_meta(device->config.store, META_VERSION, &told);
-
-    if (r < 0 && r != -ENOENT)
-        return r;
-    if (told && model_put(model, SOFTWARE_VERSION, told) == -ENOMEM)
-        return -ENOMEM;
-    model_watch(model);
-    return model_put(model, SOFTWARE_VERSION, device->config.factory->software_version) == -ENOMEM ? -ENOMEM
-                                                                                                   : 0;
-}
-
-void device_told(Device *device) {
-    _cleanup_free_ char *told = NULL;
-    const char *version = model_get(device->tree.model, SOFTWARE_VERSION);
-
-    if (store_get_meta(device->config.store, META_VERSION, &told) < 0 || !streq(told, version))
-        (void)store_set_meta(device->config.store, META_VERSION, version); /* which logs why not */
-}
-
 int device_new(Device **ret, const DeviceConfig *config) {
     _cleanup_(device_freep) Device *device = calloc(1, sizeof *device);
 
@@ -224,10 +200,12 @@ int device_new(Device **ret, const DeviceConfig *config) {
     device->rows =
         (Rows){.add = on_row_add, .remove = on_row_remove, .report = on_row_report, .userdata = device};
     int r = tree_make(device);
-    if (r == 0)
-        r = version_watch(device);
     if (r < 0)
         return r;
+    model_watch(device->tree.model);
+    if (told_put(config->store, device->tree.model, TOLD_SOFTWARE_VERSION,
+                 config->factory->software_version) == -ENOMEM)
+        return -ENOMEM;
     *ret = TAKE_PTR(device);
     return 0;
 }

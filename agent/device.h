@@ -39,9 +39,6 @@ DEFINE_CLEANUP(Device, device_free)
  * reported stays, alarms are to be raised again. 0 or negative errno: it is as it was. */
 int device_reset(Device *device);
 
-/* A HeMS has taken an Inform: the software that runs now is no news any more. */
-void device_told(Device *device);
-
 /* These two live until device_reset(). */
 Model *device_model(const Device *device);
 Alarms *device_alarms(const Device *device);

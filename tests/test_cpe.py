@@ -137,9 +137,8 @@ def stored(store):
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     tables = [dict(database.execute(f"select * from {table}")) for table in ("parameter", "meta")]
     database.close()
-    for name in "connection-request-path", "told-software-version":
-        tables[1].pop(name, None)  # a reset has forgotten it
-    return tables
+    own = "connection-request-path", "told-software-version", "told-connection-request-url"
+    return tables[0], {name: value for name, value in tables[1].items() if name not in own}
 
 
 def informs(hems):

@@ -85,6 +85,15 @@ int model_put(Model *model, const char *path, const char *value) {
     return model_find(model, path, &ref) ? put(model, path, &ref, value) : FAULT_INVALID_NAME;
 }
 
+int model_put_quietly(Model *model, const char *path, const char *value) {
+    bool watching = model->watching;
+
+    model->watching = false;
+    int r = model_put(model, path, value);
+    model->watching = watching;
+    return r;
+}
+
 /* Is there a template for *path*, a full name, that may be reported? */
 static bool is_reported(const char *path) {
     char template[MODEL_NAME_MAX];

@@ -81,6 +81,8 @@ void model_free(Model *model);
  * factory data says, what the box reports. 0, -ENOMEM, or a CwmpFault (unknown name, value that does not
  * fit), then nothing has changed. */
 int model_put(Model *model, const char *path, const char *value);
+/* The same, and it is no change to tell a HeMS of. */
+int model_put_quietly(Model *model, const char *path, const char *value);
 
 /* The same for a value of a MODEL_REPORTED parameter that another part of the box has measured; "": it is not
  * known any more and reads as in the beginning. 0, -ENOMEM, 9005, 9007, or 9008 for a parameter that is not

@@ -6,15 +6,16 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/url.h"
 #include "clock.h"
 #include "cwmp/cwmp-io.h"
 #include "cwmp/fault.h"
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
+#include "file-transfers.h"
 #include "login-io.h"
 #include "names.h"
+#include "passage.h"
 #include "reachable.h"
 #include "told.h"
 
@@ -31,6 +32,7 @@ struct Cpe {
     Reachable *reachable;
     OwnerIo *owners;
     LoginIo *login;
+    FileTransfers *files;
     bool running, voting; /* session_run(); owners are asked, or have agreed, and nothing is committed yet */
     RpcServices services;
     char url[URL_MAX_BYTES];      /* of the session that runs */
@@ -161,6 +163,7 @@ void cpe_missed(Cpe *cpe) {
 
 void cpe_clock(Cpe *cpe, bool trusted) {
     schedule_clock(cpe->schedule, trusted, clock_now());
+    file_transfers_clock(cpe->files, trusted);
     timers_set(cpe);
 }
 
@@ -174,6 +177,64 @@ static void on_connection_request(void *userdata) {
 void cpe_inside(Cpe *cpe, const char *interface) {
     const AddressList *inside = &cpe->config.inside->addresses;
     reachable_move(cpe->reachable, cpe->model, interface, inside->n > 0 ? &inside->items[0] : NULL);
+    file_transfers_inside(cpe->files);
+}
+
+/* Transfers -------------------------------------------------------------------------------------------- */
+
+static void on_transfer(void *userdata, EventType type, const char *command_key) {
+    Cpe *cpe = userdata;
+    int r = schedule_raise(cpe->schedule, type, command_key, clock_now());
+    if (r < 0) /* the next session says it all the same, see session_begin() */
+        log_warning("%s could not be stored: %s", event_code(type), strerror(-r));
+    timers_set(cpe);
+}
+
+static bool on_barred(void *userdata, const char *host) {
+    const Cpe *cpe = userdata;
+    return cpe->config.barred && cpe->config.barred(cpe->config.userdata, host);
+}
+
+static int files_open(Cpe *cpe) {
+    const CpeConfig *c = &cpe->config;
+    const FileTransfersConfig config = {.event = c->event,
+                                        .factory = c->factory,
+                                        .store = c->store,
+                                        .device = c->device,
+                                        .state_directory = c->state_directory,
+                                        .tls = c->tls,
+                                        .inside = c->inside,
+                                        .clock_trusted = c->clock_trusted,
+                                        .rng = c->rng,
+                                        .barred = on_barred,
+                                        .raise = on_transfer,
+                                        .userdata = cpe};
+    return file_transfers_new(&cpe->files, &config);
+}
+
+static int on_download(void *userdata, const RpcDownload *download, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_download(cpe->files, download, ret_text);
+}
+
+static int on_upload(void *userdata, const RpcUpload *upload, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_upload(cpe->files, upload, ret_text);
+}
+
+static int on_schedule_download(void *userdata, const RpcScheduleDownload *download, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_schedule(cpe->files, download, ret_text);
+}
+
+static int on_cancel_transfer(void *userdata, const char *command_key, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_cancel(cpe->files, command_key, ret_text);
+}
+
+static int on_visit_transfers(void *userdata, RpcTransferVisitor visitor, void *visitor_userdata) {
+    const Cpe *cpe = userdata;
+    return file_transfers_visit(cpe->files, visitor, visitor_userdata);
 }
 
 /* Session --------------------------------------------------------------------------------------------- */
@@ -303,6 +364,8 @@ static void on_delivered(Cpe *cpe) {
     if (has_event(&cpe->start, EVENT_VALUE_CHANGE))
         model_changes_delivered(cpe->model);
     told_keep(cpe->config.store, cpe->model);
+    if (!*cpe->interface)
+        file_transfers_outside(cpe->files);
     if (schedule_delivered(cpe->schedule) < 0)
         log_warning("what the HeMS has taken of the events could not be stored: it may hear of them again");
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});
@@ -353,6 +416,7 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
         policy = policy_read(cpe->model);
         schedule_set_policy(cpe->schedule, &policy, clock_now());
     }
+    file_transfers_policy(cpe->files);
 }
 
 static void on_answered(Cpe *cpe) {
@@ -385,6 +449,7 @@ static void session_run(Cpe *cpe) {
             on_delivered(cpe);
             break;
         case SESSION_REPLIED:
+            file_transfers_answered(cpe->files, &action.answer);
             break;
         case SESSION_PREPARED:
             on_prepared(cpe, action.changes, action.n_changes);
@@ -421,16 +486,37 @@ static int on_session_timer(sd_event_source *source, uint64_t usec, void *userda
 
 /* What is told to whom: once, however many addresses are tried. */
 static void session_begin(Cpe *cpe) {
+    const EventType reports[] = {EVENT_TRANSFER_COMPLETE, EVENT_AUTONOMOUS_TRANSFER};
+    const unsigned announced = file_transfers_announce(cpe->files, !*cpe->interface);
+
+    for (size_t i = 0; i < ARRAY_SIZE(reports); i++)
+        if (announced & 1u << reports[i])
+            (void)schedule_renew(cpe->schedule, reports[i], ""); /* else it is for another session */
     schedule_session_started(cpe->schedule, &cpe->start);
     cpe->started = true;
     device_refresh(cpe->config.device);
+    if (cpe->start.forget)
+        file_transfers_reset(cpe->files);
     if (cpe->start.forget && model_attributes_reset(cpe->model) < 0)
         log_error("what the HeMS before wanted to be told of could not be forgotten");
+}
+
+/* Those whose event the Inform has. */
+static size_t requests_make(const Cpe *cpe, SessionRequest ret[static SESSION_REQUESTS_MAX]) {
+    size_t n = 0, n_reports = file_transfers_reports(cpe->files, ret, SESSION_REQUESTS_MAX);
+
+    for (size_t i = 0; i < n_reports; i++)
+        if (has_event(&cpe->start, ret[i].kind == SESSION_REQUEST_TRANSFER_COMPLETE
+                                       ? EVENT_TRANSFER_COMPLETE
+                                       : EVENT_AUTONOMOUS_TRANSFER))
+            ret[n++] = ret[i];
+    return n;
 }
 
 static int session_open(Cpe *cpe, const char *url) {
     const Config *f = cpe->config.factory;
     SoapEvent events[EVENTS_SENT_MAX];
+    SessionRequest requests[SESSION_REQUESTS_MAX];
 
     if (!cpe->started)
         session_begin(cpe);
@@ -447,6 +533,8 @@ static int session_open(Cpe *cpe, const char *url) {
         .n_events = cpe->start.n_events,
         .retry_count = cpe->start.retry_count,
         .inform_parameters = inform_paths(cpe),
+        .requests = requests,
+        .n_requests = requests_make(cpe, requests),
         .version = version_load(cpe, url),
         .services = &cpe->services,
         .model = cpe->model,
@@ -466,25 +554,18 @@ void cpe_value_changed(Cpe *cpe, bool active) {
     timers_set(cpe);
 }
 
-/* Nothing of CWMP goes over the internet in clear. */
-static bool may_go(const char *url, bool outside, Url *ret) {
-    return url_parse(url, ret, NULL) == 0 && (!outside || ret->tls);
-}
-
 /* Inside a tunnel the session goes on at the same interface. -EAFNOSUPPORT: there is no inner address of the
  * family. */
 static int target_make(const Cpe *cpe, const char *url, const Address *address, CwmpIoTarget *ret) {
-    const Address *source = NULL;
+    Address source;
 
-    if (*cpe->interface) {
-        source = address_list_find(&cpe->config.inside->addresses, address->family);
-        if (!source)
-            return -EAFNOSUPPORT;
-    }
+    int r = passage_source(cpe->config.inside, !*cpe->interface, address, &source);
+    if (r < 0)
+        return r;
     *ret = (CwmpIoTarget){.url = url,
                           .address = *address,
                           .interface = *cpe->interface ? cpe->interface : NULL,
-                          .source = source ? *source : (Address){},
+                          .source = source,
                           .username = model_get(cpe->model, "Device.ManagementServer.Username"),
                           .password = model_get(cpe->model, "Device.ManagementServer.Password")};
     return 0;
@@ -514,21 +595,14 @@ static void on_redirect_found(void *userdata, const ResolverAnswer *answer) {
 /* Asked at the side where the session is. */
 static void on_redirected(void *userdata, const char *url) {
     Cpe *cpe = userdata;
-    const bool outside = !*cpe->interface;
-    Url parsed;
+    const Passage passage = {.outside = !*cpe->interface, .barred = on_barred, .userdata = cpe};
+    const char *why;
 
     snprintf(cpe->redirect, sizeof cpe->redirect, "%s", url);
     log_info("the HeMS redirects to %s", url);
-    if (!may_go(url, outside, &parsed))
-        redirect_failed(cpe, -EPROTONOSUPPORT, "not without TLS outside of a tunnel");
-    else if (cpe->config.barred && cpe->config.barred(cpe->config.userdata, parsed.host))
-        redirect_failed(cpe, -EPERM, "this host's operator is one that this box is de-registered from");
-    else {
-        int r = names_resolve(cpe->names, outside ? RESOLVER_PUBLIC : RESOLVER_PRIVATE, parsed.host, outside,
-                              on_redirect_found, cpe);
-        if (r < 0)
-            redirect_failed(cpe, r, strerror(-r));
-    }
+    int r = passage_ask(&passage, cpe->names, url, on_redirect_found, cpe, &why);
+    if (r < 0)
+        redirect_failed(cpe, r, why);
 }
 
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface) {
@@ -537,7 +611,7 @@ int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *inte
 
     assert(!cpe->session);
     snprintf(cpe->interface, sizeof cpe->interface, "%s", strempty(interface));
-    if (!may_go(url, !interface, &parsed))
+    if (!passage_may_go(url, !interface, &parsed))
         return -EPROTONOSUPPORT;
     int r = target_make(cpe, url, address, &target);
     if (r < 0)
@@ -574,6 +648,7 @@ int cpe_reset(Cpe *cpe) {
     int r = store_reset(cpe->config.store, keep, ARRAY_SIZE(keep));
     if (r < 0)
         return r;
+    file_transfers_reset(cpe->files);
     r = device_reset(cpe->config.device);
     if (r == 0) {
         Schedule *before = TAKE_PTR(cpe->schedule);
@@ -583,6 +658,7 @@ int cpe_reset(Cpe *cpe) {
             cpe->schedule = TAKE_PTR(before);
         schedule_free(before);
         reachable_update(cpe->reachable, cpe->model);
+        file_transfers_policy(cpe->files);
     }
     if (r == 0)
         cpe->started = false;
@@ -612,8 +688,14 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = names_new(&cpe->names, config->event, config->factory, config->inside);
     if (r < 0)
         return r;
-    cpe->services =
-        (RpcServices){.schedule_inform = on_schedule_inform, .reboot = on_reboot, .userdata = cpe};
+    cpe->services = (RpcServices){.download = on_download,
+                                  .upload = on_upload,
+                                  .schedule_download = on_schedule_download,
+                                  .cancel_transfer = on_cancel_transfer,
+                                  .visit_transfers = on_visit_transfers,
+                                  .schedule_inform = on_schedule_inform,
+                                  .reboot = on_reboot,
+                                  .userdata = cpe};
     r = owner_io_new(&cpe->owners, &(OwnerIoConfig){.event = config->event,
                                                     .table = &config->factory->owners,
                                                     .verdict = on_verdict,
@@ -633,6 +715,10 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = sd_event_add_time(config->event, &cpe->due_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_due, cpe);
     if (r < 0)
         return r;
+    r = files_open(cpe);
+    if (r < 0)
+        return r;
+    file_transfers_start(cpe->files);
     timers_set(cpe);
     *ret = TAKE_PTR(cpe);
     return 0;
@@ -643,6 +729,7 @@ void cpe_free(Cpe *cpe) {
         return;
     sd_event_source_disable_unref(cpe->session_timer);
     sd_event_source_disable_unref(cpe->due_timer);
+    file_transfers_free(cpe->files);
     login_io_free(cpe->login);
     owner_io_free(cpe->owners);
     reachable_free(cpe->reachable);

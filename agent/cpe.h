@@ -44,6 +44,7 @@ typedef struct CpeConfig {
     Store *store; /* as the next one, not owned */
     Device *device;
     const IkeConfiguration *inside; /* of the tunnel that is up; without addresses when none is */
+    const char *state_directory;    /* where the spool is */
     bool clock_trusted;
     const struct TlsConfig *tls; /* for sessions over https; NULL: there are none */
     /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
@@ -54,8 +55,8 @@ typedef struct CpeConfig {
     void *userdata;
 } CpeConfig;
 
-/* Loads what was stored of the schedule. 0 or negative errno, logged; -EINVAL: an InformParameters= that
- * names what is not there. *config* is copied; what it points to must outlive the CPE. */
+/* Loads what was stored of schedule and transfers. 0 or negative errno, logged; -EINVAL: an InformParameters=
+ * that names what is not there. *config* is copied; what it points to must outlive the CPE. */
 int cpe_new(Cpe **ret, const CpeConfig *config);
 void cpe_free(Cpe *cpe);
 DEFINE_CLEANUP(Cpe, cpe_free)
@@ -78,8 +79,8 @@ void cpe_abort(Cpe *cpe);
 void cpe_missed(Cpe *cpe);
 /* The clock was set, or whether it can be believed has changed. */
 void cpe_clock(Cpe *cpe, bool trusted);
-/* The tunnel, CpeConfig.inside, is up or gone: a HeMS can ask for sessions there, on *interface*, or nowhere.
- */
+/* The tunnel, CpeConfig.inside, is up or gone: a HeMS can ask for sessions there, on *interface*, or nowhere,
+ * and files come and go. */
 void cpe_inside(Cpe *cpe, const char *interface);
 /* Who is asked before a HeMS's set is committed, for the bus. */
 OwnerIo *cpe_owners(const Cpe *cpe);

@@ -597,6 +597,7 @@ static int cpe_make(Manager *m) {
         .factory = m->config,
         .store = m->store,
         .device = m->device,
+        .state_directory = m->state,
         .inside = &m->inside,
         .clock_trusted = good_time_now(&m->good_time),
         .tls = &m->tls,

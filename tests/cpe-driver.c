@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
- *     cpe-driver [-if] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-l PATH=VALUE]... [-n PATHS]
+ *     cpe-driver [-ift] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-l PATH=VALUE]... [-n PATHS]
  *                [-b HOST] [-a WORD] URL ADDRESS,... STORE WORD COUNT
  *
  * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
@@ -22,11 +22,14 @@
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
  * start, -r is reported after it, the nth -l after the nth good session, -s is SoftwareVersion= (1), -n is
- * InformParameters=, -b a host of an operator from which the box is de-registered. */
+ * InformParameters=, -b a host of an operator from which the box is de-registered; -t is for transfers, whose
+ * names must not come again: then waits are drawn somewhere. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <systemd/sd-event.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -45,8 +48,9 @@ typedef struct Driver {
     Cpe *cpe;
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
+    char folder[PATH_MAX]; /* of the store */
     const char *factory_url, *last, *abort_at, *barred, *paths, *version;
-    bool initial, fall_back;
+    bool initial, fall_back, transfers;
     char *facts[FACTS_MAX], *reported[FACTS_MAX], *later[FACTS_MAX]; /* PATH=VALUE */
     size_t n_facts, n_reported, n_later, next_later;
     AddressList addresses;
@@ -58,6 +62,17 @@ typedef struct Driver {
 /* Draws the lower end of every wait, so that a test knows how long it is. */
 static void fill_zero(void *userdata, void *ret, size_t size) {
     memset(ret, 0, size);
+}
+
+/* Numbers that do not come again, for the names of transfers; a whole day each as a phase. */
+static void fill_days(void *userdata, void *ret, size_t size) {
+    static uint64_t n;
+
+    if (n == 0)
+        (void)getrandom(&n, 2, 0);
+    const uint64_t v = ++n * 86400 * USEC_PER_SEC;
+    memset(ret, 0, size);
+    memcpy(ret, &v, MIN(size, sizeof v));
 }
 
 static void say_s1(const char *word, const S1Config *s1) {
@@ -204,6 +219,7 @@ static void on_noticed(void *userdata, int notification) {
 }
 
 static int driver_store(Driver *d, const char *path) {
+    snprintf(d->folder, sizeof d->folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     int r = store_open(&d->store, path);
     for (size_t i = 0; r == 0 && i < d->n_facts; i++) {
         const char *value = fact_cut(d->facts[i]);
@@ -226,7 +242,7 @@ static int driver_run(Driver *d) {
                              .serial_number = "1",
                              .hardware_version = "1"};
     ConfigPair *pair = d->initial ? &factory.initial : &factory.serving;
-    Rng rng = {.fill = fill_zero};
+    Rng rng = {.fill = d->transfers ? fill_days : fill_zero};
     const DeviceConfig device = {.factory = &factory,
                                  .store = d->store,
                                  .state_directory = "/",
@@ -237,6 +253,7 @@ static int driver_run(Driver *d) {
     CpeConfig config = {.event = d->event,
                         .factory = &factory,
                         .store = d->store,
+                        .state_directory = d->folder,
                         .inside = &d->inside,
                         .clock_trusted = true,
                         .barred = on_barred,
@@ -307,6 +324,8 @@ static bool option_take(Driver *d, int option) {
     case 's':
         d->version = optarg;
         return true;
+    case 't':
+        return d->transfers = true;
     case 'r':
         return fact_add(d->reported, &d->n_reported, optarg);
     }
@@ -317,7 +336,7 @@ int main(int argc, char *argv[]) {
     Driver d = {};
     int option;
 
-    while ((option = getopt(argc, argv, "a:b:fil:n:p:r:s:")) != -1)
+    while ((option = getopt(argc, argv, "a:b:fil:n:p:r:s:t")) != -1)
         if (!option_take(&d, option))
             return 2;
     argv += optind;

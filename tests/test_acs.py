@@ -635,6 +635,32 @@ class Breakers(Lab):
                                   mangle=lambda name, lines, body: (lines + ["Expect: 100-continue"], body))
         self.assertEqual(verdict, "VERDICT ok")
 
+    def tell(self, *keys, event="7 TRANSFER COMPLETE"):
+        """A session in which these outcomes are told; "k" was asked for."""
+        cpe = self.cpe({})
+        self.acs.asked_transfers.add("k")
+        cpe.post("Inform", envelope("me", cpe.inform().replace("1 BOOT", event)))
+        for key in keys:
+            time = "<{0}>2026-11-23T10:00:00Z</{0}>"
+            status, _, body = cpe.post("TransferComplete", envelope("you", rpc(
+                "TransferComplete", f"<CommandKey>{key}</CommandKey><FaultStruct><FaultCode>0</FaultCode><FaultString>"
+                "</FaultString></FaultStruct>" + time.format("StartTime") + time.format("CompleteTime"))))
+            self.assertEqual(status, 200)
+            self.assertRegex(body, ">you<.*TransferCompleteResponse")
+        cpe.post("empty", "")
+        return self.finish()
+
+    def test_TRANSFER_EVENT(self):
+        self.assertEqual(self.tell("k"), "VERDICT ok", self.log.getvalue())
+        self.assert_broken("TRANSFER-EVENT", self.tell())
+        self.assert_broken("TRANSFER-EVENT", self.tell("k", event="1 BOOT"))
+
+    def test_TRANSFER_ASKED(self):
+        self.assert_broken("TRANSFER-ASKED", self.tell("other"))
+
+    def test_TRANSFER_ONCE(self):
+        self.assert_broken("TRANSFER-ONCE", self.tell("k", "k"))
+
     def test_HTTP_CLOSED(self):
         cpe = self.cpe({"then": "close"})
         cpe.connect()

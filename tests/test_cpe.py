@@ -12,6 +12,7 @@ the store afterwards. Nearly all of the time is waits of TR-069 3.2.1.1, so the 
 import concurrent.futures
 import contextlib
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +29,7 @@ sys.path.insert(0, str(SCENARIOS))
 from rules import LTE  # noqa: E402
 
 DRIVER = sys.argv[1] if len(sys.argv) > 1 else ""
+NO_BUS = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
 SECONDS = 60
 AT_ONCE = 8
 ADDRESS = "127.0.0.2"  # not the one the CPE calls from: a closed port there cannot meet a call from the same port
@@ -123,7 +126,7 @@ def drive(hems, addresses, store, last, *options):
     command = [DRIVER, "-p", WAIT + "=1", *options, hems.url, ",".join(addresses), store, *last.split()]
     with open(store + ".log", "a", encoding="utf-8") as log:
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, timeout=SECONDS)
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, timeout=SECONDS, env=NO_BUS)
             out, end = done.stdout, f"exit {done.returncode}"
         except subprocess.TimeoutExpired as late:
             out, end = late.stdout or b"", f"no end in {SECONDS} s"
@@ -425,6 +428,71 @@ def walk(folder):
         steps[0], whole, again, {**whole, "names": ["Device."]}]), [DONE])
 
 
+class Files:
+    """transfer-server.py."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen([sys.executable, "-B", HERE / "transfer-server.py"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/"
+        return self
+
+    def __exit__(self, *unused):
+        self.process.communicate(timeout=SECONDS)
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=SECONDS) as answer:
+            return answer.read().decode()
+
+
+FIRMWARE, CONFIGURATION = "1 Firmware Upgrade Image", "3 Vendor Configuration File 1"
+WITH_TRANSFERS = {"namespace": "urn:dslforum-org:cwmp-1-2"}
+
+
+def transfer(rpc, key, kind, url, more=None, **step):
+    return {"rpc": rpc, "transfer": {"CommandKey": key, "FileType": kind, "URL": url, **(more or {})}, **step}
+
+
+def transfers(folder):
+    """Each method of transfers; an upload, then a download that no installer takes, whose report has to be repeated."""
+    with Files() as files:
+        windows = {"TimeWindowList": [[3600, 7200, "1 At Any Time", 0]]}
+        steps = [
+            {"rpc": "GetRPCMethods", "contains": ["Download", "Upload", "ScheduleDownload", "CancelTransfer",
+                                                  "GetQueuedTransfers", "GetAllQueuedTransfers"]},
+            transfer("Download", "none", FIRMWARE, "ftp://127.0.0.1/image", fault=9013),
+            transfer("Download", "none", "9 Elephant", files.url + "whole", fault=9003),
+            transfer("ScheduleDownload", "later", FIRMWARE, files.url + "whole", windows),
+            transfer("Download", "late", FIRMWARE, files.url + "whole", {"DelaySeconds": 3600}, status=1),
+            {"rpc": "GetAllQueuedTransfers", "queued": ["late", "later"]},
+            {"rpc": "GetQueuedTransfers", "queued": ["late"]},
+            *({"rpc": "CancelTransfer", "args": [["CommandKey", key]]} for key in ("late", "later")),
+            {"rpc": "CancelTransfer", "args": [["CommandKey", "later"]], "fault": 9001},
+            {"rpc": "GetAllQueuedTransfers", "queued": []},
+            transfer("Upload", "config", CONFIGURATION, files.url + "config", status=1)]
+        sessions = {"1": {"steps": steps},
+                    "2": {"inform": {"events": ["7 TRANSFER COMPLETE", "M Upload"]},
+                          "steps": [transfer("Download", "fw", FIRMWARE, files.url + "whole", status=1)]},
+                    "3": {"inform": {"events": ["7 TRANSFER COMPLETE", "M Download"]},
+                          "fault": {"on": "TransferComplete", "kind": "drop"}},
+                    "4": {"inform": {"events": ["7 TRANSFER COMPLETE"], "retry_count": 1}}}
+        play = Play(folder, scenario(folder, "transfers", **WITH_TRANSFERS, sessions=sessions,
+                                     expect={"informs": 4, "transfers": [["config", 0], ["fw", 9010]]}),
+                    ["ENDED 3", "-t", *credentials("hidden")])
+        play.uploaded = files.get("stored/config")
+        play.spool = sorted(path.name for path in Path(folder, "spool").iterdir())
+        return play
+
+
+def transfer_restarted(folder):
+    """The agent ends before the file is there; it goes on, tells it, and is started once more."""
+    with Files() as files:
+        sessions = {"1": {"steps": [transfer("Download", "fw", FIRMWARE, files.url + "whole", status=1)]}}
+        short = ["-t", "-p", MS + "PeriodicInformInterval=25"]  # if the file was there before the first session
+        return Play(folder, scenario(folder, "restarted", sessions=sessions, expect={"transfers": [["fw", 9010]]}),
+                    [DONE, *short], ["ENDED 2", *short], [DONE, *short])
+
+
 CUT = {"kind": "cut", "bytes": 20}
 # Plays by name: what makes them in a folder.
 PLAYS = {
@@ -462,6 +530,8 @@ PLAYS = {
     "rows": rows,
     "attributes": attributes,
     "walk": walk,
+    "transfers": transfers,
+    "transfer, restarted": transfer_restarted,
     "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
 }
 
@@ -646,6 +716,18 @@ class Cpe(unittest.TestCase):
         with self.play("walk") as play:
             self.assert_run(play.reports[0], (AT_START, GOOD))
             self.assertGreater("\n".join(play.hems.log).count("-> GetParameterValues"), 20)
+
+    def test_expectation_36_transfers(self):
+        with self.play("transfers") as play:
+            self.assert_run(play.reports[0], (AT_START, GOOD), (AT_START, GOOD),
+                            (AT_START, ["ACCEPTED", *failed(".*@.*")]), (RETRY, GOOD))
+            self.assertIn(MS + "PeriodicInformInterval=", play.uploaded)
+            self.assertNotIn("hidden", play.uploaded)
+            self.assertEqual(play.spool, [])
+
+    def test_expectation_36_a_transfer_is_told_once_through_restarts(self):
+        with self.play("transfer, restarted") as play:
+            self.assertEqual([reports[-1] for reports in play.reports], ["exit 0"] * 3)
 
     def test_a_reset_makes_a_new_box(self):
         with self.play("reset, again new") as play:

@@ -76,6 +76,9 @@ STEP = {
     "attributes": "of SetParameterAttributes: [name, notification, who else may write]...; null: no change",
     "object": "of AddObject and DeleteObject",
     "parameter_key": "of SetParameterValues, AddObject and DeleteObject",
+    "transfer": "of Download, Upload and ScheduleDownload: {argument: value}, the others empty or 0; TimeWindowList:"
+                " [start, end, mode, retries]...",
+    "queued": "of Get(All)QueuedTransfers: the CommandKeys in the answer, sorted",
     "args": "[element, text]... of any other method",
     "id": "the cwmp:ID to send, null for none; default a new one",
     "contains": "names that have to be in the answer",
@@ -100,6 +103,8 @@ EXPECT = {
     "sessions_ok": "comparison", "sessions_failed": "comparison",
     "factory_resets": "comparison: FactoryResetResponses that the HeMS has taken",
     "events": "the events of the first Informs, a list for each",
+    "transfers": "all TransferCompletes that were answered, sorted: [CommandKey, FaultCode]...",
+    "autonomous": "comparison: AutonomousTransferCompletes that were answered",
 }
 SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer.", "$GPS.": "Device.FAP.GPS.",
          "$CELL.": "Device.Services.FAPService.1.REM.LTE.Cell."}
@@ -115,7 +120,8 @@ THEN = {
     "200-chunked-empty": lambda: web.Answer(200, style="chunked"),
     "close": lambda: web.Answer(204, close=True),
 }
-ACS_METHODS = ["Inform", "TransferComplete", "GetRPCMethods"]
+TOLD = {"TransferComplete": "7 TRANSFER COMPLETE", "AutonomousTransferComplete": "10 AUTONOMOUS TRANSFER COMPLETE"}
+ACS_METHODS = ["Inform", *TOLD, "GetRPCMethods"]
 FINISH_SECONDS = 5
 
 
@@ -197,6 +203,7 @@ class Session:
         self.reconnects = False  # the HeMS closed the connection, another has to follow
         self.moved = False  # and has followed
         self.listed = {}  # what GetParameterNames has listed as it still is: {partial path: parameters}
+        self.told = 0  # outcomes of transfers
         self.namespace = spec.get("namespace", soap.CWMP + "0")
 
     def envelope(self, ident, message, content="", namespace=None):
@@ -217,12 +224,14 @@ class Acs(Answers):
         self.session = None
         self.number = 0
         self.busy = 0  # answers being sent
-        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0, "factory_resets": 0}
+        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0, "factory_resets": 0, "autonomous": 0}
         self.failures = 0  # failed sessions since the last good one
         self.events = []
         self.bootstrapped = set()
         self.deregistered = set()
         self.instances = set()  # that were given: (device, table, number)
+        self.asked_transfers = set()  # CommandKeys
+        self.transfers = []  # [CommandKey, FaultCode] of each that is complete
         self.verdict = None
         self.concluded = False
 
@@ -259,6 +268,9 @@ class Acs(Answers):
                 got = self.events[number] if number < len(self.events) else None
                 self.check(got is not None and sorted(got) == sorted(wanted), "SCENARIO",
                            f"events of Inform {number + 1}: {got}, not {wanted}")
+            wanted = expect.get("transfers")
+            self.check(wanted is None or sorted(self.transfers) == sorted(wanted), "SCENARIO",
+                       f"transfers: {self.transfers}, not {wanted}")
             self.concluded = True
             print(f"VERDICT fail: {self.verdict}" if self.verdict else "VERDICT ok", file=self.log, flush=True)
             return 1 if self.verdict else 0
@@ -468,9 +480,11 @@ class Acs(Answers):
         if name == "Inform":
             self.check(False, "SESSION-GO-ON" if session.moved else "INFORM-ONCE", "a second Inform")
             return self.give_up(session, "a second Inform")
-        if session.state == "informed" and name in ("GetRPCMethods", "TransferComplete"):
-            soap.read_fields(message, self.check)
-            self.write(f"<- {name}", session)
+        if session.state == "informed" and name in ACS_METHODS:
+            content = soap.read_fields(message, self.check)
+            self.write(f"<- {name} {summary(content)}".rstrip(), session)
+            if name in TOLD:
+                self.judge_outcome(session, name, content)
             content = soap.strings("MethodList", ACS_METHODS) if name == "GetRPCMethods" else ""
             return self.xml(session, ident, name + "Response", content)
         if session.state == "informed" and name != "empty":
@@ -479,6 +493,8 @@ class Acs(Answers):
             return self.xml(session, ident, "Fault", fault)
         if session.state == "informed":
             self.write("<- empty POST", session)
+            said = [event for event in TOLD.values() if event in session.inform["Event"]]
+            self.check(not said or session.told, "TRANSFER-EVENT", f"{said}, and nothing is told")
         elif name == "empty":
             self.check(False, "RPC-ANSWER", f"an empty POST instead of {session.step['rpc']}Response")
             return self.give_up(session, "an empty POST instead of an answer")
@@ -525,12 +541,35 @@ class Acs(Answers):
         wanted = step.get("status")
         self.check(wanted is None or content.get("Status") == str(wanted), "SCENARIO",
                    f"{name} Status {content.get('Status')}, not {wanted}")
+        if step["rpc"] in soap.TRANSFERS and name == step["rpc"] + "Response":
+            self.asked_transfers.add(step.get("transfer", {}).get("CommandKey"))
         session.reset = name == "FactoryResetResponse" and step["rpc"] == "FactoryReset"
         judge = {"GetRPCMethods": self.judge_methods, "GetParameterNames": self.judge_names,
                  "GetParameterValues": self.judge_values, "GetParameterAttributes": self.judge_attributes,
-                 "AddObject": self.judge_added, "DeleteObject": self.judge_deleted}.get(step["rpc"])
+                 "AddObject": self.judge_added, "DeleteObject": self.judge_deleted,
+                 "GetQueuedTransfers": self.judge_queued,
+                 "GetAllQueuedTransfers": self.judge_queued}.get(step["rpc"])
         if judge and name == step["rpc"] + "Response":
             judge(step, *content.values())
+
+    def judge_outcome(self, session, name, content):
+        """TransferComplete, or the CPE's own."""
+        events = session.inform["Event"]
+        self.check(TOLD[name] in events, "TRANSFER-EVENT", f"{name} after {events}")
+        session.told += 1
+        if (session.spec.get("fault") or {}).get("on") == name:  # it will not be answered
+            return
+        if name != "TransferComplete":
+            self.count["autonomous"] += 1
+            return
+        key = content["CommandKey"]
+        self.check(key in self.asked_transfers, "TRANSFER-ASKED", f"{key!r}, not one of {self.asked_transfers}")
+        self.check(key not in [told for told, _ in self.transfers], "TRANSFER-ONCE", f"{key!r} again")
+        self.transfers.append([key, int(content["FaultStruct"])])
+
+    def judge_queued(self, step, rows):
+        keys = sorted(row["CommandKey"] for row in rows)
+        self.check(keys == step.get("queued", keys), "SCENARIO", f"queued: {rows}, not {step.get('queued')}")
 
     # ---- what goes wrong on purpose
 

@@ -250,6 +250,20 @@ def read_transfer_fault(node, check):
     return node.content("FaultCode")
 
 
+def read_transfers(*names):
+    """A reader of a TransferList whose items have these fields: [{field: text}...]."""
+    kind = "AllQueuedTransferStruct" if "IsDownload" in names else "QueuedTransferStruct"
+
+    def reader(node, check):
+        rows = array(node, kind, check)
+        for row in rows:
+            fields(row, names, check)
+            check(row.content("State") in ("1", "2", "3"), "SOAP-FIELDS", f"State {row.content('State')!r}")
+        return [{part.local: part.text for part in row.children} for row in rows]
+
+    return reader
+
+
 text = matching("SOAP-FIELDS", r"(?s:.*)")
 number = matching("SOAP-FIELDS", r"\d+")
 status = matching("SOAP-FIELDS", "[01]")
@@ -269,6 +283,10 @@ MESSAGES = {
     "GetRPCMethods": {},
     "TransferComplete": {
         "CommandKey": key, "FaultStruct": read_transfer_fault, "StartTime": time, "CompleteTime": time},
+    "AutonomousTransferComplete": {
+        "AnnounceURL": text, "TransferURL": text, "IsDownload": matching("SOAP-FIELDS", "0|1|true|false"),
+        "FileType": text, "FileSize": number, "TargetFileName": text, "FaultStruct": read_transfer_fault,
+        "StartTime": time, "CompleteTime": time},
     "GetRPCMethodsResponse": {"MethodList": read_strings},
     "GetParameterNamesResponse": {"ParameterList": read_names},
     "GetParameterValuesResponse": {"ParameterList": read_values},
@@ -282,6 +300,11 @@ MESSAGES = {
     "ScheduleInformResponse": {},
     "DownloadResponse": {"Status": status, "StartTime": time, "CompleteTime": time},
     "UploadResponse": {"Status": status, "StartTime": time, "CompleteTime": time},
+    "ScheduleDownloadResponse": {},
+    "CancelTransferResponse": {},
+    "GetQueuedTransfersResponse": {"TransferList": read_transfers("CommandKey", "State")},
+    "GetAllQueuedTransfersResponse": {"TransferList": read_transfers(
+        "CommandKey", "State", "IsDownload", "FileType", "FileSize", "TargetFileName")},
 }
 
 
@@ -359,9 +382,29 @@ def attributes_to_set(rows):
     return typed_array("ParameterList", "cwmp:SetParameterAttributesStruct", items)
 
 
+TRANSFERS = {  # what of a step goes where
+    "Download": ("CommandKey", "FileType", "URL", "Username", "Password", "FileSize", "TargetFileName", "DelaySeconds",
+                 "SuccessURL", "FailureURL"),
+    "Upload": ("CommandKey", "FileType", "URL", "Username", "Password", "DelaySeconds"),
+    "ScheduleDownload": ("CommandKey", "FileType", "URL", "Username", "Password", "FileSize", "TargetFileName",
+                         "TimeWindowList"),
+}
+
+
+def windows(rows):
+    """A TimeWindowList of [start, end, mode, retries]..."""
+    names = "WindowStart", "WindowEnd", "WindowMode", "UserMessage", "MaxRetries"
+    return typed_array("TimeWindowList", "cwmp:TimeWindowStruct", [element("TimeWindowStruct", "".join(
+        element(name, escape(str(value))) for name, value in zip(names, (*row[:3], "", row[3])))) for row in rows])
+
+
 def request(step):
     """The content of the request that a scenario's step asks for."""
     rpc = step["rpc"]
+    if rpc in TRANSFERS and "transfer" in step:
+        given = {"FileSize": 0, "DelaySeconds": 0, **step["transfer"]}
+        return "".join(windows(given[name]) if name == "TimeWindowList" else
+                       element(name, escape(str(given.get(name, "")))) for name in TRANSFERS[rpc])
     if rpc == "GetParameterNames":
         return element("ParameterPath", escape(step["path"])) + element("NextLevel", str(step["next_level"]).lower())
     if rpc in ("GetParameterValues", "GetParameterAttributes"):

@@ -17,6 +17,7 @@ OP_STATE, RF = (f"{SERVICE}FAPControl.LTE.{name}" for name in ("OpState", "RFTxS
 CELLS = f"{SERVICE}CellConfig.LTE.RAN.NeighborList.LTECell."
 PORTS = f"{SERVICE}CellConfig.LTE.RAN.PHY.AntennaInfo.AntennaPortsCount"
 TAC = f"{SERVICE}CellConfig.LTE.EPC.TAC"
+ADMIN = f"{SERVICE}FAPControl.LTE.AdminState"
 
 
 def informing(hems, number, events, parameters):
@@ -73,7 +74,7 @@ def tree(lab):
 
 
 def still(tac, key):
-    return reads(**{TAC: tac, "$LTE.AdminState": "~1|true", "$MS.ParameterKey": key})
+    return reads(**{TAC: tac, ADMIN: "~1|true", "$MS.ParameterKey": key})
 
 
 def asks(key, tac, *more, **expected):
@@ -82,8 +83,8 @@ def asks(key, tac, *more, **expected):
 
 JUDGED = sessions(
     [spv("first", *s1(), (TAC, "xsd:unsignedInt", "1"))],
-    [asks("vetoed", "13", ("$LTE.AdminState", "xsd:boolean", "0"), fault=9003, parameter_faults={TAC: 9001},
-          parameter_texts={TAC: "~.*no such area.*"}), still("1", "first"),
+    [asks("vetoed", "13", (ADMIN, "xsd:boolean", "0"), fault=9003, parameter_faults={TAC: 9001, ADMIN: 9001},
+          parameter_texts={TAC: "~.*no such area.*", ADMIN: "~.*a call is on.*"}), still("1", "first"),
      asks("silent", "99", fault=9003, parameter_faults={TAC: 9002}), still("1", "first"),
      asks("agreed", "2", status=0), still("2", "agreed")],
     [still("2", "agreed")])
@@ -91,7 +92,7 @@ JUDGED = sessions(
 
 def judge(changes):
     tac = {name: value for name, _, value in changes}.get(TAC)
-    return None if tac == "99" else [(TAC, "no such area")] if tac == "13" else []
+    return None if tac == "99" else [(TAC, "no such area"), (ADMIN, "a call is on")] if tac == "13" else []
 
 
 @scenario("owners", "a daemon of the box refuses a set, says nothing, agrees: exactly that reaches the HeMS; when it leaves, the cell is off the air",

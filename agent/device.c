@@ -216,6 +216,7 @@ int device_reset(Device *device) {
     }
     model_watch(device->tree.model);
     tree_clear(&before);
+    device_changed(device, MODEL_TOPIC_TIME); /* systemd-timesyncd has what the HeMS had set */
     return 0;
 }
 

@@ -29,7 +29,7 @@ typedef struct DeviceConfig {
     /* A parameter with notification has changed, and not by CWMP: ModelConfig.noticed. NULL: nobody is told.
      */
     void (*noticed)(void *userdata, int notification);
-    /* The HeMS has changed something of these MODEL_TOPICS. NULL: nobody is told. */
+    /* The HeMS, or a reset, has changed something of these MODEL_TOPICS. NULL: nobody is told. */
     void (*changed)(void *userdata, unsigned topics);
     /* Microseconds since 1970; 0 while the time is not known. NULL: it never is. */
     usec_t (*real)(void *userdata);

@@ -566,7 +566,7 @@ static int on_live(void *userdata, const char *name, char *buf, size_t size) {
 
 static void on_changed(void *userdata, unsigned topics) {
     const Manager *m = userdata;
-    if (topics & MODEL_TOPIC_TIME)
+    if (topics & MODEL_TOPIC_TIME && m->bus) /* else it is told when there is one */
         others_tell_time_servers(&m->others, m->bus);
 }
 

@@ -434,6 +434,7 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
         model_s1(cpe->model, &cpe->set);
     if (outcome->topics_set & MODEL_TOPIC_CONNECTION)
         reachable_update(cpe->reachable, cpe->model);
+    device_changed(cpe->config.device, outcome->topics_changed);
     if (outcome->topics_changed & (MODEL_TOPIC_PERIODIC | MODEL_TOPIC_RETRY)) {
         policy = policy_read(cpe->model);
         schedule_set_policy(cpe->schedule, &policy, clock_now());
@@ -653,6 +654,10 @@ void cpe_abort(Cpe *cpe) {
     session_close(cpe);
     if (cpe->started)
         cpe_missed(cpe);
+}
+
+unsigned cpe_failures(const Cpe *cpe) {
+    return schedule_failures(cpe->schedule);
 }
 
 OwnerIo *cpe_owners(const Cpe *cpe) {

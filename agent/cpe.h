@@ -87,6 +87,8 @@ void cpe_inside(Cpe *cpe, const char *interface);
 OwnerIo *cpe_owners(const Cpe *cpe);
 /* For what other daemons count. */
 PmCounters *cpe_counters(const Cpe *cpe);
+/* Sessions that have failed in a row. */
+unsigned cpe_failures(const Cpe *cpe);
 /* Whether CPE_DUE is wanted. */
 void cpe_expect(Cpe *cpe, bool expected);
 /* De-registration (5.1.4): parameters as in the factory data, in the store and the device too, but for

@@ -62,7 +62,9 @@ static const char *on_veto(void *userdata, const ModelChange *change) {
 static int on_live(void *userdata, const char *name, const ModelParameter *parameter, char *buf,
                    size_t size) {
     const Device *device = userdata;
-    return box_live(device->tree.box, name, parameter, buf, size);
+    int r = box_live(device->tree.box, name, parameter, buf, size);
+    return r == -ENOENT && device->config.live ? device->config.live(device->config.userdata, name, buf, size)
+                                               : r;
 }
 
 static void on_noticed(void *userdata, int notification) {
@@ -127,6 +129,31 @@ static int factory_put_identity(Model *model, const Config *f) {
     return factory_put(model, values, ARRAY_SIZE(values));
 }
 
+/* Alarms ---------------------------------------------------------------------------------------------- */
+
+usec_t device_real(const Device *device) {
+    return device->config.real ? device->config.real(device->config.userdata) : 0;
+}
+
+static int alarm_configure(void *userdata, const char *name, const ModelParameter *parameter,
+                           const char *value) {
+    const Device *device = userdata;
+    (void)alarms_configure(device->tree.alarms, device_real(device), name, value);
+    return 0;
+}
+
+/* As the HeMS wants each kind to be told. */
+static void alarms_read(Device *device) {
+    (void)model_read(device->tree.model, ALARM_FAULT_MGMT "SupportedAlarm.", alarm_configure, device);
+}
+
+void device_changed(Device *device, unsigned topics) {
+    if (topics & MODEL_TOPIC_ALARM)
+        alarms_read(device);
+    if (topics && device->config.changed)
+        device->config.changed(device->config.userdata, topics);
+}
+
 /* Life ------------------------------------------------------------------------------------------------ */
 
 static void tree_clear(Tree *tree) {
@@ -157,6 +184,7 @@ static int tree_fill(Device *device) {
     if (r < 0)
         return r;
     ipsec_facts_begin(&device->rows);
+    alarms_read(device);
     return 0;
 }
 

@@ -23,9 +23,16 @@ typedef struct DeviceConfig {
     /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
      * it there: 9001. NULL: nobody is. */
     bool (*barred)(void *userdata, const char *host);
+    /* The value of a parameter that is asked for and that the system does not tell: 0 with it in *buf*, or
+     * negative errno. NULL: there is none. */
+    int (*live)(void *userdata, const char *name, char *buf, size_t size);
     /* A parameter with notification has changed, and not by CWMP: ModelConfig.noticed. NULL: nobody is told.
      */
     void (*noticed)(void *userdata, int notification);
+    /* The HeMS has changed something of these MODEL_TOPICS. NULL: nobody is told. */
+    void (*changed)(void *userdata, unsigned topics);
+    /* Microseconds since 1970; 0 while the time is not known. NULL: it never is. */
+    usec_t (*real)(void *userdata);
     void *userdata;
 } DeviceConfig;
 
@@ -44,6 +51,10 @@ Model *device_model(const Device *device);
 Alarms *device_alarms(const Device *device);
 /* For rows that the box makes; as long as the device. */
 const Rows *device_rows(const Device *device);
+/* The HeMS has changed something of these MODEL_TOPICS. */
+void device_changed(Device *device, unsigned topics);
+/* As DeviceConfig.real. */
+usec_t device_real(const Device *device);
 /* What may have changed in the system is looked at: interfaces, addresses, processes. */
 void device_refresh(Device *device);
 

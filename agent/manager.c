@@ -19,9 +19,11 @@
 #include "deregistration.h"
 #include "discovery/procedure.h"
 #include "discovery/resolv-conf-io.h"
+#include "faults.h"
 #include "good-time.h"
 #include "names.h"
 #include "others.h"
+#include "tunnel-facts.h"
 #include "tunnel.h"
 
 #define META_FACTORY "factory-data"
@@ -128,27 +130,6 @@ static void on_clock_set(void *userdata) {
 
 /* Tunnel ---------------------------------------------------------------------------------------------- */
 
-/* Where the box is on the internet is part of what a HeMS may know its place by. */
-static void outer_report(Manager *m) {
-    static const char *const nat[] = {"None", "Local", "Remote", "Local"};
-    TunnelOuter outer;
-
-    tunnel_outer(m->tunnel, &outer);
-    const struct {
-        const char *path, *value;
-    } values[] = {
-        {"Device.IPsec.IKEv2SA.1.LocalAddress", ADDRESS_STR(&outer.local)},
-        {"Device.IPsec.IKEv2SA.1.RemoteAddress", ADDRESS_STR(&outer.remote)},
-        {"Device.IPsec.IKEv2SA.1.NATDetected",
-         outer.local.family == AF_UNSPEC ? "" : nat[outer.nat_local + 2 * outer.nat_remote]},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        const char *refusal = device_report(m->device, values[i].path, values[i].value);
-        if (refusal)
-            log_warning("%s: %s", values[i].path, refusal);
-    }
-}
-
 /* *refusal* NULL: it is done. */
 static void deregister_answer(Manager *m, const char *refusal) {
     if (m->deregister)
@@ -183,12 +164,12 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
     if (report->again && (!report->configuration || inside_is_same(m, report->configuration))) {
-        outer_report(m);
+        tunnel_facts_report(m->tunnel, m->device);
         manager_run(m);
         return;
     }
     inside_forget(m);
-    outer_report(m);
+    tunnel_facts_report(m->tunnel, m->device);
     m->kept = report->again ? *report->configuration : (IkeConfiguration){};
     if (report->again)
         tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address",
@@ -227,7 +208,7 @@ static void tunnel_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
     if (m->kept.addresses.n > 0 &&
-        streq(tunnel_identity(m->tunnel), segw_identity(m->config, action->name))) {
+        streq(tunnel_view(m->tunnel).identity, segw_identity(m->config, action->name))) {
         IkeConfiguration kept = m->kept;
         inside_set(m, &kept);
         return;
@@ -251,6 +232,7 @@ static const char *deregister(Manager *m, bool binding) {
         return strerror(-r);
     if (cpe_reset(m->cpe) < 0)
         log_error("what was learned could not be forgotten: that is done with the next start");
+    others_tell_time_servers(&m->others, m->bus);
     good_time_keep(&m->good_time);
     tell(m, &(ProcedureEvent){.type = EVENT_DEREGISTERED});
     return NULL;
@@ -371,7 +353,7 @@ static void perform(Manager *m, const ProcedureAction *action) {
     case ACTION_CLOSE:
         inside_forget(m);
         tunnel_close(m->tunnel);
-        outer_report(m);
+        tunnel_facts_report(m->tunnel, m->device);
         return;
     case ACTION_SESSION:
         session_start(m, action);
@@ -398,7 +380,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
 
 static void publish(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
-    TunnelOuter outer;
+    const TunnelView tunnel = tunnel_view(m->tunnel);
 
     status_fill(m, view);
     if (!streq(s->step, view->title) || !streq(s->clause, view->clause))
@@ -407,8 +389,7 @@ static void publish(Manager *m, const ProcedureView *view) {
     s->state = view->state;
     s->mme = view->s1->mme;
     s->inner_addresses = m->inside.addresses;
-    tunnel_outer(m->tunnel, &outer);
-    s->segw_address = outer.remote.family == AF_UNSPEC ? view->segw_address : outer.remote;
+    s->segw_address = tunnel.up ? tunnel.remote : view->segw_address;
     snprintf(s->step, sizeof s->step, "%s", view->title);
     snprintf(s->clause, sizeof s->clause, "%s", view->clause);
     snprintf(s->last_error, sizeof s->last_error, "%s", view->last_error);
@@ -417,6 +398,20 @@ static void publish(Manager *m, const ProcedureView *view) {
         log_error("D-Bus: a change could not be told: %s", strerror(-r));
         sd_event_exit(m->event, r);
     }
+}
+
+static void faults_check(Manager *m, const ProcedureView *view) {
+    const FaultsFacts facts = {
+        .real = device_real(m->device),
+        .tunnel_wanted = *view->segw && view->state != AGENT_DEREGISTERED,
+        .tunnel = tunnel_view(m->tunnel).up,
+        .waiting = view->state == AGENT_RETRYING,
+        .failed_sessions = cpe_failures(m->cpe),
+        .certificate_ends = security_credential(m->security)->not_after,
+        .store = store_trouble(m->store),
+        .last_error = view->last_error,
+    };
+    faults_look(device_alarms(m->device), &facts);
 }
 
 /* Performs until the procedure asks for nothing more, then publishes what has become of it, once. */
@@ -433,6 +428,7 @@ static void manager_run(Manager *m) {
     ProcedureView view = procedure_view(m->procedure);
     cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
+    faults_check(m, &view);
     timer_set(m->timer, procedure_deadline(m->procedure));
 }
 
@@ -563,6 +559,22 @@ static void on_noticed(void *userdata, int notification) {
         cpe_value_changed(m->cpe, notification == 2);
 }
 
+static int on_live(void *userdata, const char *name, char *buf, size_t size) {
+    const Manager *m = userdata;
+    return tunnel_facts_live(m->tunnel, good_time_now(&m->good_time), name, buf, size);
+}
+
+static void on_changed(void *userdata, unsigned topics) {
+    const Manager *m = userdata;
+    if (topics & MODEL_TOPIC_TIME)
+        others_tell_time_servers(&m->others, m->bus);
+}
+
+static usec_t on_real(void *userdata) {
+    const Manager *m = userdata;
+    return good_time_now(&m->good_time) ? clock_now().real : 0;
+}
+
 static int device_make(Manager *m) {
     DeviceConfig config = {
         .factory = m->config,
@@ -570,7 +582,10 @@ static int device_make(Manager *m) {
         .state_directory = m->state,
         .rng = &m->rng,
         .barred = is_barred,
+        .live = on_live,
         .noticed = on_noticed,
+        .changed = on_changed,
+        .real = on_real,
         .userdata = m,
     };
     return device_new(&m->device, &config);
@@ -665,9 +680,11 @@ static int bus_make(Manager *m) {
              m->config->tunnel_interface);
     status_fill(m, &view);
     int r = bus_new(&m->bus, m->event, &m->status, &handlers);
-    if (r == 0)
-        owner_io_bus(cpe_owners(m->cpe), m->bus);
-    return r;
+    if (r < 0)
+        return r;
+    owner_io_bus(cpe_owners(m->cpe), m->bus);
+    others_tell_time_servers(&m->others, m->bus);
+    return 0;
 }
 
 static int timers_make(Manager *m) {

@@ -73,6 +73,41 @@ static const char *on_count(void *userdata, const BusCounter *counter) {
     }
 }
 
+static const char *on_raise(void *userdata, const BusAlarm *alarm) {
+    const Others *others = userdata;
+    const AlarmWish wish = {
+        .event_type = alarm->event_type,
+        .probable_cause = alarm->probable_cause,
+        .specific_problem = alarm->specific_problem,
+        .severity = alarm->severity,
+        .object = alarm->object,
+        .text = alarm->text,
+        .information = alarm->information,
+    };
+    return alarm_raise(device_alarms(others->device), device_real(others->device), &wish);
+}
+
+static const char *on_clear(void *userdata, const BusAlarm *alarm) {
+    const Others *others = userdata;
+    return alarm_clear(device_alarms(others->device), device_real(others->device), alarm->event_type,
+                       alarm->probable_cause, alarm->specific_problem);
+}
+
+void others_tell_time_servers(const Others *others, Bus *bus) {
+    static const char *const paths[] = {"Device.Time.NTPServer1", "Device.Time.NTPServer2",
+                                        "Device.Time.NTPServer3", "Device.Time.NTPServer4",
+                                        "Device.Time.NTPServer5"};
+    const Model *model = device_model(others->device);
+    const char *servers[ARRAY_SIZE(paths)];
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths) && model_get_boolean(model, "Device.Time.Enable"); i++) {
+        servers[n] = model_get(model, paths[i]);
+        n += *servers[n] != 0;
+    }
+    bus_time_servers(bus, servers, n);
+}
+
 void others_handle(Others *others, BusHandlers *handlers) {
     handlers->owners = others->table;
     handlers->report_value = on_value;
@@ -83,5 +118,7 @@ void others_handle(Others *others, BusHandlers *handlers) {
     handlers->owner_answered = on_owner_answered;
     handlers->owner_failed = on_owner_failed;
     handlers->count = on_count;
+    handlers->raise_alarm = on_raise;
+    handlers->clear_alarm = on_clear;
     handlers->others = others;
 }

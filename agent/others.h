@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The other daemons of the box (org.henb.Agent1.Parameters, .Alarms and .Counters): what they may read
- * of the data model, what of it they report, what they count, and the sets of a HeMS they are asked about. */
+/* The other daemons of the box (org.henb.Agent1.Parameters, .Alarms and .Counters): what they may read of the
+ * data model, what of it they report, the sets of a HeMS they are asked about, their alarms and their
+ * counters. */
 #pragma once
 
 #include "cwmp/pm-counters.h"
@@ -18,5 +19,7 @@ typedef struct Others {
     void *userdata;
 } Others;
 
+/* systemd-timesyncd hears which servers the HeMS has set. */
+void others_tell_time_servers(const Others *others, Bus *bus);
 /* Sets what of *handlers* is about them. *others* must outlive the bus. */
 void others_handle(Others *others, BusHandlers *handlers);

@@ -30,11 +30,16 @@ typedef struct TunnelReport {
     bool again;
 } TunnelReport;
 
-/* The outside of the tunnel as NAT detection saw it; AF_UNSPEC without a tunnel that is up. */
-typedef struct TunnelOuter {
-    Address local, remote;
+/* The tunnel as it is. */
+typedef struct TunnelView {
+    bool up;                    /* false: the rest is empty */
+    Address local, remote;      /* outer */
     bool nat_local, nat_remote; /* we are behind a NAT, the gateway is */
-} TunnelOuter;
+    const char *identity;       /* wanted of the gateway */
+    const Suite *suite;         /* of the IKE SA; this and the next one until the next call */
+    const ChildSa *child;       /* in use, without its keys; NULL between two */
+    IkeTimes times;
+} TunnelView;
 
 typedef struct TunnelConfig {
     sd_event *event;
@@ -79,6 +84,6 @@ void tunnel_reauthenticate(Tunnel *tunnel, const TrustStore *trust, const Creden
 /* The kernel's events (NetlinkConfig). */
 void tunnel_expired(Tunnel *tunnel, uint32_t spi, bool hard);
 void tunnel_mapping(Tunnel *tunnel, uint32_t spi_in, const Endpoint *from);
-/* The identity wanted of the gateway in use, "" without one. */
-const char *tunnel_identity(const Tunnel *tunnel);
-void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);
+TunnelView tunnel_view(const Tunnel *tunnel);
+/* Of the pair in use. 0, -ENOTCONN without one, or negative errno. */
+int tunnel_traffic(const Tunnel *tunnel, ChildTraffic *ret);

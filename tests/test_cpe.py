@@ -48,6 +48,7 @@ MMES = "10.0.0.20 36412 One 1"
 UNSET = " 0 One 0"
 AT_START = 0, 5000
 PERIODIC = 0, 8000
+LATE = 600  # the driver of a busy machine may note so late that a wait has begun
 RETRY = 900, 5000  # the driver draws the lower end of the first wait, 1 s, and counts from a moment later
 NO_CREDENTIALS = "HTTP 401 from @: it wants a user name and password"
 
@@ -474,7 +475,7 @@ class Cpe(unittest.TestCase):
         self.assertTrue(right, f"{reports}, not {wanted}")
         dues = [int(line.split()[1]) for line in reports if line.startswith("DUE ")]
         for due, ((least, most), _) in zip(dues, sessions):
-            self.assertTrue(least <= due <= most, f"due after {due} ms, not {least} to {most}")
+            self.assertTrue(least - LATE <= due <= most, f"due after {due} ms, not {least} to {most}")
 
     def test_expectation_06_credentials(self):
         """A session that has to authenticate; one 401 after the credentials ends an attempt, and Basic is not for http."""

@@ -16,6 +16,8 @@ CASES = [  # user, action, its details, granted
     ("henb", "org.freedesktop.login1.reboot-ignore-inhibit", {}, False),
     ("henb", "org.freedesktop.login1.power-off", {}, False),
     ("henb", "org.freedesktop.login1.set-reboot-parameter", {}, False),
+    ("henb", "org.freedesktop.timesync1.set-runtime-servers", {}, True),
+    ("henb", "org.freedesktop.timedate1.set-time", {}, False),
     ("henb", MANAGE, {"verb": "start", "unit": UNIT}, True),
     ("henb", MANAGE, {"verb": "stop", "unit": UNIT}, False),
     ("henb", MANAGE, {"verb": "start", "unit": "ssh.service"}, False),
@@ -26,6 +28,7 @@ CASES = [  # user, action, its details, granted
     ("henb", MANAGE, {}, False),
     ("henb", "org.freedesktop.systemd1.manage-unit-files", {"verb": "start", "unit": UNIT}, False),
     ("other", "org.freedesktop.login1.reboot", {}, False),
+    ("other", "org.freedesktop.timesync1.set-runtime-servers", {}, False),
     ("other", MANAGE, {"verb": "start", "unit": UNIT}, False),
 ]
 PROGRAM = """

@@ -263,6 +263,7 @@ int cell_notification(const ModelCell *cell, const ModelParameter *parameter) {
     return parameter->flags & MODEL_ACTIVE_FORCED ? 2
            : cell->notification_set               ? cell->notification
            : parameter->flags & MODEL_ACTIVE      ? 2
+           : parameter->flags & MODEL_PASSIVE     ? 1
                                                   : 0;
 }
 

@@ -540,6 +540,10 @@ usec_t schedule_session_failed(Schedule *schedule, usec_t at_least, Moment now) 
     return delay;
 }
 
+uint32_t schedule_failures(const Schedule *schedule) {
+    return schedule->failures;
+}
+
 const char *schedule_bootstrapped_url(const Schedule *schedule) {
     return schedule->bootstrapped_url;
 }

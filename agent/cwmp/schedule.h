@@ -145,5 +145,7 @@ void schedule_session_ended(Schedule *schedule, Moment now);
  * comes. */
 usec_t schedule_session_failed(Schedule *schedule, usec_t at_least, Moment now);
 
+/* Sessions that have failed in a row: RetryCount. */
+uint32_t schedule_failures(const Schedule *schedule);
 /* The HeMS that has accepted 0 BOOTSTRAP, "" none yet. */
 const char *schedule_bootstrapped_url(const Schedule *schedule);

@@ -153,6 +153,19 @@ void child_switched(IkeSa *sa, Child *c) {
     old->delete_wanted = c->ours;
 }
 
+void ike_sa_times(const IkeSa *sa, IkeTimes *ret) {
+    const Child *c = child_in_use(sa);
+
+    *ret = (IkeTimes){.created = sa->expires - (sa->config.ike_lifetime ?: IKE_LIFETIME_DEFAULT),
+                      .rekey = sa->rekey_at,
+                      .child_created = USEC_NEVER,
+                      .child_rekey = USEC_NEVER};
+    if (c) {
+        ret->child_created = c->until - (sa->config.child_lifetime ?: IKE_CHILD_LIFETIME_DEFAULT);
+        ret->child_rekey = c->rekey_at;
+    }
+}
+
 void ike_sa_child_failed(IkeSa *sa, Moment now, uint32_t spi_in) {
     Child *c = child_find(sa, spi_in);
     if (!c || sa->state != STATE_ESTABLISHED)

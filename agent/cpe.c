@@ -14,6 +14,7 @@
 #include "cwmp/session.h"
 #include "file-transfers.h"
 #include "login-io.h"
+#include "measurements.h"
 #include "names.h"
 #include "passage.h"
 #include "reachable.h"
@@ -33,6 +34,7 @@ struct Cpe {
     OwnerIo *owners;
     LoginIo *login;
     FileTransfers *files;
+    Measurements *measurements;
     bool running, voting; /* session_run(); owners are asked, or have agreed, and nothing is committed yet */
     RpcServices services;
     char url[URL_MAX_BYTES];      /* of the session that runs */
@@ -164,6 +166,7 @@ void cpe_missed(Cpe *cpe) {
 void cpe_clock(Cpe *cpe, bool trusted) {
     schedule_clock(cpe->schedule, trusted, clock_now());
     file_transfers_clock(cpe->files, trusted);
+    measurements_clock(cpe->measurements, trusted);
     timers_set(cpe);
 }
 
@@ -209,7 +212,27 @@ static int files_open(Cpe *cpe) {
                                         .barred = on_barred,
                                         .raise = on_transfer,
                                         .userdata = cpe};
-    return file_transfers_new(&cpe->files, &config);
+    int r = file_transfers_new(&cpe->files, &config);
+    if (r < 0)
+        return r;
+    file_transfers_start(cpe->files);
+    const MeasurementsConfig measurements = {.event = c->event,
+                                             .factory = c->factory,
+                                             .device = c->device,
+                                             .files = cpe->files,
+                                             .rng = c->rng,
+                                             .clock_trusted = c->clock_trusted};
+    return measurements_new(&cpe->measurements, &measurements);
+}
+
+/* What hangs on parameters of the model, which is another or has changed. */
+static void files_update(Cpe *cpe) {
+    file_transfers_policy(cpe->files);
+    measurements_update(cpe->measurements);
+}
+
+PmCounters *cpe_counters(const Cpe *cpe) {
+    return measurements_counters(cpe->measurements);
 }
 
 static int on_download(void *userdata, const RpcDownload *download, const char **ret_text) {
@@ -416,7 +439,7 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
         policy = policy_read(cpe->model);
         schedule_set_policy(cpe->schedule, &policy, clock_now());
     }
-    file_transfers_policy(cpe->files);
+    files_update(cpe);
 }
 
 static void on_answered(Cpe *cpe) {
@@ -658,7 +681,7 @@ int cpe_reset(Cpe *cpe) {
             cpe->schedule = TAKE_PTR(before);
         schedule_free(before);
         reachable_update(cpe->reachable, cpe->model);
-        file_transfers_policy(cpe->files);
+        files_update(cpe);
     }
     if (r == 0)
         cpe->started = false;
@@ -718,7 +741,6 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = files_open(cpe);
     if (r < 0)
         return r;
-    file_transfers_start(cpe->files);
     timers_set(cpe);
     *ret = TAKE_PTR(cpe);
     return 0;
@@ -729,6 +751,7 @@ void cpe_free(Cpe *cpe) {
         return;
     sd_event_source_disable_unref(cpe->session_timer);
     sd_event_source_disable_unref(cpe->due_timer);
+    measurements_free(cpe->measurements);
     file_transfers_free(cpe->files);
     login_io_free(cpe->login);
     owner_io_free(cpe->owners);

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/site.h"
 #include "config.h"
+#include "cwmp/pm-counters.h"
 #include "device.h"
 #include "ike/ike-sa.h"
 #include "owner-io.h"
@@ -84,6 +85,8 @@ void cpe_clock(Cpe *cpe, bool trusted);
 void cpe_inside(Cpe *cpe, const char *interface);
 /* Who is asked before a HeMS's set is committed, for the bus. */
 OwnerIo *cpe_owners(const Cpe *cpe);
+/* For what other daemons count. */
+PmCounters *cpe_counters(const Cpe *cpe);
 /* Sessions that have failed in a row. */
 unsigned cpe_failures(const Cpe *cpe);
 /* Whether CPE_DUE is wanted. */

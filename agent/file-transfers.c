@@ -330,6 +330,39 @@ int file_transfers_visit(const FileTransfers *files, RpcTransferVisitor visitor,
     return transfers_visit(files->transfers, visitor, userdata);
 }
 
+static int write_file(Spool *spool, const char *id, const char *data, size_t size) {
+    int fd, r = spool_create(spool, id, &fd);
+
+    if (r < 0)
+        return r;
+    for (size_t done = 0; done < size;) {
+        ssize_t n = write(fd, data + done, size - done);
+        if (n < 0 && errno != EINTR) {
+            r = -errno;
+            spool_abandon(spool, id, fd);
+            return r;
+        }
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return spool_commit(spool, id, fd);
+}
+
+int file_transfers_autonomous(FileTransfers *files, const RpcUpload *upload, const char *name,
+                              const char *data, size_t size) {
+    char id[TRANSFER_ID_BYTES];
+
+    int r = spool_ready(files);
+    if (r == 0)
+        r = transfers_autonomous(files->transfers, clock_now(), upload, name, id);
+    if (r != 0)
+        return r;
+    r = write_file(files->spool, id, data, size);
+    if (r < 0) /* and there is nothing to send: it fails */
+        log_error("%s cannot be written: %s", name, strerror(-r));
+    run(files);
+    return 0;
+}
+
 unsigned file_transfers_announce(FileTransfers *files, bool outside) {
     SessionRequest reports[SESSION_REQUESTS_MAX];
     unsigned events = 0;

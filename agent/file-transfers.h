@@ -49,6 +49,11 @@ int file_transfers_schedule(FileTransfers *files, const RpcScheduleDownload *dow
 int file_transfers_cancel(FileTransfers *files, const char *command_key, const char **ret_text);
 int file_transfers_visit(const FileTransfers *files, RpcTransferVisitor visitor, void *userdata);
 
+/* Sends *data* as *upload* says, its command key apart, without having been asked to
+ * (transfers_autonomous()). 0, negative errno, or a CwmpFault: 9004: enough wait. */
+int file_transfers_autonomous(FileTransfers *files, const RpcUpload *upload, const char *name,
+                              const char *data, size_t size);
+
 /* A session is about to start, within the tunnel or outside. What there is to report belongs to it: which
  * events have to be in its Inform, 1 << EventType. */
 unsigned file_transfers_announce(FileTransfers *files, bool outside);

@@ -672,6 +672,7 @@ static int bus_make(Manager *m) {
     m->others = (Others){.device = m->device,
                          .owners = cpe_owners(m->cpe),
                          .table = &m->config->owners,
+                         .counters = cpe_counters(m->cpe),
                          .reported = on_reported,
                          .userdata = m};
     others_handle(&m->others, &handlers);

@@ -56,6 +56,23 @@ static void on_owner_failed(void *userdata, const char *name, uint64_t id, const
     owner_io_failed(others->owners, name, id, why);
 }
 
+static const char *on_count(void *userdata, const BusCounter *counter) {
+    const Others *others = userdata;
+    const PmCounter pm = {counter->info, counter->object, counter->type, counter->value, false};
+
+    switch (counter->counts ? pm_counters_count(others->counters, &pm, counter->total)
+                            : pm_counters_measure(others->counters, &pm)) {
+    case 0:
+        return NULL;
+    case -EINVAL:
+        return "a name is empty or too long, or the value is no number";
+    case -E2BIG:
+        return "there are too many counters";
+    default: /* an int, no enum of ours */
+        return "out of memory";
+    }
+}
+
 static const char *on_raise(void *userdata, const BusAlarm *alarm) {
     const Others *others = userdata;
     const AlarmWish wish = {
@@ -100,6 +117,7 @@ void others_handle(Others *others, BusHandlers *handlers) {
     handlers->owner_left = on_owner_left;
     handlers->owner_answered = on_owner_answered;
     handlers->owner_failed = on_owner_failed;
+    handlers->count = on_count;
     handlers->raise_alarm = on_raise;
     handlers->clear_alarm = on_clear;
     handlers->others = others;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The other daemons of the box (org.henb.Agent1.Parameters and .Alarms): what they may read of the data
- * model, what of it they report, the sets of a HeMS they are asked about, and their alarms. */
+/* The other daemons of the box (org.henb.Agent1.Parameters, .Alarms and .Counters): what they may read of the
+ * data model, what of it they report, the sets of a HeMS they are asked about, their alarms and their
+ * counters. */
 #pragma once
 
+#include "cwmp/pm-counters.h"
 #include "dbus/bus.h"
 #include "device.h"
 #include "owner-io.h"
@@ -11,6 +13,7 @@ typedef struct Others {
     Device *device;
     OwnerIo *owners;
     const OwnerTable *table;
+    PmCounters *counters;
     /* Values have been reported, all that belong together. */
     void (*reported)(void *userdata);
     void *userdata;

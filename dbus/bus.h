@@ -26,6 +26,14 @@ typedef struct BusAlarm {
     const char *severity, *object, *text, *information;
 } BusAlarm;
 
+/* What another daemon counts, or measures, in the words of TS 32.435; see agent/cwmp/pm-counters.h. */
+typedef struct BusCounter {
+    const char *info, *object, *type;
+    bool counts;
+    uint64_t total;    /* where the counter stands */
+    const char *value; /* of what does not count */
+} BusCounter;
+
 /* What callers want. At most one request of each kind is with its handler; it is answered by
  * bus_request_done(), at once or later, also when its caller has gone: what was authorized stays so. */
 typedef struct BusHandlers {
@@ -56,6 +64,7 @@ typedef struct BusHandlers {
     /* NULL, or why not (static, UTF-8). */
     const char *(*raise_alarm)(void *userdata, const BusAlarm *alarm);
     const char *(*clear_alarm)(void *userdata, const BusAlarm *alarm);
+    const char *(*count)(void *userdata, const BusCounter *counter);
 } BusHandlers;
 
 /* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), adds the object and takes the name

@@ -3,6 +3,7 @@
  * hear, report and are asked, against the agent's side of it (agent/owner-io.h). */
 #include <check.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
@@ -128,6 +129,14 @@ static const char *on_clear(void *userdata, const BusAlarm *alarm) {
     return NULL;
 }
 
+static const char *on_counter(void *userdata, const BusCounter *c) {
+    if (c->counts)
+        tell("count %s|%s|%s|%" PRIu64 "\n", c->info, c->object, c->type, c->total);
+    else
+        tell("measure %s|%s|%s|%s\n", c->info, c->object, c->type, c->value);
+    return !c->counts && strcmp(c->value, "much") == 0 ? "no number" : NULL;
+}
+
 static const BusHandlers handlers = {
     .deregister = on_request,
     .clear_deregistration = on_request,
@@ -141,6 +150,7 @@ static const BusHandlers handlers = {
     .owner_failed = on_failed,
     .raise_alarm = on_raise,
     .clear_alarm = on_clear,
+    .count = on_counter,
 };
 
 static sd_bus *connect_as(const char *name) {
@@ -610,6 +620,24 @@ START_TEST(alarms_are_passed_on) {
 }
 END_TEST
 
+START_TEST(counters_are_passed_on) {
+    agent_start(NULL);
+    agent_open();
+    sd_bus *client = connect_as(NULL);
+    check_error(call(client, NAME ".Counters", "Count", "a(ssst)", 2, "RRC", "Cell=1", "Att", UINT64_C(7),
+                     "RRC", "Cell=1", "Succ", UINT64_MAX),
+                NULL, NULL);
+    check_error(call(client, NAME ".Counters", "Measure", "a(ssss)", 3, "RRC", "Cell=1", "Mean", "1.5", "RRC",
+                     "Cell=1", "Max", "much", "RRC", "Cell=1", "Min", "1"),
+                NAME ".Error.Refused", "Max: no number");
+    check_told(
+        "count RRC|Cell=1|Att|7\ncount RRC|Cell=1|Succ|18446744073709551615\n"
+        "measure RRC|Cell=1|Mean|1.5\nmeasure RRC|Cell=1|Max|much\n");
+    sd_bus_flush_close_unref(client);
+    agent_stop();
+}
+END_TEST
+
 static int on_listened(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     *(bool *)userdata = true;
     return 0;
@@ -798,6 +826,6 @@ END_TEST
 
 SUITE("bus-parameters", parameters_are_read, only_the_owner_reports, ages_of_what_was_reported, owners_agree,
       owners_object_fail_or_are_silent, commits_from_within_the_verdict, an_answer_that_is_none,
-      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on,
+      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on, counters_are_passed_on,
       changes_are_not_for_everyone, changes_are_for_our_group, policy_lets_the_agent_ask,
       ntp_servers_go_to_timesyncd, ages_by_path)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cwmp/session.h"
 #include "file-transfers.h"
+#include "measurements.h"
 #include "private-bus.h"
 #include "suite.h"
 
@@ -140,6 +141,8 @@ static void start(void) {
     log_set_level(LOG_DEBUG);
     w.result = "0\n";
     strcpy(w.factory.tunnel_interface, "lo");
+    strcpy(w.factory.oui, "001122");
+    strcpy(w.factory.serial_number, "SN1");
     strcpy(w.factory.serving.hems, "http://hems.example/");
     strcpy(w.state, "/tmp/henb-files-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(w.state));
@@ -367,6 +370,74 @@ START_TEST(cancelled) {
 }
 END_TEST
 
+static void set(const char *name, const char *value) {
+    ModelOutcome outcome;
+    ModelFault *faults = NULL;
+    size_t n;
+    ck_assert_int_eq(
+        model_set(device_model(w.device), &(ModelSet){name, value, "string"}, 1, "", &outcome, &faults, &n),
+        0);
+}
+
+/* What the server has been sent as "pm". */
+static void read_sent(char *ret, size_t size) {
+    char command[192];
+    snprintf(command, sizeof command,
+             "python3 -c 'import urllib.request as r; print(r.urlopen(\"%s\").read().decode())'",
+             url("stored/pm"));
+    FILE *f = popen(command, "r");
+    ck_assert_ptr_nonnull(f);
+    ret[fread(ret, 1, size - 1, f)] = 0;
+    pclose(f);
+}
+
+START_TEST(measurements_are_sent) {
+    const PmCounter counter = {"RRC", "Cell=1", "RRC.ConnEstabAtt.Sum", NULL, false};
+    SessionRequest told[SESSION_REQUESTS_MAX];
+    ModelTransaction *add;
+    ModelOutcome outcome;
+    Measurements *m;
+    uint32_t row;
+    char text[4096];
+
+    start();
+    set("Device.ManagementServer.AutonomousTransferCompletePolicy.Enable", "1");
+    set("Device.ManagementServer.AutonomousTransferCompletePolicy.FileTypeFilter", "X 001122 PM");
+    file_transfers_policy(w.files);
+    const MeasurementsConfig config = {.event = w.event,
+                                       .factory = &w.factory,
+                                       .device = w.device,
+                                       .files = w.files,
+                                       .rng = &rng,
+                                       .clock_trusted = true};
+    ck_assert_int_eq(measurements_new(&m, &config), 0);
+    PmCounters *counters = measurements_counters(m);
+    ck_assert_int_eq(pm_counters_count(counters, &counter, 100), 0);
+    ck_assert_int_eq(model_prepare_add(device_model(w.device), "Device.FAP.PerfMgmt.Config.", "", &add, &row),
+                     0);
+    ck_assert_int_eq(model_commit(device_model(w.device), add, &outcome), 0);
+    set("Device.FAP.PerfMgmt.Config.1.URL", url("pm"));
+    set("Device.FAP.PerfMgmt.Config.1.PeriodicUploadInterval", "2");
+    measurements_update(m); /* not enabled yet */
+    set("Device.FAP.PerfMgmt.Config.1.Enable", "1");
+    measurements_update(m);
+    ck_assert_int_eq(pm_counters_count(counters, &counter, 142), 0);
+    wait_raised(EVENT_AUTONOMOUS_TRANSFER);
+    set("Device.FAP.PerfMgmt.Config.1.Enable", "0");
+    measurements_update(m);
+    ck_assert_uint_eq(file_transfers_announce(w.files, false), 1u << EVENT_AUTONOMOUS_TRANSFER);
+    ck_assert_uint_eq(file_transfers_reports(w.files, told, SESSION_REQUESTS_MAX), 1);
+    ck_assert_str_eq(told[0].file_type, "X 001122 PM");
+    ck_assert_int_eq(told[0].fault, 0);
+    ck_assert(strstr(told[0].target_file_name, "_001122-SN1"));
+    file_transfers_answered(w.files, &(SessionAnswer){.kind = told[0].kind, .id = told[0].id});
+    read_sent(text, sizeof text);
+    ck_assert_msg(strstr(text, "<r p=\"1\">42</r>"), "%s", text);
+    measurements_free(m);
+    stop();
+}
+END_TEST
+
 START_TEST(no_place_for_files) {
     char path[128];
 
@@ -389,4 +460,4 @@ END_TEST
 
 SUITE("file-transfers", expectation_36_download, what_is_complete_later_is_told_later, waits_for_the_tunnel,
       goes_on_when_the_tunnel_is_back, expectation_36_restarts, no_way, uploads, cancelled,
-      no_place_for_files)
+      measurements_are_sent, no_place_for_files)

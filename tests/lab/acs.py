@@ -751,6 +751,7 @@ def main():
     faulthandler.enable()  # SIGABRT says where it hangs
     with open(args.log, "w", encoding="utf-8") as log:
         acs = Acs(args.listen, scenario, log, tls)
+        signal.set_wakeup_fd(acs.wake_write)  # a signal just before select() is not left until another one comes
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *unused: acs.stop())
         acs.open()

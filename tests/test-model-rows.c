@@ -388,6 +388,9 @@ START_TEST(rows_that_the_box_makes) {
     /* A report that is refused makes no row for itself. */
     ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.RF.RSRP", "loud"),
                      FAULT_INVALID_VALUE);
+    ck_assert_int_eq(
+        model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.BCCH.PLMNList.33.PLMNID", "00101"),
+        FAULT_RESOURCES_EXCEEDED);
     ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.08.RF.RSRP", "-80"),
                      FAULT_INVALID_NAME);
     ck_assert_str_eq(model_get(model, "Device.Services.FAPService.1.REM.LTE.CellNumberOfEntries"), "5");

@@ -120,36 +120,57 @@ static int check_report(const char *path, const char *value) {
     return r;
 }
 
-/* Others number what they report (cells): the rows of *path* that are missing are made as they say, in tables
- * that no HeMS fills. *path* fits a template. 0, -ENOMEM, 9004, or 9005. */
+/* One that others number. 0, -ENOMEM, 9004, or 9005 in a table that HeMSs fill. */
+static int make_row(Model *model, const ModelPlace *place, unsigned long instance) {
+    const ModelObject *object = &model_objects_[place->branch->object];
+    ModelNode *row;
+
+    if (object->create || instance < 1)
+        return FAULT_INVALID_NAME;
+    if (instance > (object->max ? object->max : MODEL_REPORTED_ROWS_MAX) ||
+        !branch_has_room(model, place->branch))
+        return FAULT_RESOURCES_EXCEEDED;
+    int r = branch_reserve(place->branch);
+    if (r == 0)
+        r = node_new(model, place->branch->object, place->node, (uint32_t)instance, &row);
+    if (r == 0)
+        branch_attach(model, place->node, place->branch, row, true);
+    return r;
+}
+
+/* Others number what they report (cells): the rows of *path*, which fits a template, that are missing are
+ * made as they say. 0, -ENOMEM, 9004, or 9005, then none is. */
 static int make_rows(Model *model, const char *path) {
     char part[MODEL_NAME_MAX];
+    ModelPlace outer = {};
+    uint32_t made = 0, last = 0;
+    int r = 0;
 
-    for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+    for (const char *dot = strchr(path, '.'); dot && r == 0; dot = strchr(dot + 1, '.')) {
         ModelPlace place;
         size_t n = (size_t)(dot - path) + 1;
         unsigned long instance = strtoul(dot + 1, NULL, 10);
         memcpy(part, path, n);
         part[n] = 0;
         if (!model_find_place(model, part, &place))
-            return FAULT_INVALID_NAME;
-        if (!place.branch || branch_find(place.branch, (uint32_t)instance))
+            r = FAULT_INVALID_NAME;
+        if (r != 0 || !place.branch || branch_find(place.branch, (uint32_t)instance))
             continue;
-        const ModelObject *object = &model_objects_[place.branch->object];
-        if (object->create || instance < 1)
-            return FAULT_INVALID_NAME;
-        if (instance > (object->max ? object->max : MODEL_REPORTED_ROWS_MAX))
-            return FAULT_RESOURCES_EXCEEDED;
-        ModelNode *row;
-        int r =
-            branch_has_room(model, place.branch) ? branch_reserve(place.branch) : FAULT_RESOURCES_EXCEEDED;
-        if (r == 0)
-            r = node_new(model, place.branch->object, place.node, (uint32_t)instance, &row);
-        if (r != 0)
-            return r;
-        branch_attach(model, place.node, place.branch, row, true);
+        const uint32_t last_before = place.branch->last;
+        r = make_row(model, &place, instance);
+        if (r == 0 && made == 0) {
+            outer = place;
+            made = (uint32_t)instance;
+            last = last_before;
+        }
     }
-    return 0;
+    if (r != 0 && made > 0) {
+        ModelNode *row = branch_find(outer.branch, made);
+        branch_detach(model, outer.node, outer.branch, row, true);
+        outer.branch->last = last;
+        node_free(model, row);
+    }
+    return r;
 }
 
 int model_report(Model *model, const char *path, const char *value) {

@@ -413,6 +413,15 @@ START_TEST(rows_that_the_box_makes) {
                      FAULT_RESOURCES_EXCEEDED);
     ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.RF.Gone", "-80"),
                      FAULT_INVALID_NAME);
+    /* A report that is refused makes no row for itself. */
+    ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.RF.RSRP", "loud"),
+                     FAULT_INVALID_VALUE);
+    ck_assert_int_eq(
+        model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.BCCH.PLMNList.33.PLMNID", "00101"),
+        FAULT_RESOURCES_EXCEEDED);
+    ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.08.RF.RSRP", "-80"),
+                     FAULT_INVALID_NAME);
+    ck_assert_str_eq(model_get(model, "Device.Services.FAPService.1.REM.LTE.CellNumberOfEntries"), "5");
     ck_assert_int_eq(model_report(model, "Device.Services.FAPService.2.FAPControl.LTE.OpState", "1"),
                      FAULT_RESOURCES_EXCEEDED);
 }
@@ -450,10 +459,18 @@ END_TEST
 START_TEST(instances_of_a_damaged_store) {
     static const char *const bad[] = {"",       "3",     ":",    "3:4",
                                       "3:0",    "3:1,1", "x:1",  "4294967296:1",
-                                      "3:1,,2", "3:,1",  "-1:1", "99999999999999999999999:1"};
+                                      "3:1,,2", "3:,1",  "-1:1", "99999999999999999999999:1",
+                                      "3:2,1",  "3:1,",  "3:1:2"};
     _cleanup_(model_freep) Model *model = box_start(&(Box){0});
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+    ck_assert_int_eq(model_put_instances(model, CELLS, "4:2,4"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         ck_assert_msg(model_put_instances(model, CELLS, bad[i]) == FAULT_INVALID_VALUE, "%s", bad[i]);
+        ck_assert_msg(model_parameter(model, CELLS "4.CID") && !model_parameter(model, CELLS "1.CID"), "%s",
+                      bad[i]);
+    }
+    /* What others rely on being there is no HeMS's to delete. */
+    ck_assert_int_eq(model_put_instances(model, "Device.Services.FAPService.", "3:"), FAULT_INVALID_NAME);
+    ck_assert(!model_get_boolean(model, LTE "AdminState"));
     ck_assert_int_eq(model_put_instances(model, "Device.Gone.", "1:1"), FAULT_INVALID_NAME);
     ck_assert_int_eq(model_put_attribute(model, MS "URL", "3-"), FAULT_INVALID_VALUE);
     ck_assert_int_eq(model_put_attribute(model, MS "URL", "1"), FAULT_INVALID_VALUE);

@@ -112,7 +112,8 @@ int model_row_add(Model *model, const char *table, uint32_t *ret_instance);
 int model_row_remove(Model *model, const char *row);
 
 /* What the store kept of a MODEL_CHANGE_INSTANCES or _ATTRIBUTE. Instances come before values and attributes,
- * in the order of their names. 0, -ENOMEM, 9005, or 9007 for a text that is none. */
+ * in the order of their names. 0, -ENOMEM, 9005 (also for a table that the HeMS cannot fill), or 9007 for a
+ * text that is none; then nothing has changed. */
 int model_put_instances(Model *model, const char *table, const char *text);
 int model_put_attribute(Model *model, const char *name, const char *text);
 

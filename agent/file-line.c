@@ -97,10 +97,8 @@ static int move(FileLine *line) {
 static void go_on(FileLine *line) {
     line->state = LINE_MOVING;
     int r = move(line);
-    if (r == 0)
-        return;
-    line->state = LINE_WAITING;
-    finish(line, transfer_io_fault(r, line->download), strerror(-r), 0);
+    if (r < 0)
+        finish(line, transfer_io_fault(r, line->download), strerror(-r), 0);
 }
 
 /* What came from one address of a host goes on from another. */

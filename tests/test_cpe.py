@@ -485,9 +485,10 @@ def transfers(folder):
 
 
 def transfer_restarted(folder):
-    """The agent ends before the file is there; it goes on, tells it, and is started once more."""
+    """The CPE ends before it is time for the file; the next one fetches it, tells so, and is started once more."""
     with Files() as files:
-        sessions = {"1": {"steps": [transfer("Download", "fw", FIRMWARE, files.url + "whole", status=1)]}}
+        late = {"DelaySeconds": 2}
+        sessions = {"1": {"steps": [transfer("Download", "fw", FIRMWARE, files.url + "whole", late, status=1)]}}
         short = ["-t", "-p", MS + "PeriodicInformInterval=25"]  # if the file was there before the first session
         return Play(folder, scenario(folder, "restarted", sessions=sessions, expect={"transfers": [["fw", 9010]]}),
                     [DONE, *short], ["ENDED 2", *short], [DONE, *short])

@@ -92,7 +92,7 @@ def download(lab):
         expect(DONE[0] not in lab.boxes.informs()[-1], f"the Informs: {lab.boxes.informs()}")
 
 
-@scenario("download-killed", "killed while the firmware comes, and while it is installed: it goes on, installs once, tells once",
+@scenario("download-killed", "killed while the firmware comes, and while it is installed: it goes on, installs once, tells once", long=True,
           hems=asks(transfer("Download", "fw", FIRMWARE, URL + "held/image"), told=[["fw", 0]]))
 def download_killed(lab):
     lab.boxes.files()

@@ -12,6 +12,7 @@
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
+#include "download-request.h"
 #include "file-transfers.h"
 #include "login-io.h"
 #include "measurements.h"
@@ -35,6 +36,7 @@ struct Cpe {
     LoginIo *login;
     FileTransfers *files;
     Measurements *measurements;
+    DownloadRequest download_request;
     bool running, voting; /* session_run(); owners are asked, or have agreed, and nothing is committed yet */
     RpcServices services;
     char url[URL_MAX_BYTES];      /* of the session that runs */
@@ -451,6 +453,12 @@ static void on_answered(Cpe *cpe) {
     report(cpe, (CpeReport){.type = CPE_ANSWERED, .s1 = &cpe->set, .mme_set = mme_set});
 }
 
+static void on_replied(Cpe *cpe, const SessionAnswer *answer) {
+    if (download_request_answered(&cpe->download_request, answer) && answer->fault)
+        log_notice("the HeMS has no file for the box: fault %d %s", answer->fault, strempty(answer->text));
+    file_transfers_answered(cpe->files, answer);
+}
+
 /* Performs what the session asks for until it asks for nothing more. A report may end the session. */
 static void session_run(Cpe *cpe) {
     SessionAction action;
@@ -472,7 +480,7 @@ static void session_run(Cpe *cpe) {
             on_delivered(cpe);
             break;
         case SESSION_REPLIED:
-            file_transfers_answered(cpe->files, &action.answer);
+            on_replied(cpe, &action.answer);
             break;
         case SESSION_PREPARED:
             on_prepared(cpe, action.changes, action.n_changes);
@@ -515,17 +523,21 @@ static void session_begin(Cpe *cpe) {
     for (size_t i = 0; i < ARRAY_SIZE(reports); i++)
         if (announced & 1u << reports[i])
             (void)schedule_renew(cpe->schedule, reports[i], ""); /* else it is for another session */
+    if (cpe->download_request.waits)
+        (void)schedule_renew(cpe->schedule, EVENT_REQUEST_DOWNLOAD, "");
     schedule_session_started(cpe->schedule, &cpe->start);
     cpe->started = true;
     device_refresh(cpe->config.device);
-    if (cpe->start.forget)
+    if (cpe->start.forget) {
+        cpe->download_request.waits = false;
         file_transfers_reset(cpe->files);
+    }
     if (cpe->start.forget && model_attributes_reset(cpe->model) < 0)
         log_error("what the HeMS before wanted to be told of could not be forgotten");
 }
 
 /* Those whose event the Inform has. */
-static size_t requests_make(const Cpe *cpe, SessionRequest ret[static SESSION_REQUESTS_MAX]) {
+static size_t requests_make(Cpe *cpe, SessionRequest ret[static SESSION_REQUESTS_MAX]) {
     size_t n = 0, n_reports = file_transfers_reports(cpe->files, ret, SESSION_REQUESTS_MAX);
 
     for (size_t i = 0; i < n_reports; i++)
@@ -533,6 +545,8 @@ static size_t requests_make(const Cpe *cpe, SessionRequest ret[static SESSION_RE
                                        ? EVENT_TRANSFER_COMPLETE
                                        : EVENT_AUTONOMOUS_TRANSFER))
             ret[n++] = ret[i];
+    if (n < SESSION_REQUESTS_MAX && has_event(&cpe->start, EVENT_REQUEST_DOWNLOAD))
+        n += download_request_get(&cpe->download_request, &ret[n]);
     return n;
 }
 
@@ -658,6 +672,18 @@ void cpe_abort(Cpe *cpe) {
 
 unsigned cpe_failures(const Cpe *cpe) {
     return schedule_failures(cpe->schedule);
+}
+
+const char *cpe_request_download(Cpe *cpe, const char *file_type, const SessionFileArg *args, size_t n) {
+    const char *wrong = download_request_set(&cpe->download_request, file_type, args, n);
+
+    if (wrong)
+        return wrong;
+    int r = schedule_raise(cpe->schedule, EVENT_REQUEST_DOWNLOAD, "", clock_now());
+    if (r < 0) /* the next session asks all the same */
+        log_warning("%s: %s", event_code(EVENT_REQUEST_DOWNLOAD), strerror(-r));
+    timers_set(cpe);
+    return NULL;
 }
 
 OwnerIo *cpe_owners(const Cpe *cpe) {

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/site.h"
 #include "config.h"
+#include "cwmp/rpc-services.h"
 #include "cwmp/pm-counters.h"
 #include "device.h"
 #include "ike/ike-sa.h"
@@ -89,6 +90,8 @@ OwnerIo *cpe_owners(const Cpe *cpe);
 PmCounters *cpe_counters(const Cpe *cpe);
 /* Sessions that have failed in a row. */
 unsigned cpe_failures(const Cpe *cpe);
+/* The HeMS is to be asked for a file, at once: see download-request.h. NULL, or why not (static text). */
+const char *cpe_request_download(Cpe *cpe, const char *file_type, const SessionFileArg *args, size_t n);
 /* Whether CPE_DUE is wanted. */
 void cpe_expect(Cpe *cpe, bool expected);
 /* De-registration (5.1.4): parameters as in the factory data, in the store and the device too, but for

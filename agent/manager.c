@@ -673,6 +673,7 @@ static int bus_make(Manager *m) {
                          .owners = cpe_owners(m->cpe),
                          .table = &m->config->owners,
                          .counters = cpe_counters(m->cpe),
+                         .cpe = m->cpe,
                          .reported = on_reported,
                          .userdata = m};
     others_handle(&m->others, &handlers);

@@ -93,6 +93,16 @@ static const char *on_clear(void *userdata, const BusAlarm *alarm) {
                        alarm->probable_cause, alarm->specific_problem);
 }
 
+static const char *on_request_download(void *userdata, const char *file_type, const BusArgument *arguments,
+                                       size_t n) {
+    const Others *others = userdata;
+    SessionFileArg args[BUS_ARGUMENTS_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        args[i] = (SessionFileArg){arguments[i].name, arguments[i].value};
+    return cpe_request_download(others->cpe, file_type, args, n);
+}
+
 void others_tell_time_servers(const Others *others, Bus *bus) {
     static const char *const paths[] = {"Device.Time.NTPServer1", "Device.Time.NTPServer2",
                                         "Device.Time.NTPServer3", "Device.Time.NTPServer4",
@@ -120,5 +130,6 @@ void others_handle(Others *others, BusHandlers *handlers) {
     handlers->count = on_count;
     handlers->raise_alarm = on_raise;
     handlers->clear_alarm = on_clear;
+    handlers->request_download = others->cpe ? on_request_download : NULL;
     handlers->others = others;
 }

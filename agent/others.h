@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The other daemons of the box (org.henb.Agent1.Parameters, .Alarms and .Counters): what they may read of the
- * data model, what of it they report, the sets of a HeMS they are asked about, their alarms and their
- * counters. */
+/* The other daemons of the box (org.henb.Agent1.Parameters, .Alarms, .Counters and .Downloads): what they may
+ * read of the data model, what of it they report, the sets of a HeMS they are asked about, their alarms and
+ * counters, and the files they want. */
 #pragma once
 
+#include "cpe.h"
 #include "cwmp/pm-counters.h"
 #include "dbus/bus.h"
 #include "device.h"
@@ -14,6 +15,7 @@ typedef struct Others {
     OwnerIo *owners;
     const OwnerTable *table;
     PmCounters *counters;
+    Cpe *cpe; /* NULL: nobody can want a file */
     /* Values have been reported, all that belong together. */
     void (*reported)(void *userdata);
     void *userdata;

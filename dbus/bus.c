@@ -12,6 +12,7 @@
 #include "base/moment.h"
 #include "dbus/alarms.h"
 #include "dbus/counters.h"
+#include "dbus/downloads.h"
 #include "dbus/parameters.h"
 #include "dbus/text.h"
 #include "dbus/time-sync.h"
@@ -361,6 +362,8 @@ static int bus_open(Bus *bus, sd_event *event) {
         r = bus_alarms_add(bus->connection, BUS_PATH, &bus->handlers);
     if (r >= 0)
         r = bus_counters_add(bus->connection, BUS_PATH, &bus->handlers);
+    if (r >= 0)
+        r = bus_downloads_add(bus->connection, BUS_PATH, &bus->handlers);
     if (r >= 0)
         r = time_sync_new(&bus->time_sync, bus->connection);
     if (r >= 0)

@@ -34,6 +34,12 @@ typedef struct BusCounter {
     const char *value; /* of what does not count */
 } BusCounter;
 
+/* What a file that somebody wants is to be like. */
+#define BUS_ARGUMENTS_MAX 16
+typedef struct BusArgument {
+    const char *name, *value;
+} BusArgument;
+
 /* What callers want. At most one request of each kind is with its handler; it is answered by
  * bus_request_done(), at once or later, also when its caller has gone: what was authorized stays so. */
 typedef struct BusHandlers {
@@ -64,6 +70,9 @@ typedef struct BusHandlers {
     /* NULL, or why not (static, UTF-8). */
     const char *(*raise_alarm)(void *userdata, const BusAlarm *alarm);
     const char *(*clear_alarm)(void *userdata, const BusAlarm *alarm);
+    /* The HeMS is to be asked for a file. NULL, or why not (static, UTF-8). */
+    const char *(*request_download)(void *userdata, const char *file_type, const BusArgument *arguments,
+                                    size_t n);
     const char *(*count)(void *userdata, const BusCounter *counter);
 } BusHandlers;
 

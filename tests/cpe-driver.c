@@ -2,7 +2,7 @@
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
  *     cpe-driver [-ift] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-l PATH=VALUE]... [-n PATHS]
- *                [-b HOST] [-a WORD] URL ADDRESS,... STORE WORD COUNT
+ *                [-b HOST] [-a WORD] [-d TYPE] URL ADDRESS,... STORE WORD COUNT
  *
  * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
  * Its host, and that of any other HeMS, is at these addresses; nothing is bound to an interface. A session
@@ -22,8 +22,8 @@
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
  * start, -r is reported after it, the nth -l after the nth good session, -s is SoftwareVersion= (1), -n is
- * InformParameters=, -b a host of an operator from which the box is de-registered; -t is for transfers, whose
- * names must not come again: then waits are drawn somewhere. */
+ * InformParameters=, -b a host of an operator from which the box is de-registered; -d wants a file of that
+ * type; -t is for transfers, whose names must not come again: then waits are drawn somewhere. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ typedef struct Driver {
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
     char folder[PATH_MAX]; /* of the store */
-    const char *factory_url, *last, *abort_at, *barred, *paths, *version;
+    const char *factory_url, *last, *abort_at, *barred, *paths, *version, *wanted;
     bool initial, fall_back, transfers;
     char *facts[FACTS_MAX], *reported[FACTS_MAX], *later[FACTS_MAX]; /* PATH=VALUE */
     size_t n_facts, n_reported, n_later, next_later;
@@ -235,6 +235,12 @@ static void driver_report(Driver *d) {
         printf("REPORTED %s\n", device_location_known(d->device) ? "here" : "nowhere");
 }
 
+static void driver_want(Driver *d) {
+    const SessionFileArg version = {"Version", "2.1"};
+    if (d->wanted && cpe_request_download(d->cpe, d->wanted, &version, 1))
+        puts("REFUSED");
+}
+
 static int driver_run(Driver *d) {
     static Config factory = {.manufacturer = "Example",
                              .oui = "0A1B2C",
@@ -281,6 +287,7 @@ static int driver_run(Driver *d) {
     else if (device_assignment(d->device, &site))
         snprintf(d->url, sizeof d->url, "%s", site.hems_url);
     driver_report(d);
+    driver_want(d);
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
@@ -326,6 +333,9 @@ static bool option_take(Driver *d, int option) {
         return true;
     case 't':
         return d->transfers = true;
+    case 'd':
+        d->wanted = optarg;
+        return true;
     case 'r':
         return fact_add(d->reported, &d->n_reported, optarg);
     }
@@ -336,7 +346,7 @@ int main(int argc, char *argv[]) {
     Driver d = {};
     int option;
 
-    while ((option = getopt(argc, argv, "a:b:fil:n:p:r:s:t")) != -1)
+    while ((option = getopt(argc, argv, "a:b:d:fil:n:p:r:s:t")) != -1)
         if (!option_take(&d, option))
             return 2;
     argv += optind;

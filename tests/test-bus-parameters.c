@@ -137,6 +137,15 @@ static const char *on_counter(void *userdata, const BusCounter *c) {
     return !c->counts && strcmp(c->value, "much") == 0 ? "no number" : NULL;
 }
 
+static const char *on_request_download(void *userdata, const char *file_type, const BusArgument *arguments,
+                                       size_t n) {
+    tell("request %s", file_type);
+    for (size_t i = 0; i < n; i++)
+        tell(" %s=%s", arguments[i].name, arguments[i].value);
+    tell("\n");
+    return *file_type ? NULL : "there is no such type";
+}
+
 static const BusHandlers handlers = {
     .deregister = on_request,
     .clear_deregistration = on_request,
@@ -150,6 +159,7 @@ static const BusHandlers handlers = {
     .owner_failed = on_failed,
     .raise_alarm = on_raise,
     .clear_alarm = on_clear,
+    .request_download = on_request_download,
     .count = on_counter,
 };
 
@@ -620,6 +630,25 @@ START_TEST(alarms_are_passed_on) {
 }
 END_TEST
 
+START_TEST(wishes_for_files_are_passed_on) {
+    agent_start(NULL);
+    agent_open();
+    sd_bus *client = connect_as(NULL);
+    check_error(call(client, NAME ".Downloads", "Request", "sa(ss)", "1 Firmware Upgrade Image", 2, "Version",
+                     "2.1", "Size", ""),
+                NULL, NULL);
+    check_error(call(client, NAME ".Downloads", "Request", "sa(ss)", "", 0), NAME ".Error.Refused",
+                "there is no such type");
+    check_error(call(client, NAME ".Downloads", "Request", "sa(ss)", "1 A", 17, "a", "", "b", "", "c", "",
+                     "d", "", "e", "", "f", "", "g", "", "h", "", "i", "", "j", "", "k", "", "l", "", "m", "",
+                     "n", "", "o", "", "p", "", "q", ""),
+                NAME ".Error.Refused", "there are too many arguments");
+    check_told("request 1 Firmware Upgrade Image Version=2.1 Size=\nrequest \n");
+    sd_bus_flush_close_unref(client);
+    agent_stop();
+}
+END_TEST
+
 START_TEST(counters_are_passed_on) {
     agent_start(NULL);
     agent_open();
@@ -827,5 +856,5 @@ END_TEST
 SUITE("bus-parameters", parameters_are_read, only_the_owner_reports, ages_of_what_was_reported, owners_agree,
       owners_object_fail_or_are_silent, commits_from_within_the_verdict, an_answer_that_is_none,
       an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on, counters_are_passed_on,
-      changes_are_not_for_everyone, changes_are_for_our_group, policy_lets_the_agent_ask,
-      ntp_servers_go_to_timesyncd, ages_by_path)
+      wishes_for_files_are_passed_on, changes_are_not_for_everyone, changes_are_for_our_group,
+      policy_lets_the_agent_ask, ntp_servers_go_to_timesyncd, ages_by_path)

@@ -873,6 +873,7 @@ static const StrangerCall stranger_calls[] = {
     {NAME ".Parameters", "Own", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
     {NAME ".Alarms", "ClearAlarm", "sss", {"a", "b"}, SD_BUS_ERROR_ACCESS_DENIED},
     {NAME ".Counters", "Count", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Downloads", "Request", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
     {},
 };
 /* What a daemon in our group gets. */
@@ -883,6 +884,7 @@ static const StrangerCall member_calls[] = {
     {NAME ".Parameters", "Get", "as", {"Device."}, SD_BUS_ERROR_NOT_SUPPORTED},
     {NAME ".Alarms", "ClearAlarm", "sss", {"a", "b"}, SD_BUS_ERROR_NOT_SUPPORTED},
     {NAME ".Counters", "Count", "", {NULL}, SD_BUS_ERROR_INVALID_ARGS},
+    {NAME ".Downloads", "Request", "", {NULL}, SD_BUS_ERROR_INVALID_ARGS},
     {"org.freedesktop.DBus.Properties", "Set", "ss", {NAME, "State"}, SD_BUS_ERROR_ACCESS_DENIED},
     {},
 };

@@ -484,6 +484,17 @@ def transfers(folder):
         return play
 
 
+def wants(folder):
+    """The box wants a file: asked with its event, and again after a session that broke off."""
+    asks = {"events": ["1 BOOT", "9 REQUEST DOWNLOAD"]}
+    path = scenario(folder, "wants", sessions={
+        "2": {"inform": asks, "fault": {"on": "RequestDownload", "kind": "drop"}},
+        "3": {"inform": {"events": ["9 REQUEST DOWNLOAD"], "retry_count": 1}},
+        "4": {"inform": {"events": ["1 BOOT"]}}},
+        expect={"informs": 4, "requested": [[FIRMWARE, {"Version": "2.1"}]] * 2})
+    return Play(folder, path, [DONE], [DONE, "-d", FIRMWARE], [DONE])
+
+
 def transfer_restarted(folder):
     """The CPE ends before it is time for the file; the next one fetches it, tells so, and is started once more."""
     with Files() as files:
@@ -532,6 +543,7 @@ PLAYS = {
     "attributes": attributes,
     "walk": walk,
     "transfers": transfers,
+    "wants a file": wants,
     "transfer, restarted": transfer_restarted,
     "500 at set": lambda folder: break_at(folder, "SetParameterValuesResponse", {"kind": "status", "status": 500}),
 }
@@ -725,6 +737,10 @@ class Cpe(unittest.TestCase):
             self.assertIn(MS + "PeriodicInformInterval=", play.uploaded)
             self.assertNotIn("hidden", play.uploaded)
             self.assertEqual(play.spool, [])
+
+    def test_a_file_is_wanted_until_the_hems_answers(self):
+        with self.play("wants a file") as play:
+            self.assert_run(play.reports[1], (AT_START, ["ACCEPTED", *failed(".*@.*")]), (RETRY, GOOD))
 
     def test_expectation_36_a_transfer_is_told_once_through_restarts(self):
         with self.play("transfer, restarted") as play:

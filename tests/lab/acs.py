@@ -103,6 +103,7 @@ EXPECT = {
     "sessions_ok": "comparison", "sessions_failed": "comparison",
     "factory_resets": "comparison: FactoryResetResponses that the HeMS has taken",
     "events": "the events of the first Informs, a list for each",
+    "requested": "all RequestDownloads, answered or not: [FileType, {name: value}]...",
     "transfers": "all TransferCompletes that were answered, sorted: [CommandKey, FaultCode]...",
     "autonomous": "comparison: AutonomousTransferCompletes that were answered",
 }
@@ -121,7 +122,8 @@ THEN = {
     "close": lambda: web.Answer(204, close=True),
 }
 TOLD = {"TransferComplete": "7 TRANSFER COMPLETE", "AutonomousTransferComplete": "10 AUTONOMOUS TRANSFER COMPLETE"}
-ACS_METHODS = ["Inform", *TOLD, "GetRPCMethods"]
+WANTS = "9 REQUEST DOWNLOAD"
+ACS_METHODS = ["Inform", *TOLD, "GetRPCMethods", "RequestDownload"]
 FINISH_SECONDS = 5
 
 
@@ -231,6 +233,7 @@ class Acs(Answers):
         self.deregistered = set()
         self.instances = set()  # that were given: (device, table, number)
         self.asked_transfers = set()  # CommandKeys
+        self.requested = []  # [FileType, {name: value}] of each RequestDownload
         self.transfers = []  # [CommandKey, FaultCode] of each that is complete
         self.verdict = None
         self.concluded = False
@@ -268,6 +271,8 @@ class Acs(Answers):
                 got = self.events[number] if number < len(self.events) else None
                 self.check(got is not None and sorted(got) == sorted(wanted), "SCENARIO",
                            f"events of Inform {number + 1}: {got}, not {wanted}")
+            wanted = expect.get("requested", self.requested)
+            self.check(self.requested == wanted, "SCENARIO", f"requested: {self.requested}, not {wanted}")
             wanted = expect.get("transfers")
             self.check(wanted is None or sorted(self.transfers) == sorted(wanted), "SCENARIO",
                        f"transfers: {self.transfers}, not {wanted}")
@@ -485,6 +490,9 @@ class Acs(Answers):
             self.write(f"<- {name} {summary(content)}".rstrip(), session)
             if name in TOLD:
                 self.judge_outcome(session, name, content)
+            if name == "RequestDownload":
+                self.check(WANTS in session.inform["Event"], "TRANSFER-EVENT", f"{name} without {WANTS}")
+                self.requested.append([*content.values()])
             content = soap.strings("MethodList", ACS_METHODS) if name == "GetRPCMethods" else ""
             return self.xml(session, ident, name + "Response", content)
         if session.state == "informed" and name != "empty":

@@ -264,6 +264,14 @@ def read_transfers(*names):
     return reader
 
 
+def read_file_arguments(node, check):
+    """{name: value}"""
+    arguments = array(node, "ArgStruct", check)
+    for argument in arguments:
+        fields(argument, ("Name", "Value"), check)
+    return {argument.content("Name"): argument.content("Value") for argument in arguments}
+
+
 text = matching("SOAP-FIELDS", r"(?s:.*)")
 number = matching("SOAP-FIELDS", r"\d+")
 status = matching("SOAP-FIELDS", "[01]")
@@ -281,6 +289,7 @@ MESSAGES = {
         "ParameterList": read_values,
     },
     "GetRPCMethods": {},
+    "RequestDownload": {"FileType": text, "FileTypeArg": read_file_arguments},
     "TransferComplete": {
         "CommandKey": key, "FaultStruct": read_transfer_fault, "StartTime": time, "CompleteTime": time},
     "AutonomousTransferComplete": {

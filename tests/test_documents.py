@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The man pages say what the program has: each key of agent.conf with its default, each option, each interface."""
+"""The man pages say what the program has: each key of agent.conf with its default, each option, each interface. What
+README.md quotes of its words it says."""
 
 import re
 import unittest
@@ -98,6 +99,28 @@ class Pages(unittest.TestCase):
         page = read("docs/org.henb.Agent1.5")
         for interface in ElementTree.parse(ROOT / "dbus/org.henb.Agent1.xml").getroot().iter("interface"):
             self.assertIn(f"\n.B {interface.get('name')}\n", page)
+
+
+def troubles(readme):
+    """The rows of README.md's table of troubles."""
+    table = readme.partition("## When it does not work")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")]
+    return [row for row in rows[1:] if not row[0].startswith("---")]
+
+
+def unsaid(rows, program):
+    """What the second column quotes and the program never says."""
+    return [text for row in rows for text in re.findall(r"`([^`]+)`", row[1]) if text not in program]
+
+
+class Troubles(unittest.TestCase):
+    def test_the_program_says_so(self):
+        sources = [path for folder in ("agent", "dbus", "netlink") for path in sorted((ROOT / folder).rglob("*.[ch]"))]
+        program = re.sub(r'"\s*\n\s*"', "", "".join(path.read_text(encoding="utf-8") for path in sources))
+        rows = troubles(read("README.md"))
+        self.assertGreater(len(rows), 15)
+        self.assertEqual(unsaid(rows, program), [])
+        self.assertEqual(unsaid([["x", "`no answer in time`", "y"]], program), ["no answer in time"])
 
 
 if __name__ == "__main__":

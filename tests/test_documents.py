@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The man pages say what the program has: each key of agent.conf with its default, each option, each interface. What
-README.md quotes of its words it says."""
+README.md quotes of its words it says. debian/control has what packages.txt has."""
 
 import re
 import unittest
@@ -111,6 +111,17 @@ def troubles(readme):
 def unsaid(rows, program):
     """What the second column quotes and the program never says."""
     return [text for row in rows for text in re.findall(r"`([^`]+)`", row[1]) if text not in program]
+
+
+class Packages(unittest.TestCase):
+    def test_build_dependencies(self):
+        """debian/control and packages.txt name the same libraries and tools."""
+        field = re.search(r"^Build-Depends:((?:\n?[ ].*)+)", read("debian/control"), re.M)[1]
+        control = {re.split(r"[\s(<]", one.strip())[0] for one in field.split(",") if one.strip()}
+        listed = {line.split()[1] for line in read("tests/packages.txt").splitlines() if line.startswith("build ")}
+        self.assertEqual(listed - control, {"gcc", "libc6-dev", "ninja-build"})  # build-essential, meson
+        self.assertEqual(control - listed, {"debhelper-compat", "dh-sequence-installsysusers", "dbus-daemon", "dpkg-dev", "openssl",
+                                            "python3", "systemd"})
 
 
 class Troubles(unittest.TestCase):

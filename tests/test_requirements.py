@@ -4,6 +4,7 @@
 for EXPECTATIONS.md, and for docs/CLAUSES.md, which names code as well.
 Its rules are tried on broken copies as well: a check that cannot fail is worthless."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def c_tests(text):
     return {name for name in re.findall(r"^START_TEST\((\w+)\)", text, re.M) if name in used}
 
 
+@functools.cache
 def existing():
     """Every name that a cell may have, but for files of this folder."""
     names = {f"{path.stem}:{case}" for path in HERE.glob("test-*.c") for case in c_tests(path.read_text())}

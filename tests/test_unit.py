@@ -13,7 +13,7 @@ import sys
 import unittest
 
 ANALYZE, UNIT = sys.argv[1:3] if len(sys.argv) > 2 else ("", "")
-TENTHS = 16  # systemd marks from 0 to 100; 2.0 is what was asked for
+TENTHS = 17  # systemd marks from 0 to 100; 2.0 is what was asked for
 # What is left, and the word by which the comments explain it.
 LEFT = {
     "AmbientCapabilities": "ambient",
@@ -28,6 +28,7 @@ LEFT = {
     "RestrictAddressFamilies_AF_NETLINK": "AF_NETLINK",
     "RestrictAddressFamilies_AF_UNIX": "AF_UNIX",
     "RootDirectoryOrRootImage": "Root folder",
+    "SupplementaryGroups": "SupplementaryGroups=",
 }
 
 

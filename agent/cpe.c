@@ -105,11 +105,6 @@ static int on_event_stored(void *userdata, const char *key, const char *value) {
     return 0;
 }
 
-static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
-                         const char *value) {
-    return 1;
-}
-
 /* *url*: of the first HeMS. */
 static int schedule_open(Cpe *cpe, const char *url) {
     _cleanup_free_ char *bootstrapped = NULL;
@@ -129,7 +124,7 @@ static int schedule_open(Cpe *cpe, const char *url) {
     if (r < 0)
         return r;
     schedule_boot(cpe->schedule, url, clock_now());
-    if (model_read_changed(cpe->model, stop_at_first, NULL) == 1) /* before the start */
+    if (model_read_changed(cpe->model, model_any, NULL) == 1) /* before the start */
         schedule_value_changed(cpe->schedule, true, clock_now());
     return 0;
 }

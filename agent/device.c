@@ -279,16 +279,11 @@ const char *device_report(Device *device, const char *path, const char *value) {
     }
 }
 
-static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
-                         const char *value) {
-    return 1;
-}
-
 bool device_location_known(const Device *device) {
     const Model *model = device->tree.model;
     return (model_is_known(model, "Device.FAP.GPS.LockedLatitude") &&
             model_is_known(model, "Device.FAP.GPS.LockedLongitude")) ||
-           model_read_reported(model, REM_CELLS, stop_at_first, NULL) == 1;
+           model_read_reported(model, REM_CELLS, model_any, NULL) == 1;
 }
 
 bool device_assignment(const Device *device, Site *ret) {

@@ -232,7 +232,6 @@ static const char *deregister(Manager *m, bool binding) {
         return strerror(-r);
     if (cpe_reset(m->cpe) < 0)
         log_error("what was learned could not be forgotten: that is done with the next start");
-    others_tell_time_servers(&m->others, m->bus);
     good_time_keep(&m->good_time);
     tell(m, &(ProcedureEvent){.type = EVENT_DEREGISTERED});
     return NULL;

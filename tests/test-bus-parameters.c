@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "dbus/ages.h"
 #include "dbus/bus.h"
+#include "fake-timesync.h"
 #include "owner-io.h"
 #include "private-bus.h"
 #include "suite.h"
@@ -758,31 +759,9 @@ START_TEST(policy_lets_the_agent_ask) {
 }
 END_TEST
 
-static char servers[256];
-
-static int on_servers(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-    const char *server;
-    strcpy(servers, "=");
-    ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "s"), 0);
-    while (sd_bus_message_read(m, "s", &server) > 0)
-        strcat(strcat(servers, server), " ");
-    return streq(servers, "=bad ")
-               ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Invalid NTP server name")
-               : sd_bus_reply_method_return(m, NULL);
-}
-
-static const sd_bus_vtable timesync_vtable[] = {
-    SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD("SetRuntimeNTPServers", "as", "", on_servers, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_VTABLE_END,
-};
-
 static sd_bus *timesync_start(void) {
     sd_bus *t = connect_as(NULL);
-    ck_assert_int_ge(sd_bus_add_object_vtable(t, NULL, "/org/freedesktop/timesync1",
-                                              "org.freedesktop.timesync1.Manager", timesync_vtable, NULL),
-                     0);
-    ck_assert_int_ge(sd_bus_request_name(t, "org.freedesktop.timesync1", 0), 0);
+    fake_timesync_start(t);
     return t;
 }
 
@@ -794,20 +773,20 @@ START_TEST(ntp_servers_go_to_timesyncd) {
     settle(timesync);
     bus_time_servers(bus, NULL, 0); /* nobody has set any: its own configuration is left alone */
     settle(timesync);
-    ck_assert_str_eq(servers, "");
+    ck_assert_str_eq(fake_timesync_servers, "");
     bus_time_servers(bus, two, 2);
-    RUN_UNTIL(*servers);
-    ck_assert_str_eq(servers, "=ntp1.example 192.0.2.1 ");
+    RUN_UNTIL(*fake_timesync_servers);
+    ck_assert_str_eq(fake_timesync_servers, "=ntp1.example 192.0.2.1 ");
     /* It has forgotten them when it comes again. */
     sd_bus_flush_close_unref(timesync);
-    *servers = 0;
+    *fake_timesync_servers = 0;
     timesync = timesync_start();
-    RUN_UNTIL(*servers);
-    ck_assert_str_eq(servers, "=ntp1.example 192.0.2.1 ");
-    *servers = 0;
+    RUN_UNTIL(*fake_timesync_servers);
+    ck_assert_str_eq(fake_timesync_servers, "=ntp1.example 192.0.2.1 ");
+    *fake_timesync_servers = 0;
     bus_time_servers(bus, NULL, 0);
-    RUN_UNTIL(*servers);
-    ck_assert_str_eq(servers, "=");
+    RUN_UNTIL(*fake_timesync_servers);
+    ck_assert_str_eq(fake_timesync_servers, "=");
     LOG_OF(bus_time_servers(bus, bad, 1); settle(timesync);
            settle(timesync), "does not take the HeMS's NTP servers: Invalid NTP");
     sd_bus_flush_close_unref(timesync);

@@ -3,8 +3,6 @@
  * and a systemd1 of the test's own that installs. The tunnel is the loopback interface. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <systemd/sd-bus.h>
 
@@ -14,6 +12,7 @@
 #include "measurements.h"
 #include "private-bus.h"
 #include "suite.h"
+#include "transfer-server.h"
 
 #define FIRMWARE "1 Firmware Upgrade Image"
 #define BARRED   "127.0.0.9"
@@ -40,28 +39,6 @@ static void fill(void *userdata, void *ret, size_t size) {
 }
 
 static const Rng rng = {.fill = fill};
-
-static void start_server(void) {
-    int in[2], out[2];
-    char line[16] = "";
-
-    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
-    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        execlp("python3", "python3", "-B", getenv("TRANSFER_SERVER"), (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    ck_assert_int_gt(read(out[0], line, sizeof line - 1), 0);
-    w.port = (unsigned)strtoul(line, NULL, 10);
-    ck_assert_uint_gt(w.port, 0);
-}
 
 /* The installer: StartUnit writes the result, unless there is none. */
 static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -149,7 +126,7 @@ static void start(void) {
     snprintf(w.results, sizeof w.results, "%s/results", w.state);
     ck_assert_int_eq(mkdir(w.results, 0700), 0);
     ck_assert_int_ge(sd_event_new(&w.event), 0);
-    start_server();
+    w.port = transfer_server_start();
     start_installer();
     snprintf(path, sizeof path, "%s/state.db", w.state);
     ck_assert_int_eq(store_open(&w.store, path), 0);

@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "clock.h"
+#include "fake-timesync.h"
 #include "others.h"
 #include "private-bus.h"
 #include "state.h"
@@ -241,37 +242,17 @@ START_TEST(the_choice_is_kept) {
 }
 END_TEST
 
-static char servers[256];
-
-static int on_servers(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-    const char *server;
-    strcpy(servers, "=");
-    ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "s"), 0);
-    while (sd_bus_message_read(m, "s", &server) > 0)
-        strcat(strcat(servers, server), " ");
-    return sd_bus_reply_method_return(m, NULL);
-}
-
-static const sd_bus_vtable timesync_vtable[] = {
-    SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD("SetRuntimeNTPServers", "as", "", on_servers, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_VTABLE_END,
-};
-
 static void check_servers(const char *expected) {
-    while (!*servers)
+    while (!*fake_timesync_servers)
         ck_assert_int_ge(sd_event_run(event, UINT64_MAX), 0);
-    ck_assert_str_eq(servers, expected);
-    *servers = 0;
+    ck_assert_str_eq(fake_timesync_servers, expected);
+    *fake_timesync_servers = 0;
 }
 
 START_TEST(ntp_servers_of_the_hems) {
     setup();
     sd_bus *timesync = connect_as(NULL);
-    ck_assert_int_ge(sd_bus_add_object_vtable(timesync, NULL, "/org/freedesktop/timesync1",
-                                              "org.freedesktop.timesync1.Manager", timesync_vtable, NULL),
-                     0);
-    ck_assert_int_ge(sd_bus_request_name(timesync, "org.freedesktop.timesync1", 0), 0);
+    fake_timesync_start(timesync);
     ck_assert_ptr_null(called(timesync, "ClearAlarm", "sss", "a", "b", "c")); /* the agent has seen it come */
     set("Device.Time.NTPServer1", "ntp1.example");
     check_servers("=ntp1.example ");

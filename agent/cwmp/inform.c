@@ -40,16 +40,11 @@ static bool is_taken(const Selection *s, size_t n, const char *name) {
 }
 
 static int take(Selection *s, const char *name, const ModelParameter *parameter, const char *value) {
-    if (s->n_taken % 64 == 0) {
-        char **longer = reallocarray(s->taken, s->n_taken + 64, sizeof *longer);
-        if (!longer)
-            return -ENOMEM;
-        s->taken = longer;
-    }
-    s->taken[s->n_taken] = strdup(name);
-    if (!s->taken[s->n_taken])
+    char *copy = strdup(name);
+    if (!copy || LIST_ADD(s->taken, s->n_taken, copy) < 0) {
+        free(copy);
         return -ENOMEM;
-    s->n_taken++;
+    }
     return s->visitor ? s->visitor(s->userdata, name, parameter, value) : 0;
 }
 

@@ -13,7 +13,7 @@
 struct ModelTransaction {
     Model *model;
     ModelChange *changes; /* the first *n_shown* are for others than the store */
-    size_t n, n_shown, room;
+    size_t n, n_shown;
     ModelOutcome outcome;
     ModelNode *added;   /* not attached yet */
     bool deleting;      /* the row that the first change names */
@@ -43,16 +43,9 @@ const ModelChange *model_transaction_changes(const ModelTransaction *transaction
 
 /* Copies the strings. 0 or -ENOMEM. */
 static int add_change(ModelTransaction *t, const ModelChange *change) {
-    if (t->n == t->room) {
-        size_t room = t->room ? 2 * t->room : 8;
-        ModelChange *changes = reallocarray(t->changes, room, sizeof *changes);
-        if (!changes)
-            return -ENOMEM;
-        t->changes = changes;
-        t->room = room;
-    }
-    ModelChange *copy = &t->changes[t->n++];
-    *copy = *change;
+    if (LIST_ADD(t->changes, t->n, *change) < 0)
+        return -ENOMEM;
+    ModelChange *copy = &t->changes[t->n - 1];
     copy->name = strdup(change->name);
     copy->old_value = change->old_value ? strdup(change->old_value) : NULL;
     copy->new_value = change->new_value ? strdup(change->new_value) : NULL;

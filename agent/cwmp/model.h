@@ -122,6 +122,9 @@ int model_put_attribute(Model *model, const char *name, const char *text);
 typedef int (*ModelVisitor)(void *userdata, const char *name, const ModelParameter *parameter,
                             const char *value);
 
+/* A ModelVisitor that ends its walk with 1: there is one. */
+int model_any(void *userdata, const char *name, const ModelParameter *parameter, const char *value);
+
 /* GetParameterNames (TR-069 A.3.2.3): *path* is a full name, a partial path with a dot at its end, or "".
  * 0, 9005 unknown, 9003 next_level with a full name, or what the visitor returned. */
 int model_list(const Model *model, const char *path, bool next_level, ModelVisitor visitor, void *userdata);

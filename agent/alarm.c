@@ -36,15 +36,16 @@ static_assert(ARRAY_SIZE(mechanisms) == MECHANISMS_, "a word for each");
 
 static const char *const severities[] = {"Critical", "Major", "Minor", "Warning", "Indeterminate"};
 
-/* What we find ourselves. Types and causes are X.733's. */
+/* What we find ourselves. Types and causes are X.733's. That there is no way to the HeMS is no reason to try
+ * one sooner: it goes with the next session. */
 static const struct {
     const char *event_type, *probable_cause, *specific_problem, *severity;
     Mechanism mechanism;
 } own[] = {
     [ALARM_SEGW_UNREACHABLE] = {"Communications Alarm", "Connection Establishment Error",
-                                "Security gateway unreachable", "Critical", EXPEDITED},
+                                "Security gateway unreachable", "Critical", QUEUED},
     [ALARM_HEMS_UNREACHABLE] = {"Communications Alarm", "Connection Establishment Error",
-                                "Management system unreachable", "Major", EXPEDITED},
+                                "Management system unreachable", "Major", QUEUED},
     [ALARM_CERTIFICATE_EXPIRES] = {"Processing Error Alarm", "Key Expired", "Certificate expires soon",
                                    "Warning", EXPEDITED},
     [ALARM_STORE_DAMAGED] = {"Processing Error Alarm", "Corrupt Data", "Stored configuration damaged",
@@ -358,6 +359,10 @@ void alarm_set(Alarms *alarms, usec_t real, AlarmOwn which, bool raised, const c
         kind_raise(alarms, k, real, own[which].severity, "", text, "");
     else
         kind_clear(alarms, k, real);
+}
+
+bool alarm_lasts(const Alarms *alarms, AlarmOwn which) {
+    return alarms->kinds[which]->lasting;
 }
 
 static bool name_is_valid(const char *text, size_t min, size_t max) {

@@ -53,6 +53,7 @@ DEFINE_CLEANUP(Alarms, alarms_free)
 /* One of ours begins, goes on (perhaps with another text), or is over; to be called as often as one likes.
  * *real*: microseconds since 1970, 0 while the time is not known. */
 void alarm_set(Alarms *alarms, usec_t real, AlarmOwn which, bool raised, const char *text);
+bool alarm_lasts(const Alarms *alarms, AlarmOwn which);
 /* Another daemon's. NULL, or why it is not taken (static text). To raise one that lasts changes it. */
 const char *alarm_raise(Alarms *alarms, usec_t real, const AlarmWish *wish);
 /* NULL, also when there is none, or why not. */

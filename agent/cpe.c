@@ -6,33 +6,27 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/url.h"
 #include "clock.h"
 #include "cwmp/cwmp-io.h"
 #include "cwmp/fault.h"
 #include "cwmp/inform.h"
 #include "cwmp/schedule.h"
 #include "cwmp/session.h"
-#include "kept.h"
+#include "download-request.h"
+#include "file-transfers.h"
 #include "login-io.h"
+#include "measurements.h"
 #include "names.h"
+#include "passage.h"
 #include "reachable.h"
+#include "told.h"
 
 #define META_BOOTSTRAPPED "bootstrapped-url"
 #define META_VERSION      "acs-version" /* "1 URL": what that HeMS spoke last, as CwmpVersion */
-#define HEMS_URL          "Device.ManagementServer.URL"
-#define FAP_CONTROL       "Device.Services.FAPService.1.FAPControl."
-#define GATEWAY           FAP_CONTROL "LTE.Gateway."
-#define REM_CELLS         "Device.Services.FAPService.1.REM.LTE.Cell."
-
-static const char *const gateways[] = {GATEWAY "SecGWServer1", GATEWAY "SecGWServer2",
-                                       GATEWAY "SecGWServer3"};
-static_assert(ARRAY_SIZE(gateways) == SITE_SEGWS_MAX, "a SecGWServer for each");
 
 struct Cpe {
     CpeConfig config;
-    Model *model;
-    bool assigned; /* a HeMS has set a MODEL_ASSIGNED parameter: it is in the store */
+    Model *model; /* the device's, until it is reset */
     Schedule *schedule;
     Session *session;
     CwmpIo *io;
@@ -40,6 +34,9 @@ struct Cpe {
     Reachable *reachable;
     OwnerIo *owners;
     LoginIo *login;
+    FileTransfers *files;
+    Measurements *measurements;
+    DownloadRequest download_request;
     bool running, voting; /* session_run(); owners are asked, or have agreed, and nothing is committed yet */
     RpcServices services;
     char url[URL_MAX_BYTES];      /* of the session that runs */
@@ -53,86 +50,8 @@ struct Cpe {
     unsigned set_topics; /* of it, 0: none waits */
 };
 
-/* Store ----------------------------------------------------------------------------------------------- */
-
-static int on_commit(void *userdata, const ModelChange *changes, size_t n) {
-    Cpe *cpe = userdata;
-    return kept_commit(cpe->config.store, changes, n, &cpe->assigned);
-}
-
 static void report(Cpe *cpe, CpeReport r) {
     cpe->config.report(cpe->config.userdata, &r);
-}
-
-/* A de-registered box initiates nothing towards that operator (TS 32.593 5.1.4), on whoever's word. */
-static const char *on_veto(void *userdata, const ModelChange *change) {
-    const Cpe *cpe = userdata;
-    const char *host = change->new_value;
-    Url url;
-
-    if (!(change->parameter->flags & MODEL_ASSIGNED) || !cpe->config.barred || !*host)
-        return NULL;
-    if (change->parameter->type == MODEL_URL) {
-        if (url_parse(host, &url, NULL) < 0)
-            return NULL;
-        host = url.host;
-    }
-    return cpe->config.barred(cpe->config.userdata, host)
-               ? "this host's operator is one that this box is de-registered from"
-               : NULL;
-}
-
-typedef struct FactoryValue {
-    const char *path, *value;
-} FactoryValue;
-
-static int factory_put(Model *model, const FactoryValue *values, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        int r = model_put(model, values[i].path, values[i].value);
-        if (r != 0) {
-            log_error("%s=%s does not fit the data model (CWMP fault %d)", values[i].path, values[i].value,
-                      r);
-            return r < 0 ? r : -EINVAL;
-        }
-    }
-    return 0;
-}
-
-/* Where the box goes, until a HeMS says something else. */
-static int factory_put_site(Model *model, const Config *f) {
-    const ConfigPair *pair = *f->serving.hems ? &f->serving : &f->initial;
-    const FactoryValue values[] = {{HEMS_URL, pair->hems}, {gateways[0], pair->segw}};
-    return factory_put(model, values, ARRAY_SIZE(values));
-}
-
-/* What the box is: outranks whatever may have been stored. */
-static int factory_put_identity(Model *model, const Config *f) {
-    const FactoryValue values[] = {
-        {"Device.DeviceInfo.Manufacturer", f->manufacturer},
-        {"Device.DeviceInfo.ManufacturerOUI", f->oui},
-        {"Device.DeviceInfo.ProductClass", f->product_class},
-        {"Device.DeviceInfo.SerialNumber", f->serial_number},
-        {"Device.DeviceInfo.HardwareVersion", f->hardware_version},
-        {"Device.DeviceInfo.SoftwareVersion", f->software_version},
-    };
-    return factory_put(model, values, ARRAY_SIZE(values));
-}
-
-static int model_open(Cpe *cpe) {
-    ModelConfig config = {.commit = on_commit, .veto = on_veto, .userdata = cpe};
-
-    cpe->assigned = false;
-    int r = model_new(&cpe->model, &config);
-    if (r < 0)
-        return r;
-    r = factory_put_site(cpe->model, cpe->config.factory);
-    if (r < 0)
-        return r;
-    r = kept_load(cpe->config.store, cpe->model, &cpe->assigned);
-    if (r == 0)
-        r = factory_put_identity(cpe->model, cpe->config.factory);
-    model_watch(cpe->model);
-    return r;
 }
 
 /* What the Inform carries beyond the forced parameters and the HeMS's own choice. */
@@ -151,47 +70,6 @@ static int inform_open(const Cpe *cpe) {
     return -EINVAL;
 }
 
-bool cpe_assignment(const Cpe *cpe, Site *ret) {
-    Site site = {};
-
-    if (!cpe->assigned)
-        return false;
-    snprintf(site.hems_url, sizeof site.hems_url, "%s", model_get(cpe->model, HEMS_URL));
-    for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
-        const char *segw = model_get(cpe->model, gateways[i]);
-        if (*segw)
-            snprintf(site.segws[site.n_segws++], sizeof site.segws[0], "%s", segw);
-    }
-    *ret = site;
-    return true;
-}
-
-const char *cpe_report_value(Cpe *cpe, const char *path, const char *value) {
-    switch (model_report(cpe->model, path, value)) {
-    case 0:
-        return NULL;
-    case FAULT_INVALID_NAME:
-        return "there is no such parameter";
-    case FAULT_NOT_WRITABLE:
-        return "this parameter is not one that is reported";
-    case FAULT_INVALID_VALUE:
-        return "the value does not fit the type or range of the parameter";
-    default: /* an int, no enum of ours */
-        return "out of memory";
-    }
-}
-
-static int stop_at_first(void *userdata, const char *name, const ModelParameter *parameter,
-                         const char *value) {
-    return 1;
-}
-
-bool cpe_location_known(const Cpe *cpe) {
-    return (model_is_known(cpe->model, "Device.FAP.GPS.LockedLatitude") &&
-            model_is_known(cpe->model, "Device.FAP.GPS.LockedLongitude")) ||
-           model_read_reported(cpe->model, REM_CELLS, stop_at_first, NULL) == 1;
-}
-
 /* Schedule -------------------------------------------------------------------------------------------- */
 
 static SchedulePolicy policy_read(const Model *model) {
@@ -202,6 +80,7 @@ static SchedulePolicy policy_read(const Model *model) {
         .retry_minimum_wait =
             model_get_unsigned(model, "Device.ManagementServer.CWMPRetryMinimumWaitInterval"),
         .retry_multiplier = model_get_unsigned(model, "Device.ManagementServer.CWMPRetryIntervalMultiplier"),
+        .throttle = model_get_unsigned(model, "Device.ManagementServer.DefaultActiveNotificationThrottle"),
     };
 }
 
@@ -245,6 +124,8 @@ static int schedule_open(Cpe *cpe, const char *url) {
     if (r < 0)
         return r;
     schedule_boot(cpe->schedule, url, clock_now());
+    if (model_read_changed(cpe->model, model_any, NULL) == 1) /* before the start */
+        schedule_value_changed(cpe->schedule, true, clock_now());
     return 0;
 }
 
@@ -281,6 +162,8 @@ void cpe_missed(Cpe *cpe) {
 
 void cpe_clock(Cpe *cpe, bool trusted) {
     schedule_clock(cpe->schedule, trusted, clock_now());
+    file_transfers_clock(cpe->files, trusted);
+    measurements_clock(cpe->measurements, trusted);
     timers_set(cpe);
 }
 
@@ -294,6 +177,84 @@ static void on_connection_request(void *userdata) {
 void cpe_inside(Cpe *cpe, const char *interface) {
     const AddressList *inside = &cpe->config.inside->addresses;
     reachable_move(cpe->reachable, cpe->model, interface, inside->n > 0 ? &inside->items[0] : NULL);
+    file_transfers_inside(cpe->files);
+}
+
+/* Transfers -------------------------------------------------------------------------------------------- */
+
+static void on_transfer(void *userdata, EventType type, const char *command_key) {
+    Cpe *cpe = userdata;
+    int r = schedule_raise(cpe->schedule, type, command_key, clock_now());
+    if (r < 0) /* the next session says it all the same, see session_begin() */
+        log_warning("%s could not be stored: %s", event_code(type), strerror(-r));
+    timers_set(cpe);
+}
+
+static bool on_barred(void *userdata, const char *host) {
+    const Cpe *cpe = userdata;
+    return cpe->config.barred && cpe->config.barred(cpe->config.userdata, host);
+}
+
+static int files_open(Cpe *cpe) {
+    const CpeConfig *c = &cpe->config;
+    const FileTransfersConfig config = {.event = c->event,
+                                        .factory = c->factory,
+                                        .store = c->store,
+                                        .device = c->device,
+                                        .state_directory = c->state_directory,
+                                        .tls = c->tls,
+                                        .inside = c->inside,
+                                        .clock_trusted = c->clock_trusted,
+                                        .rng = c->rng,
+                                        .barred = on_barred,
+                                        .raise = on_transfer,
+                                        .userdata = cpe};
+    int r = file_transfers_new(&cpe->files, &config);
+    if (r < 0)
+        return r;
+    file_transfers_start(cpe->files);
+    const MeasurementsConfig measurements = {.event = c->event,
+                                             .factory = c->factory,
+                                             .device = c->device,
+                                             .files = cpe->files,
+                                             .rng = c->rng,
+                                             .clock_trusted = c->clock_trusted};
+    return measurements_new(&cpe->measurements, &measurements);
+}
+
+/* What hangs on parameters of the model, which is another or has changed. */
+static void files_update(Cpe *cpe) {
+    file_transfers_policy(cpe->files);
+    measurements_update(cpe->measurements);
+}
+
+PmCounters *cpe_counters(const Cpe *cpe) {
+    return measurements_counters(cpe->measurements);
+}
+
+static int on_download(void *userdata, const RpcDownload *download, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_download(cpe->files, download, ret_text);
+}
+
+static int on_upload(void *userdata, const RpcUpload *upload, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_upload(cpe->files, upload, ret_text);
+}
+
+static int on_schedule_download(void *userdata, const RpcScheduleDownload *download, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_schedule(cpe->files, download, ret_text);
+}
+
+static int on_cancel_transfer(void *userdata, const char *command_key, const char **ret_text) {
+    const Cpe *cpe = userdata;
+    return file_transfers_cancel(cpe->files, command_key, ret_text);
+}
+
+static int on_visit_transfers(void *userdata, RpcTransferVisitor visitor, void *visitor_userdata) {
+    const Cpe *cpe = userdata;
+    return file_transfers_visit(cpe->files, visitor, visitor_userdata);
 }
 
 /* Session --------------------------------------------------------------------------------------------- */
@@ -412,7 +373,19 @@ static void session_close(Cpe *cpe) {
     cpe->set_topics = 0;
 }
 
+static bool has_event(const ScheduleStart *start, EventType type) {
+    for (size_t i = 0; i < start->n_events; i++)
+        if (start->events[i].type == type)
+            return true;
+    return false;
+}
+
 static void on_delivered(Cpe *cpe) {
+    if (has_event(&cpe->start, EVENT_VALUE_CHANGE))
+        model_changes_delivered(cpe->model);
+    told_keep(cpe->config.store, cpe->model);
+    if (!*cpe->interface)
+        file_transfers_outside(cpe->files);
     if (schedule_delivered(cpe->schedule) < 0)
         log_warning("what the HeMS has taken of the events could not be stored: it may hear of them again");
     report(cpe, (CpeReport){.type = CPE_ACCEPTED});
@@ -442,12 +415,12 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
         cpe->started = false;
         log_info("TR-069 session ended");
     }
-    cpe_s1(cpe, &s1);
+    model_s1(cpe->model, &s1);
     report(cpe, (CpeReport){.type = CPE_ENDED,
                             .text = failed ? text : NULL,
                             .s1 = &s1,
                             .factory_reset = factory_reset,
-                            .assignment = cpe_assignment(cpe, &site) ? &site : NULL});
+                            .assignment = device_assignment(cpe->config.device, &site) ? &site : NULL});
 }
 
 static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
@@ -455,13 +428,15 @@ static void on_changed(Cpe *cpe, const ModelOutcome *outcome) {
 
     cpe->set_topics = outcome->topics_set & (MODEL_TOPIC_MME | MODEL_TOPIC_S1);
     if (cpe->set_topics) /* now: the HTTP answer may bring the next set */
-        cpe_s1(cpe, &cpe->set);
+        model_s1(cpe->model, &cpe->set);
     if (outcome->topics_set & MODEL_TOPIC_CONNECTION)
         reachable_update(cpe->reachable, cpe->model);
+    device_changed(cpe->config.device, outcome->topics_changed);
     if (outcome->topics_changed & (MODEL_TOPIC_PERIODIC | MODEL_TOPIC_RETRY)) {
         policy = policy_read(cpe->model);
         schedule_set_policy(cpe->schedule, &policy, clock_now());
     }
+    files_update(cpe);
 }
 
 static void on_answered(Cpe *cpe) {
@@ -471,6 +446,12 @@ static void on_answered(Cpe *cpe) {
         return;
     cpe->set_topics = 0;
     report(cpe, (CpeReport){.type = CPE_ANSWERED, .s1 = &cpe->set, .mme_set = mme_set});
+}
+
+static void on_replied(Cpe *cpe, const SessionAnswer *answer) {
+    if (download_request_answered(&cpe->download_request, answer) && answer->fault)
+        log_notice("the HeMS has no file for the box: fault %d %s", answer->fault, strempty(answer->text));
+    file_transfers_answered(cpe->files, answer);
 }
 
 /* Performs what the session asks for until it asks for nothing more. A report may end the session. */
@@ -494,6 +475,7 @@ static void session_run(Cpe *cpe) {
             on_delivered(cpe);
             break;
         case SESSION_REPLIED:
+            on_replied(cpe, &action.answer);
             break;
         case SESSION_PREPARED:
             on_prepared(cpe, action.changes, action.n_changes);
@@ -528,13 +510,48 @@ static int on_session_timer(sd_event_source *source, uint64_t usec, void *userda
     return 0;
 }
 
+/* What is told to whom: once, however many addresses are tried. */
+static void session_begin(Cpe *cpe) {
+    const EventType reports[] = {EVENT_TRANSFER_COMPLETE, EVENT_AUTONOMOUS_TRANSFER};
+    const unsigned announced = file_transfers_announce(cpe->files, !*cpe->interface);
+
+    for (size_t i = 0; i < ARRAY_SIZE(reports); i++)
+        if (announced & 1u << reports[i])
+            (void)schedule_renew(cpe->schedule, reports[i], ""); /* else it is for another session */
+    if (cpe->download_request.waits)
+        (void)schedule_renew(cpe->schedule, EVENT_REQUEST_DOWNLOAD, "");
+    schedule_session_started(cpe->schedule, &cpe->start);
+    cpe->started = true;
+    device_refresh(cpe->config.device);
+    if (cpe->start.forget) {
+        cpe->download_request.waits = false;
+        file_transfers_reset(cpe->files);
+    }
+    if (cpe->start.forget && model_attributes_reset(cpe->model) < 0)
+        log_error("what the HeMS before wanted to be told of could not be forgotten");
+}
+
+/* Those whose event the Inform has. */
+static size_t requests_make(Cpe *cpe, SessionRequest ret[static SESSION_REQUESTS_MAX]) {
+    size_t n = 0, n_reports = file_transfers_reports(cpe->files, ret, SESSION_REQUESTS_MAX);
+
+    for (size_t i = 0; i < n_reports; i++)
+        if (has_event(&cpe->start, ret[i].kind == SESSION_REQUEST_TRANSFER_COMPLETE
+                                       ? EVENT_TRANSFER_COMPLETE
+                                       : EVENT_AUTONOMOUS_TRANSFER))
+            ret[n++] = ret[i];
+    if (n < SESSION_REQUESTS_MAX && has_event(&cpe->start, EVENT_REQUEST_DOWNLOAD))
+        n += download_request_get(&cpe->download_request, &ret[n]);
+    return n;
+}
+
 static int session_open(Cpe *cpe, const char *url) {
     const Config *f = cpe->config.factory;
     SoapEvent events[EVENTS_SENT_MAX];
+    SessionRequest requests[SESSION_REQUESTS_MAX];
 
     if (!cpe->started)
-        schedule_session_started(cpe->schedule, &cpe->start);
-    cpe->started = true;
+        session_begin(cpe);
     cpe->heard = false;
     for (size_t i = 0; i < cpe->start.n_events; i++)
         events[i] = (SoapEvent){event_code(cpe->start.events[i].type), cpe->start.events[i].command_key};
@@ -548,6 +565,8 @@ static int session_open(Cpe *cpe, const char *url) {
         .n_events = cpe->start.n_events,
         .retry_count = cpe->start.retry_count,
         .inform_parameters = inform_paths(cpe),
+        .requests = requests,
+        .n_requests = requests_make(cpe, requests),
         .version = version_load(cpe, url),
         .services = &cpe->services,
         .model = cpe->model,
@@ -562,30 +581,23 @@ void cpe_hems(Cpe *cpe, const char *url) {
     timers_set(cpe);
 }
 
-void cpe_moved(Cpe *cpe) {
-    schedule_value_changed(cpe->schedule, true, clock_now());
+void cpe_value_changed(Cpe *cpe, bool active) {
+    schedule_value_changed(cpe->schedule, active, clock_now());
     timers_set(cpe);
-}
-
-/* Nothing of CWMP goes over the internet in clear. */
-static bool may_go(const char *url, bool outside, Url *ret) {
-    return url_parse(url, ret, NULL) == 0 && (!outside || ret->tls);
 }
 
 /* Inside a tunnel the session goes on at the same interface. -EAFNOSUPPORT: there is no inner address of the
  * family. */
 static int target_make(const Cpe *cpe, const char *url, const Address *address, CwmpIoTarget *ret) {
-    const Address *source = NULL;
+    Address source;
 
-    if (*cpe->interface) {
-        source = address_list_find(&cpe->config.inside->addresses, address->family);
-        if (!source)
-            return -EAFNOSUPPORT;
-    }
+    int r = passage_source(cpe->config.inside, !*cpe->interface, address, &source);
+    if (r < 0)
+        return r;
     *ret = (CwmpIoTarget){.url = url,
                           .address = *address,
                           .interface = *cpe->interface ? cpe->interface : NULL,
-                          .source = source ? *source : (Address){},
+                          .source = source,
                           .username = model_get(cpe->model, "Device.ManagementServer.Username"),
                           .password = model_get(cpe->model, "Device.ManagementServer.Password")};
     return 0;
@@ -615,21 +627,14 @@ static void on_redirect_found(void *userdata, const ResolverAnswer *answer) {
 /* Asked at the side where the session is. */
 static void on_redirected(void *userdata, const char *url) {
     Cpe *cpe = userdata;
-    const bool outside = !*cpe->interface;
-    Url parsed;
+    const Passage passage = {.outside = !*cpe->interface, .barred = on_barred, .userdata = cpe};
+    const char *why;
 
     snprintf(cpe->redirect, sizeof cpe->redirect, "%s", url);
     log_info("the HeMS redirects to %s", url);
-    if (!may_go(url, outside, &parsed))
-        redirect_failed(cpe, -EPROTONOSUPPORT, "not without TLS outside of a tunnel");
-    else if (cpe->config.barred && cpe->config.barred(cpe->config.userdata, parsed.host))
-        redirect_failed(cpe, -EPERM, "this host's operator is one that this box is de-registered from");
-    else {
-        int r = names_resolve(cpe->names, outside ? RESOLVER_PUBLIC : RESOLVER_PRIVATE, parsed.host, outside,
-                              on_redirect_found, cpe);
-        if (r < 0)
-            redirect_failed(cpe, r, strerror(-r));
-    }
+    int r = passage_ask(&passage, cpe->names, url, on_redirect_found, cpe, &why);
+    if (r < 0)
+        redirect_failed(cpe, r, why);
 }
 
 int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *interface) {
@@ -638,7 +643,7 @@ int cpe_open(Cpe *cpe, const char *url, const Address *address, const char *inte
 
     assert(!cpe->session);
     snprintf(cpe->interface, sizeof cpe->interface, "%s", strempty(interface));
-    if (!may_go(url, !interface, &parsed))
+    if (!passage_may_go(url, !interface, &parsed))
         return -EPROTONOSUPPORT;
     int r = target_make(cpe, url, address, &target);
     if (r < 0)
@@ -660,56 +665,56 @@ void cpe_abort(Cpe *cpe) {
         cpe_missed(cpe);
 }
 
-int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userdata) {
-    return model_read(cpe->model, name, visitor, userdata);
+CpeView cpe_view(const Cpe *cpe) {
+    return (CpeView){.failures = schedule_failures(cpe->schedule),
+                     .waiting = schedule_waiting(cpe->schedule),
+                     .due = schedule_deadline(cpe->schedule)};
+}
+
+void cpe_inform(Cpe *cpe) {
+    schedule_now(cpe->schedule, clock_now());
+    timers_set(cpe);
+}
+
+const char *cpe_request_download(Cpe *cpe, const char *file_type, const SessionFileArg *args, size_t n) {
+    const char *wrong = download_request_set(&cpe->download_request, file_type, args, n);
+
+    if (wrong)
+        return wrong;
+    int r = schedule_raise(cpe->schedule, EVENT_REQUEST_DOWNLOAD, "", clock_now());
+    if (r < 0) /* the next session asks all the same */
+        log_warning("%s: %s", event_code(EVENT_REQUEST_DOWNLOAD), strerror(-r));
+    timers_set(cpe);
+    return NULL;
 }
 
 OwnerIo *cpe_owners(const Cpe *cpe) {
     return cpe->owners;
 }
 
-void cpe_s1(const Cpe *cpe, S1Config *ret) {
-    model_s1(cpe->model, ret);
-}
-
-/* What others have measured is no less true afterwards, and they may not say it again. */
-static int report_to(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
-    int r = model_report(userdata, name, value);
-    return r == -ENOMEM ? r : 0;
-}
-
-static int reported_copy(Model *to, const Model *from) {
-    return model_read_reported(from, "", report_to, to);
-}
-
 int cpe_reset(Cpe *cpe) {
-    static const char *const keep[] = {FAP_CONTROL "EnclosureTamperingDetected"};
+    static const char *const keep[] = {"Device.Services.FAPService.1.FAPControl.EnclosureTamperingDetected"};
 
     cpe_abort(cpe);
     int r = store_reset(cpe->config.store, keep, ARRAY_SIZE(keep));
     if (r < 0)
         return r;
-    Model *model = TAKE_PTR(cpe->model);
-    Schedule *schedule = TAKE_PTR(cpe->schedule);
-    bool assigned = cpe->assigned;
-    r = model_open(cpe);
-    if (r == 0)
-        r = reported_copy(cpe->model, model);
-    if (r == 0)
-        r = schedule_open(cpe, model_get(cpe->model, HEMS_URL));
+    file_transfers_reset(cpe->files);
+    r = device_reset(cpe->config.device);
+    if (r == 0) {
+        Schedule *before = TAKE_PTR(cpe->schedule);
+        cpe->model = device_model(cpe->config.device);
+        r = schedule_open(cpe, model_get(cpe->model, DEVICE_HEMS_URL));
+        if (r < 0)
+            cpe->schedule = TAKE_PTR(before);
+        schedule_free(before);
+        reachable_update(cpe->reachable, cpe->model);
+        files_update(cpe);
+    }
     if (r == 0)
         cpe->started = false;
-    else { /* without memory; the next start finds the store as it should be */
+    else /* without memory; the next start finds the store as it should be */
         log_error("the parameters could not be reset: %s", strerror(-r));
-        model_free(cpe->model);
-        schedule_free(cpe->schedule);
-        cpe->model = TAKE_PTR(model);
-        cpe->schedule = TAKE_PTR(schedule);
-        cpe->assigned = assigned;
-    }
-    model_free(model);
-    schedule_free(schedule);
-    reachable_update(cpe->reachable, cpe->model);
     timers_set(cpe);
     return r;
 }
@@ -720,13 +725,11 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     if (!cpe)
         return -ENOMEM;
     cpe->config = *config;
-    int r = model_open(cpe);
+    cpe->model = device_model(config->device);
+    int r = inform_open(cpe);
     if (r < 0)
         return r;
-    r = inform_open(cpe);
-    if (r < 0)
-        return r;
-    r = schedule_open(cpe, model_get(cpe->model, HEMS_URL));
+    r = schedule_open(cpe, model_get(cpe->model, DEVICE_HEMS_URL));
     if (r < 0)
         return r;
     r = cwmp_io_new(&cpe->io, config->event, config->tls);
@@ -736,8 +739,14 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = names_new(&cpe->names, config->event, config->factory, config->inside);
     if (r < 0)
         return r;
-    cpe->services =
-        (RpcServices){.schedule_inform = on_schedule_inform, .reboot = on_reboot, .userdata = cpe};
+    cpe->services = (RpcServices){.download = on_download,
+                                  .upload = on_upload,
+                                  .schedule_download = on_schedule_download,
+                                  .cancel_transfer = on_cancel_transfer,
+                                  .visit_transfers = on_visit_transfers,
+                                  .schedule_inform = on_schedule_inform,
+                                  .reboot = on_reboot,
+                                  .userdata = cpe};
     r = owner_io_new(&cpe->owners, &(OwnerIoConfig){.event = config->event,
                                                     .table = &config->factory->owners,
                                                     .verdict = on_verdict,
@@ -757,6 +766,9 @@ int cpe_new(Cpe **ret, const CpeConfig *config) {
     r = sd_event_add_time(config->event, &cpe->due_timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_due, cpe);
     if (r < 0)
         return r;
+    r = files_open(cpe);
+    if (r < 0)
+        return r;
     timers_set(cpe);
     *ret = TAKE_PTR(cpe);
     return 0;
@@ -767,6 +779,8 @@ void cpe_free(Cpe *cpe) {
         return;
     sd_event_source_disable_unref(cpe->session_timer);
     sd_event_source_disable_unref(cpe->due_timer);
+    measurements_free(cpe->measurements);
+    file_transfers_free(cpe->files);
     login_io_free(cpe->login);
     owner_io_free(cpe->owners);
     reachable_free(cpe->reachable);
@@ -774,6 +788,5 @@ void cpe_free(Cpe *cpe) {
     names_free(cpe->names);
     session_free(cpe->session);
     schedule_free(cpe->schedule);
-    model_free(cpe->model);
     free(cpe);
 }

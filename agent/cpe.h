@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The CPE of TR-069: the data model with what the store keeps of it, CWMP's schedule, and the session that
- * runs now over HTTP. Which HeMS that is, and how it is reached, others decide (TS 32.593 5.1.2): here is
- * known what a HeMS has assigned, and that a new one is told 0 BOOTSTRAP. */
+/* The CPE of TR-069: CWMP's schedule, and the session that runs now over HTTP and works on the device's data
+ * model. Which HeMS that is, and how it is reached, others decide (TS 32.593 5.1.2): here is known that a new
+ * one is told 0 BOOTSTRAP. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -10,7 +10,9 @@
 #include "base/rng.h"
 #include "base/site.h"
 #include "config.h"
-#include "cwmp/model.h"
+#include "cwmp/rpc-services.h"
+#include "cwmp/pm-counters.h"
+#include "device.h"
 #include "ike/ike-sa.h"
 #include "owner-io.h"
 #include "store/store.h"
@@ -35,14 +37,16 @@ typedef struct CpeReport {
     bool silent;        /* UNREACHED: there was no answer in time, not even a refusal */
     bool factory_reset; /* ENDED: well, and the HeMS has taken our FactoryResetResponse (5.1.4): the box is to
                            be de-registered, of which nothing has been done yet */
-    const Site *assignment; /* ENDED: as for cpe_assignment(); NULL: none */
+    const Site *assignment; /* ENDED: as for device_assignment(); NULL: none */
 } CpeReport;
 
 typedef struct CpeConfig {
     sd_event *event;
     const Config *factory;
-    Store *store;                   /* not owned */
+    Store *store; /* as the next one, not owned */
+    Device *device;
     const IkeConfiguration *inside; /* of the tunnel that is up; without addresses when none is */
+    const char *state_directory;    /* where the spool is */
     bool clock_trusted;
     const struct TlsConfig *tls; /* for sessions over https; NULL: there are none */
     /* Is *host*, a name or an address, of an operator from which the box is de-registered? No HeMS may send
@@ -53,9 +57,8 @@ typedef struct CpeConfig {
     void *userdata;
 } CpeConfig;
 
-/* Loads the model: what factory data says, and what was stored. 0 or negative errno, logged; -EINVAL: the
- * factory data do not fit the data model (an InformParameters= that names what is not there). *config* is
- * copied; what it points to must outlive the CPE. */
+/* Loads what was stored of schedule and transfers. 0 or negative errno, logged; -EINVAL: an InformParameters=
+ * that names what is not there. *config* is copied; what it points to must outlive the CPE. */
 int cpe_new(Cpe **ret, const CpeConfig *config);
 void cpe_free(Cpe *cpe);
 DEFINE_CLEANUP(Cpe, cpe_free)
@@ -64,9 +67,9 @@ DEFINE_CLEANUP(Cpe, cpe_free)
  * once, with 0 BOOTSTRAP, and one that could not be had yet
  * with the HeMS before (CPE_UNREACHED) is given up. A session that runs goes on. */
 void cpe_hems(Cpe *cpe, const char *url);
-/* The same HeMS is reached another way from now on, and reaches the box at another inner address: 4 VALUE
- * CHANGE, at once. */
-void cpe_moved(Cpe *cpe);
+/* A value has changed that a HeMS wants to be told of, and not by its doing: 4 VALUE CHANGE, *active*: as
+ * soon as DefaultActiveNotificationThrottle lets it, else with the next session. */
+void cpe_value_changed(Cpe *cpe, bool active);
 /* Starts a session with *url* at *address*, within the tunnel on *interface*, or outside of any: NULL. It
  * stays with that HeMS whatever is set in it, unless the HeMS redirects it. 0 or negative errno: then nothing
  * is reported, and it is like CPE_UNREACHED; -EAFNOSUPPORT: the tunnel has no inner address of that family.
@@ -78,31 +81,28 @@ void cpe_abort(Cpe *cpe);
 void cpe_missed(Cpe *cpe);
 /* The clock was set, or whether it can be believed has changed. */
 void cpe_clock(Cpe *cpe, bool trusted);
-/* The tunnel, CpeConfig.inside, is up or gone: a HeMS can ask for sessions there, on *interface*, or nowhere.
- */
+/* The tunnel, CpeConfig.inside, is up or gone: a HeMS can ask for sessions there, on *interface*, or nowhere,
+ * and files come and go. */
 void cpe_inside(Cpe *cpe, const char *interface);
-/* GetParameterValues for one name: see model_read(). */
-int cpe_read(const Cpe *cpe, const char *name, ModelVisitor visitor, void *userdata);
 /* Who is asked before a HeMS's set is committed, for the bus. */
 OwnerIo *cpe_owners(const Cpe *cpe);
+/* For what other daemons count. */
+PmCounters *cpe_counters(const Cpe *cpe);
+/* What comes next. */
+typedef struct CpeView {
+    unsigned failures; /* sessions that have failed in a row */
+    unsigned waiting;  /* events, bits 1 << EventType */
+    usec_t due;        /* when the next session is, on Moment.mono; USEC_NEVER: not planned, or one runs */
+} CpeView;
+CpeView cpe_view(const Cpe *cpe);
+/* Somebody at the box wants a session, at once. */
+void cpe_inform(Cpe *cpe);
+/* The HeMS is to be asked for a file, at once: see download-request.h. NULL, or why not (static text). */
+const char *cpe_request_download(Cpe *cpe, const char *file_type, const SessionFileArg *args, size_t n);
 /* Whether CPE_DUE is wanted. */
 void cpe_expect(Cpe *cpe, bool expected);
-/* The S1 parameters as they stand. */
-void cpe_s1(const Cpe *cpe, S1Config *ret);
-/* The serving side that a HeMS has assigned: ManagementServer.URL and those of SecGWServer1..3 that are not
- * empty. One of them that no HeMS has set is the factory data's: of the serving pair, of the initial one
- * where there is no other. Setting one to what it was counts, too. False: no HeMS has ever set one, since the
- * last cpe_reset(). Survives restarts. */
-bool cpe_assignment(const Cpe *cpe, Site *ret);
-
-/* Somebody has measured *value* of a parameter with REPORTED in datamodel.txt, "": it is not known any more.
- * NULL, or why it is not taken (static text). It is forgotten with the CPE. */
-const char *cpe_report_value(Cpe *cpe, const char *path, const char *value);
-/* Is a GPS position or a cell of the radio environment known? */
-bool cpe_location_known(const Cpe *cpe);
-
-/* De-registration (5.1.4): parameters as in the factory data, in the store too, but for
+/* De-registration (5.1.4): parameters as in the factory data, in the store and the device too, but for
  * FAPControl.EnclosureTamperingDetected and what was reported; events and schedule as on a new box. A session
  * that runs ends without a report. 0 or negative errno, logged: then the store is as it was, or as it should
- * be, and this object as it was. */
+ * be, and the next start goes by it. */
 int cpe_reset(Cpe *cpe);

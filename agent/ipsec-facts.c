@@ -68,44 +68,98 @@ void ipsec_facts_begin(const Rows *rows) {
     list_tell(rows, "Device.IPsec.SupportedIntegrityAlgorithms", IKE_TRANSFORM_INTEG);
     list_tell(rows, "Device.IPsec.SupportedDiffieHellmanGroupTransforms", IKE_TRANSFORM_DH);
     tell(rows, IPSEC_IKE_SA "Tunnel", "Device.IPsec.Tunnel.1");
-    ipsec_facts_report(rows, &(IpsecFacts){});
-}
-
-static const char *time_of(usec_t real, char buf[static VALUE_TIME_MAX]) {
-    return real == 0 ? UNKNOWN_TIME : value_format_time((int64_t)(real / USEC_PER_SEC), buf);
-}
-
-static const char *algorithm_of(const IpsecFacts *f, uint8_t type) {
-    return f->up && f->suite ? strempty(ipsec_algorithm(f->suite->by_type[type])) : "";
 }
 
 void ipsec_facts_report(const Rows *rows, const IpsecFacts *f) {
     static const char *const nat[] = {"None", "Local", "Remote", "Local"};
-    const Transform *encryption = f->up && f->suite ? f->suite->by_type[IKE_TRANSFORM_ENCR] : NULL;
-    char created[VALUE_TIME_MAX], child_created[VALUE_TIME_MAX], bits[16], spi_in[16], spi_out[16];
 
-    snprintf(bits, sizeof bits, "%u", encryption ? encryption->key_bits : 0);
-    snprintf(spi_in, sizeof spi_in, "%" PRIu32, f->up ? f->spi_in : 0);
-    snprintf(spi_out, sizeof spi_out, "%" PRIu32, f->up ? f->spi_out : 0);
-    const struct {
-        const char *path, *value;
+    tell(rows, IPSEC_IKE_SA "LocalAddress", f->up ? ADDRESS_STR(&f->local) : "");
+    tell(rows, IPSEC_IKE_SA "RemoteAddress", f->up ? ADDRESS_STR(&f->remote) : "");
+    tell(rows, IPSEC_IKE_SA "NATDetected", f->up ? nat[f->nat_local + 2 * f->nat_remote] : "");
+}
+
+static void text_write(char *buf, size_t size, const char *text) {
+    snprintf(buf, size, "%s", text);
+}
+
+static void number_write(char *buf, size_t size, uint64_t number) {
+    snprintf(buf, size, "%" PRIu64, number);
+}
+
+static void time_write(char *buf, size_t size, usec_t real) {
+    char text[VALUE_TIME_MAX];
+    text_write(buf, size, real == 0 ? UNKNOWN_TIME : value_format_time((int64_t)(real / USEC_PER_SEC), text));
+}
+
+static void status_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    text_write(buf, size, f->up ? "Up" : "Down");
+}
+
+static void algorithm_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    text_write(buf, size, f->up && f->suite ? strempty(ipsec_algorithm(f->suite->by_type[type])) : "");
+}
+
+static void key_length_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    const Transform *encryption = f->up && f->suite ? f->suite->by_type[IKE_TRANSFORM_ENCR] : NULL;
+    number_write(buf, size, encryption ? encryption->key_bits : 0);
+}
+
+static void created_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    time_write(buf, size, f->up ? f->created : 0);
+}
+
+static void child_created_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    time_write(buf, size, f->up ? f->child_created : 0);
+}
+
+static void spi_in_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    number_write(buf, size, f->up ? f->spi_in : 0);
+}
+
+static void spi_out_write(const IpsecFacts *f, uint8_t type, char *buf, size_t size) {
+    number_write(buf, size, f->up ? f->spi_out : 0);
+}
+
+int ipsec_facts_value(const IpsecFacts *facts, const char *name, char *buf, size_t size) {
+    static const struct {
+        const char *name;
+        void (*write)(const IpsecFacts *f, uint8_t type, char *buf, size_t size);
+        uint8_t type; /* of the algorithm */
     } values[] = {
-        {IPSEC_IKE_SA "Status", f->up ? "Up" : "Down"},
-        {IPSEC_IKE_SA "LocalAddress", f->up ? ADDRESS_STR(&f->local) : ""},
-        {IPSEC_IKE_SA "RemoteAddress", f->up ? ADDRESS_STR(&f->remote) : ""},
-        {IPSEC_IKE_SA "EncryptionAlgorithm", algorithm_of(f, IKE_TRANSFORM_ENCR)},
-        {IPSEC_IKE_SA "EncryptionKeyLength", bits},
-        {IPSEC_IKE_SA "PseudoRandomFunction", algorithm_of(f, IKE_TRANSFORM_PRF)},
-        {IPSEC_IKE_SA "IntegrityAlgorithm", algorithm_of(f, IKE_TRANSFORM_INTEG)},
-        {IPSEC_IKE_SA "DiffieHellmanGroupTransform", algorithm_of(f, IKE_TRANSFORM_DH)},
-        {IPSEC_IKE_SA "CreationTime", time_of(f->up ? f->created : 0, created)},
-        {IPSEC_IKE_SA "NATDetected", f->up ? nat[f->nat_local + 2 * f->nat_remote] : ""},
-        {IPSEC_CHILD_SA "Status", f->up ? "Up" : "Down"},
-        {IPSEC_CHILD_SA "InboundSPI", spi_in},
-        {IPSEC_CHILD_SA "OutboundSPI", spi_out},
-        {IPSEC_CHILD_SA "CreationTime", time_of(f->up ? f->child_created : 0, child_created)},
+        {"Status", status_write},
+        {"EncryptionAlgorithm", algorithm_write, IKE_TRANSFORM_ENCR},
+        {"EncryptionKeyLength", key_length_write},
+        {"PseudoRandomFunction", algorithm_write, IKE_TRANSFORM_PRF},
+        {"IntegrityAlgorithm", algorithm_write, IKE_TRANSFORM_INTEG},
+        {"DiffieHellmanGroupTransform", algorithm_write, IKE_TRANSFORM_DH},
+        {"CreationTime", created_write},
+        {"ChildSA.1.Status", status_write},
+        {"ChildSA.1.InboundSPI", spi_in_write},
+        {"ChildSA.1.OutboundSPI", spi_out_write},
+        {"ChildSA.1.CreationTime", child_created_write},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-        tell(rows, values[i].path, values[i].value);
+        if (streq(values[i].name, name)) {
+            values[i].write(facts, values[i].type, buf, size);
+            return 0;
+        }
+    return -ENOENT;
+}
+
+int ipsec_facts_counter(const ChildTraffic *t, const char *name, char *buf, size_t size) {
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"BytesSent", t->bytes_out},        {"BytesReceived", t->bytes_in}, {"PacketsSent", t->packets_out},
+        {"PacketsReceived", t->packets_in}, {"IntegrityErrors", t->forged}, {"ReplayErrors", t->replayed},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
+        if (streq(counters[i].name, name)) {
+            number_write(buf, size, counters[i].value);
+            return 0;
+        }
+    return -ENOENT;
 }

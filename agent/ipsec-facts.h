@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/moment.h"
+#include "ike/child-sa.h"
 #include "ike/transform.h"
 #include "row-set.h"
 
@@ -25,8 +26,12 @@ typedef struct IpsecFacts {
 /* What is a fact of the program: which algorithms there are, and to which tunnel an SA belongs. Once, when
  * the data model is there. Of *rows*, *report* is used. */
 void ipsec_facts_begin(const Rows *rows);
-/* When the tunnel comes up, moves, has new keys, goes down. */
+/* What others may place the box by, and so is told whenever it changes: the addresses, and NATs. */
 void ipsec_facts_report(const Rows *rows, const IpsecFacts *facts);
+/* A LIVE parameter below IPSEC_IKE_SA, "Status", "ChildSA.1.InboundSPI", in *buf*: 0, or -ENOENT. */
+int ipsec_facts_value(const IpsecFacts *facts, const char *name, char *buf, size_t size);
+/* One below IPSEC_CHILD_SA "Stats.", "BytesSent". 0, or -ENOENT. */
+int ipsec_facts_counter(const ChildTraffic *traffic, const char *name, char *buf, size_t size);
 
 /* The name in TR-181 of an algorithm; NULL: it has none there. */
 const char *ipsec_algorithm(const Transform *transform);

@@ -124,15 +124,12 @@ static int start_failed(const Config *config, int error) {
 static int run(const Config *config, Security *security) {
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(manager_freep) Manager *manager = NULL;
-    char store[PATH_MAX];
-
     int r = sd_event_default(&event);
     if (r < 0) {
         log_error("event loop: %s", strerror(-r));
         return EXIT_FAILURE;
     }
-    snprintf(store, sizeof store, "%s/state.db", state_folder());
-    r = manager_new(&manager, event, config, security, store);
+    r = manager_new(&manager, event, config, security, state_folder());
     if (r < 0)
         return start_failed(config, r);
     r = signals_add(event, manager);

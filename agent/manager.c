@@ -11,20 +11,23 @@
 #include "clock-watch-io.h"
 #include "clock.h"
 #include "cpe.h"
+#include "device.h"
 #include "cwmp/tls.h"
 #include "dbus/bus.h"
 #include "deregistration.h"
 #include "discovery/procedure.h"
 #include "discovery/resolv-conf-io.h"
+#include "factory-data.h"
+#include "faults.h"
 #include "good-time.h"
 #include "names.h"
+#include "others.h"
 #include "rng-io.h"
 #include "shown.h"
+#include "tunnel-facts.h"
 #include "tunnel.h"
 
-#define META_FACTORY "factory-data"
-#define FACTORY_MAX  (IDENTITY_MAX_BYTES + 2 * HOST_MAX_BYTES + 2 * URL_MAX_BYTES + 8)
-#define RESOLV_CONF  "/etc/resolv.conf"
+#define RESOLV_CONF "/etc/resolv.conf"
 /* How often the clock is looked at: until it can be believed, and then, to remember the time. */
 #define CLOCK_POLL (1 * USEC_PER_SEC)
 #define CLOCK_KEEP (3600 * USEC_PER_SEC)
@@ -32,6 +35,7 @@
 struct Manager {
     sd_event *event;
     const Config *config;
+    const char *state; /* directory */
     Security *security;
     Rng rng;
     Store *store;
@@ -46,6 +50,8 @@ struct Manager {
     RevocationIo *revocation;
     Names *names; /* for the procedure */
     ResolvConfWatch *resolv_conf;
+    Device *device;
+    Others others;
     Cpe *cpe;
     bool session; /* one runs */
     Procedure *procedure;
@@ -124,27 +130,6 @@ static void on_clock_set(void *userdata) {
 
 /* Tunnel ---------------------------------------------------------------------------------------------- */
 
-/* Where the box is on the internet is part of what a HeMS may know its place by. */
-static void outer_report(Manager *m) {
-    static const char *const nat[] = {"None", "Local", "Remote", "Local"};
-    TunnelOuter outer;
-
-    tunnel_outer(m->tunnel, &outer);
-    const struct {
-        const char *path, *value;
-    } values[] = {
-        {"Device.IPsec.IKEv2SA.1.LocalAddress", ADDRESS_STR(&outer.local)},
-        {"Device.IPsec.IKEv2SA.1.RemoteAddress", ADDRESS_STR(&outer.remote)},
-        {"Device.IPsec.IKEv2SA.1.NATDetected",
-         outer.local.family == AF_UNSPEC ? "" : nat[outer.nat_local + 2 * outer.nat_remote]},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        const char *refusal = cpe_report_value(m->cpe, values[i].path, values[i].value);
-        if (refusal)
-            log_warning("%s: %s", values[i].path, refusal);
-    }
-}
-
 /* *refusal* NULL: it is done. */
 static void deregister_answer(Manager *m, const char *refusal) {
     if (m->deregister)
@@ -180,12 +165,12 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     Manager *m = userdata;
 
     if (report->again && (!report->configuration || inside_is_same(m, report->configuration))) {
-        outer_report(m);
+        tunnel_facts_report(m->tunnel, m->device);
         manager_run(m);
         return;
     }
     inside_forget(m);
-    outer_report(m);
+    tunnel_facts_report(m->tunnel, m->device);
     m->kept = report->again ? *report->configuration : (IkeConfiguration){};
     if (report->again)
         tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "the SeGW gives another inner address",
@@ -215,7 +200,7 @@ static void tunnel_start(Manager *m, const ProcedureAction *action) {
     char text[ERROR_MAX_BYTES];
 
     if (m->kept.addresses.n > 0 &&
-        streq(tunnel_identity(m->tunnel), security_segw_identity(m->security, action->name))) {
+        streq(tunnel_view(m->tunnel).identity, security_segw_identity(m->security, action->name))) {
         IkeConfiguration kept = m->kept;
         inside_set(m, &kept);
         return;
@@ -270,13 +255,27 @@ static void on_clear_deregistration(void *userdata, BusRequest *request) {
     bus_request_done(request, r < 0 ? strerror(-r) : NULL);
 }
 
+#define AWAY "the box is de-registered, or the agent is stopping"
+static bool is_away(const Manager *m) {
+    return m->stopping || m->deregistration.in_force;
+}
+
 static void on_reconnect(void *userdata, BusRequest *request) {
     Manager *m = userdata;
-    bool away = m->stopping || m->deregistration.in_force;
+    bool away = is_away(m);
 
     if (!away)
         tell(m, &(ProcedureEvent){.type = EVENT_RECONNECT});
-    bus_request_done(request, away ? "the box is de-registered, or the agent is stopping" : NULL);
+    bus_request_done(request, away ? AWAY : NULL);
+}
+
+static void on_inform(void *userdata, BusRequest *request) {
+    Manager *m = userdata;
+    bool away = is_away(m);
+
+    if (!away)
+        cpe_inform(m->cpe);
+    bus_request_done(request, away ? AWAY : NULL);
 }
 
 static bool is_barred(void *userdata, const char *host) {
@@ -346,60 +345,10 @@ static void session_start(Manager *m, const ProcedureAction *action) {
     tell(m, &(ProcedureEvent){.type = EVENT_SESSION_UNREACHED, .text = text});
 }
 
-static const char *on_value(void *userdata, const char *path, const char *value) {
-    const Manager *m = userdata;
-    return cpe_report_value(m->cpe, path, value);
-}
-
 static void on_reported(void *userdata) {
     Manager *m = userdata;
-    if (cpe_location_known(m->cpe))
+    if (device_location_known(m->device))
         tell(m, &(ProcedureEvent){.type = EVENT_LOCATION});
-}
-
-/* What others on the box may read: type and value of each parameter. */
-typedef struct ParameterReader {
-    BusVisitor visitor;
-    void *to;
-} ParameterReader;
-
-static int on_parameter(void *userdata, const char *name, const ModelParameter *parameter,
-                        const char *value) {
-    const ParameterReader *reader = userdata;
-    return reader->visitor(reader->to, name, model_type_wire(parameter->type), value);
-}
-
-static int on_read(void *userdata, const char *name, BusVisitor visitor, void *to) {
-    const Manager *m = userdata;
-    int r = cpe_read(m->cpe, name, on_parameter, &(ParameterReader){visitor, to});
-    return r > 0 ? -ENOENT : r;
-}
-
-/* The cell is off the air when nobody is left who would know; other values stay, and their age is told. */
-static void on_owner_left(void *userdata, const char *name) {
-    const Manager *m = userdata;
-    const char *paths[OWNER_ON_AIR_MAX];
-    size_t n = owner_table_on_air(&m->config->owners, name, paths);
-
-    for (size_t i = 0; i < n; i++)
-        (void)cpe_report_value(m->cpe, paths[i], "false"); /* a boolean that is reported takes it */
-    owner_io_left(cpe_owners(m->cpe), name);
-}
-
-static void on_owner_enters(void *userdata, const char *name) {
-    const Manager *m = userdata;
-    owner_io_enters(cpe_owners(m->cpe), name);
-}
-
-static void on_owner_answered(void *userdata, const char *name, uint64_t id, bool agreed,
-                              const OwnerObjection *objections, size_t n) {
-    const Manager *m = userdata;
-    owner_io_answered(cpe_owners(m->cpe), name, id, agreed, objections, n);
-}
-
-static void on_owner_failed(void *userdata, const char *name, uint64_t id, const char *why) {
-    const Manager *m = userdata;
-    owner_io_failed(cpe_owners(m->cpe), name, id, why);
 }
 
 /* Actions and status ---------------------------------------------------------------------------------- */
@@ -416,12 +365,12 @@ static void perform(Manager *m, const ProcedureAction *action) {
         cpe_hems(m->cpe, action->name);
         return;
     case ACTION_MOVED:
-        cpe_moved(m->cpe);
+        cpe_value_changed(m->cpe, true); /* the inner address is another */
         return;
     case ACTION_CLOSE:
         inside_forget(m);
         tunnel_close(m->tunnel);
-        outer_report(m);
+        tunnel_facts_report(m->tunnel, m->device);
         return;
     case ACTION_SESSION:
         session_start(m, action);
@@ -437,7 +386,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
     S1Config stored;
 
-    cpe_s1(m->cpe, &stored);
+    model_s1(device_model(m->device), &stored);
     s->mme_stored = stored.mme;
     s->admin_state = view->s1->admin_state;
     memcpy(s->s1_connection_mode, view->s1->connection_mode, sizeof s->s1_connection_mode);
@@ -448,7 +397,7 @@ static void status_fill(Manager *m, const ProcedureView *view) {
 
 static void publish(Manager *m, const ProcedureView *view) {
     Status *s = &m->status;
-    TunnelOuter outer;
+    const TunnelView tunnel = tunnel_view(m->tunnel);
 
     status_fill(m, view);
     if (!streq(s->step, view->title) || !streq(s->clause, view->clause))
@@ -457,17 +406,25 @@ static void publish(Manager *m, const ProcedureView *view) {
     s->state = view->state;
     s->mme = view->s1->mme;
     s->inner_addresses = m->inside.addresses;
-    tunnel_outer(m->tunnel, &outer);
-    s->segw_address = outer.remote.family == AF_UNSPEC ? view->segw_address : outer.remote;
+    s->segw_address = tunnel.up ? tunnel.remote : view->segw_address;
     snprintf(s->step, sizeof s->step, "%s", view->title);
     snprintf(s->clause, sizeof s->clause, "%s", view->clause);
     snprintf(s->last_error, sizeof s->last_error, "%s", view->last_error);
-    shown_step(&m->shown, s->state, s->step, s->clause, s->last_error);
-    int r = bus_publish(m->bus, s);
-    if (r < 0) { /* a follower would keep what no longer holds: it hears of our end instead */
-        log_error("D-Bus: a change could not be told: %s", strerror(-r));
-        sd_event_exit(m->event, r);
-    }
+    shown_status(&m->shown, s);
+}
+
+static void faults_check(Manager *m, const ProcedureView *view) {
+    const FaultsFacts facts = {
+        .real = device_real(m->device),
+        .tunnel_wanted = *view->segw && view->state != AGENT_DEREGISTERED,
+        .tunnel = tunnel_view(m->tunnel).up,
+        .waiting = view->state == AGENT_RETRYING,
+        .failed_sessions = cpe_view(m->cpe).failures,
+        .certificate_ends = security_credential(m->security)->not_after,
+        .store = store_trouble(m->store),
+        .last_error = view->last_error,
+    };
+    faults_look(device_alarms(m->device), &facts);
 }
 
 /* Performs until the procedure asks for nothing more, then publishes what has become of it, once. */
@@ -484,6 +441,7 @@ static void manager_run(Manager *m) {
     ProcedureView view = procedure_view(m->procedure);
     cpe_expect(m->cpe, view.waits_for_session);
     publish(m, &view);
+    faults_check(m, &view);
     timer_set(m->timer, procedure_deadline(m->procedure));
 }
 
@@ -508,6 +466,8 @@ static void on_network(void *userdata) {
     }
     if (!m->stopping)
         tunnel_uplink_changed(m->tunnel);
+    if (m->device)
+        device_refresh(m->device);
 }
 
 static void on_expired(void *userdata, uint32_t spi, bool hard) {
@@ -534,7 +494,7 @@ static void site_from_pair(Site *ret, const ConfigPair *pair) {
 /* What a HeMS assigned is of use only with a SeGW, and not when the box may not go there any more. */
 static void site_from_assignment(const Manager *m, Site *ret) {
     Url url;
-    if (!cpe_assignment(m->cpe, ret) || ret->n_segws == 0 || url_parse(ret->hems_url, &url, NULL) < 0 ||
+    if (!device_assignment(m->device, ret) || ret->n_segws == 0 || url_parse(ret->hems_url, &url, NULL) < 0 ||
         deregistration_bars(&m->deregistration, url.host))
         *ret = (Site){};
 }
@@ -552,43 +512,73 @@ static int procedure_make(Manager *m) {
     site_from_assignment(m, &config.sites.items[SITE_LEARNED]);
     site_from_pair(&config.sites.items[SITE_FACTORY], &m->config->serving);
     site_from_pair(&config.sites.items[SITE_INITIAL], &m->config->initial);
-    cpe_s1(m->cpe, &config.s1);
+    model_s1(device_model(m->device), &config.s1);
     return procedure_new(&m->procedure, &config, &m->rng);
 }
 
 /* Where the box stood, and who it must stay away from. */
-static int store_read(Manager *m, const char *path) {
+static int store_read(Manager *m) {
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/state.db", m->state);
     int r = store_open(&m->store, path);
     if (r == 0)
         r = good_time_load(&m->good_time, m->store);
     return r < 0 ? r : deregistration_load(&m->deregistration, m->store, m->config);
 }
 
-/* Who the box is and where it starts, in one text. */
-static void factory_format(const Config *c, char *ret, size_t size) {
-    snprintf(ret, size, "%s\n%s\n%s\n%s\n%s\n", c->operator_name, c->initial.segw, c->initial.hems,
-             c->serving.segw, c->serving.hems);
-}
-
 /* What was learned is none of this box's any more when it was de-registered (power may have failed between
  * the mark and the rest of it), or has got other factory data since. 0 or negative errno. */
 static int learned_check(Manager *m) {
-    _cleanup_free_ char *before = NULL;
-    char now[FACTORY_MAX];
+    const FactoryDataNews news = factory_data_compare(m->config, m->store);
     int r = 0;
 
-    factory_format(m->config, now, sizeof now);
-    bool known = store_get_meta(m->store, META_FACTORY, &before) == 0;
-    bool same = known && streq(before, now), reset = m->deregistration.in_force || (known && !same);
-    if (known && !same)
+    if (news == FACTORY_DATA_OTHER)
         log_notice("the factory data are others than before: what HeMSs have set is forgotten");
-    if (reset) {
+    if (m->deregistration.in_force || news == FACTORY_DATA_OTHER) {
         r = cpe_reset(m->cpe);
         good_time_keep(&m->good_time);
     }
-    if (reset || !same)
-        (void)store_set_meta(m->store, META_FACTORY, now); /* which logs why not */
+    factory_data_keep(m->config, m->store);
     return r;
+}
+
+static void on_noticed(void *userdata, int notification) {
+    const Manager *m = userdata;
+    if (m->cpe)
+        cpe_value_changed(m->cpe, notification == 2);
+}
+
+static int on_live(void *userdata, const char *name, char *buf, size_t size) {
+    const Manager *m = userdata;
+    return tunnel_facts_live(m->tunnel, good_time_now(&m->good_time), name, buf, size);
+}
+
+static void on_changed(void *userdata, unsigned topics) {
+    const Manager *m = userdata;
+    if (topics & MODEL_TOPIC_TIME && m->bus) /* else it is told when there is one */
+        others_tell_time_servers(&m->others, m->bus);
+}
+
+static usec_t on_real(void *userdata) {
+    const Manager *m = userdata;
+    return good_time_now(&m->good_time) ? clock_now().real : 0;
+}
+
+static int device_make(Manager *m) {
+    DeviceConfig config = {
+        .factory = m->config,
+        .store = m->store,
+        .state_directory = m->state,
+        .rng = &m->rng,
+        .barred = is_barred,
+        .live = on_live,
+        .noticed = on_noticed,
+        .changed = on_changed,
+        .real = on_real,
+        .userdata = m,
+    };
+    return device_new(&m->device, &config);
 }
 
 static int cpe_make(Manager *m) {
@@ -596,6 +586,8 @@ static int cpe_make(Manager *m) {
         .event = m->event,
         .factory = m->config,
         .store = m->store,
+        .device = m->device,
+        .state_directory = m->state,
         .inside = &m->inside,
         .clock_trusted = good_time_now(&m->good_time),
         .tls = &m->tls,
@@ -618,7 +610,7 @@ static int cpe_make(Manager *m) {
     int r = cpe_new(&m->cpe, &config);
     if (r == 0)
         r = learned_check(m);
-    if (r == 0 && cpe_assignment(m->cpe, &site))
+    if (r == 0 && device_assignment(m->device, &site))
         deregistration_learn(&m->deregistration, site.hems_url);
     return r;
 }
@@ -672,29 +664,30 @@ static int bus_make(Manager *m) {
         .deregister = on_deregister,
         .clear_deregistration = on_clear_deregistration,
         .reconnect = on_reconnect,
+        .inform = on_inform,
         .reload = on_reload,
-        .report_value = on_value,
-        .reported = on_reported,
-        .owners = &m->config->owners,
-        .read = on_read,
-        .owner_enters = on_owner_enters,
-        .owner_left = on_owner_left,
-        .owner_answered = on_owner_answered,
-        .owner_failed = on_owner_failed,
         .userdata = m,
     };
     ProcedureView view = procedure_view(m->procedure);
 
+    m->others = (Others){.device = m->device,
+                         .owners = cpe_owners(m->cpe),
+                         .table = &m->config->owners,
+                         .counters = cpe_counters(m->cpe),
+                         .cpe = m->cpe,
+                         .reported = on_reported,
+                         .userdata = m};
+    others_handle(&m->others, &handlers);
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",
              m->config->tunnel_interface);
     status_fill(m, &view);
-    m->shown =
-        (Shown){.tunnel = m->tunnel, .netlink = m->netlink, .security = m->security, .hems = m->status.hems};
+    m->shown = (Shown){.tunnel = m->tunnel, .security = m->security, .hems = m->status.hems};
     shown_handle(&m->shown, &handlers);
     int r = bus_new(&m->bus, m->event, &m->status, &handlers);
     if (r < 0)
         return r;
     owner_io_bus(cpe_owners(m->cpe), m->bus);
+    others_tell_time_servers(&m->others, m->bus);
     return shown_start(&m->shown, m->event, m->bus);
 }
 
@@ -707,7 +700,7 @@ static int timers_make(Manager *m) {
     return r < 0 ? r : 0;
 }
 
-int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *store) {
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *state) {
     _cleanup_(manager_freep) Manager *m = calloc(1, sizeof *m);
 
     if (!m)
@@ -715,6 +708,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     m->event = sd_event_ref(event);
     m->config = config;
     m->security = security;
+    m->state = state;
     m->rng = rng_system();
     NetlinkConfig netlink = {.interface = config->tunnel_interface,
                              .id = config->interface_id,
@@ -728,11 +722,13 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     if (r == 0)
         r = netlink_io_new(&m->netlink, event, &netlink);
     if (r == 0)
-        r = store_read(m, store);
+        r = store_read(m);
     if (r == 0)
         r = names_new(&m->names, event, config, &m->inside);
     if (r == 0)
         r = tunnel_make(m);
+    if (r == 0)
+        r = device_make(m);
     if (r == 0)
         r = cpe_make(m);
     if (r == 0)
@@ -756,6 +752,7 @@ void manager_free(Manager *m) {
     names_free(m->names);
     resolv_conf_watch_free(m->resolv_conf);
     cpe_free(m->cpe);
+    device_free(m->device);
     store_close(m->store);
     tunnel_free(m->tunnel);
     revocation_io_free(m->revocation);

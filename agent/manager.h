@@ -17,9 +17,9 @@ typedef struct Manager Manager;
  * a line that names what could not be had. Only from netlink_io_new() come -EOPNOTSUPP (the kernel lacks XFRM
  * or CONFIG_XFRM_INTERFACE), -EEXIST (TunnelInterface= is an interface of somebody else) and -ENOTUNIQ
  * (InterfaceId= is in use): the others have no such error of their own, and bus_new() maps what the bus
- * daemon may answer. *config* and *security* must outlive it. */
-int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security,
-                const char *store);
+ * daemon may answer. *state* is the directory of what is kept. *config*, *security* and *state* must outlive
+ * it. */
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *state);
 /* Reads certificates, key and lists anew; a tunnel that is up gets a successor made with them. 0 or negative
  * errno, logged: nothing has changed. */
 int manager_reload(Manager *manager);

@@ -6,12 +6,14 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "told.h"
 
 #define META_PATH         "connection-request-path"
 #define PATH_BYTES        16
 #define MANAGEMENT_SERVER "Device.ManagementServer."
 
 struct Reachable {
+    Store *store;
     ConnectionRequestIo *io;
     char interface[IF_NAMESIZE];
     Address address; /* AF_UNSPEC: there is no tunnel */
@@ -35,6 +37,7 @@ int reachable_new(Reachable **ret, sd_event *event, Store *store, const Rng *rng
 
     if (!reachable)
         return -ENOMEM;
+    reachable->store = store;
     int r = store_get_meta(store, META_PATH, &stored);
     if (r < 0 && r != -ENOENT)
         return r;
@@ -71,7 +74,10 @@ void reachable_update(Reachable *reachable, Model *model) {
                connection_request_io_open(reachable->io, reachable->interface, &reachable->address,
                                           REACHABLE_PORT, reachable->url) < 0)
         reachable->url[0] = 0;
-    if (model_put(model, MANAGEMENT_SERVER "ConnectionRequestURL", reachable->url) != 0)
+    int r = *reachable->url
+                ? told_put(reachable->store, model, TOLD_CONNECTION_REQUEST_URL, reachable->url)
+                : model_put_quietly(model, TOLD_CONNECTION_REQUEST_URL, ""); /* nobody is there to be told */
+    if (r != 0)
         log_warning("the URL of connection requests, %s, does not fit the data model", reachable->url);
 }
 

@@ -15,7 +15,7 @@
 typedef struct Reachable Reachable;
 
 /* Closed. The URL's path is as random as 16 bytes, and the same after a restart, as the store allows.
- * *handler*: a HeMS wants a session, and has its answer. 0 or negative errno. */
+ * *handler*: a HeMS wants a session, and has its answer. *store* must outlive it. 0 or negative errno. */
 int reachable_new(Reachable **ret, sd_event *event, Store *store, const Rng *rng,
                   ConnectionRequestHandler handler, void *userdata);
 void reachable_free(Reachable *reachable);

@@ -22,8 +22,8 @@ int security_reload(Security *security);
 const TrustStore *security_trust(const Security *security);
 const Credential *security_credential(const Security *security);
 RevocationCache *security_revocation(Security *security);
-/* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential; without
- * rng and clock_floor. */
+/* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential;
+ * without rng and clock_floor. */
 IkeConfig security_ike(const Security *security);
 /* What the certificate of a SeGW must carry: its name, unless the factory data say something else of it. */
 const char *security_segw_identity(const Security *security, const char *segw);

@@ -6,6 +6,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "cpe.h"
 #include "dbus/bus.h"
 #include "security.h"
 #include "timeline.h"
@@ -13,10 +14,11 @@
 
 typedef struct Shown {
     const Tunnel *tunnel;
-    NetlinkIo *netlink;
+    const Cpe *cpe;
     const Security *security; /* who the box is */
     const char *hems;         /* a text that others change */
     /* From here on its own. */
+    sd_event *event;
     Bus *bus;
     Timeline timeline;
     SessionStatus session;
@@ -29,8 +31,8 @@ void shown_handle(Shown *shown, BusHandlers *ret);
 int shown_start(Shown *shown, sd_event *event, Bus *bus);
 void shown_stop(Shown *shown);
 
-/* The procedure shows this now. */
-void shown_step(Shown *shown, AgentState state, const char *title, const char *clause, const char *error);
+/* The box stands here now. */
+void shown_status(Shown *shown, const Status *status);
 /* A session runs from now on. */
 void shown_session_begun(Shown *shown);
 /* It has ended; nothing where none ran. *fault* NULL: well. */

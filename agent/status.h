@@ -82,7 +82,9 @@ typedef struct TunnelStatus {
 
 /* What is counted, read when somebody asks and told to nobody by itself. */
 typedef struct TunnelCounters {
-    uint64_t packets_in, packets_out; /* the kernel's, of the pair in use */
+    /* The kernel's, of the pair in use. */
+    uint64_t packets_in, packets_out, bytes_in, bytes_out;
+    uint64_t esp_replayed, esp_forged; /* packets in: seen before, or too old to tell; checksum wrong */
     /* Of the IKE SA in use: messages thrown away, and requests sent again. */
     uint64_t malformed, foreign, unexpected, forged, retransmitted;
 } TunnelCounters;

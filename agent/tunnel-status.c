@@ -4,13 +4,12 @@
 
 #include <stdio.h>
 
-static void algorithms_format(const IkeSa *sa, const ChildSa *child, TunnelStatus *ret) {
-    const Suite *suite = ike_sa_suite(sa);
-    const EspAlgorithms *esp = child ? &child->algorithms : NULL;
+static void algorithms_format(const TunnelView *view, TunnelStatus *ret) {
+    const EspAlgorithms *esp = view->child ? &view->child->algorithms : NULL;
 
-    if (suite)
+    if (view->suite)
         snprintf(ret->ike_algorithms, sizeof ret->ike_algorithms, "%s",
-                 suite_format(suite, (char[SUITE_STR_MAX]){0}));
+                 suite_format(view->suite, (char[SUITE_STR_MAX]){0}));
     if (esp && esp->aead)
         snprintf(ret->esp_algorithms, sizeof ret->esp_algorithms, "%s", esp->aead);
     else if (esp)
@@ -18,50 +17,49 @@ static void algorithms_format(const IkeSa *sa, const ChildSa *child, TunnelStatu
                  esp->integrity);
 }
 
-static void child_fill(const ChildSa *child, TunnelStatus *ret) {
-    ret->child_spi_in = child->spi_in;
-    ret->child_spi_out = child->spi_out;
-    ret->encapsulated = child->encapsulate;
-}
-
 void tunnel_status(const Tunnel *tunnel, const char *identity, TunnelStatus *ret) {
-    const IkeSa *sa = tunnel_sa(tunnel);
-    Endpoint local, remote;
+    const TunnelView view = tunnel_view(tunnel);
 
-    *ret = (TunnelStatus){.up = sa != NULL};
+    *ret = (TunnelStatus){.up = view.up};
     snprintf(ret->local_identity, sizeof ret->local_identity, "%s", identity);
-    if (!sa)
+    if (!view.up)
         return;
-    const ChildSa *child = ike_sa_child_in_use(sa);
-    usec_t rekey = ike_sa_next_rekey(sa);
-    ike_sa_endpoints(sa, &local, &remote);
-    ret->local = local.address;
-    ret->remote = remote.address;
-    ret->nat_local = ike_sa_nat_local(sa);
-    ret->nat_remote = ike_sa_nat_remote(sa);
-    snprintf(ret->peer_identity, sizeof ret->peer_identity, "%s", ike_sa_identity(sa));
-    ret->ike_spi_i = ike_sa_spi_i(sa);
-    ret->ike_spi_r = ike_sa_spi_r(sa);
-    ret->inner_addresses = *tunnel_inside(tunnel);
+    const usec_t rekey = MIN(view.times.rekey, view.times.child_rekey);
+    snprintf(ret->peer_identity, sizeof ret->peer_identity, "%s", view.identity);
+    ret->local = view.local;
+    ret->remote = view.remote;
+    ret->nat_local = view.nat_local;
+    ret->nat_remote = view.nat_remote;
+    ret->ike_spi_i = view.spi_i;
+    ret->ike_spi_r = view.spi_r;
+    ret->inner_addresses = *view.inside;
     ret->next_rekey = rekey == USEC_NEVER ? 0 : rekey;
-    algorithms_format(sa, child, ret);
-    if (child)
-        child_fill(child, ret);
+    algorithms_format(&view, ret);
+    if (!view.child)
+        return;
+    ret->child_spi_in = view.child->spi_in;
+    ret->child_spi_out = view.child->spi_out;
+    ret->encapsulated = view.child->encapsulate;
 }
 
-void tunnel_counters(const Tunnel *tunnel, NetlinkIo *netlink, TunnelCounters *ret) {
-    const IkeSa *sa = tunnel_sa(tunnel);
+void tunnel_counters(const Tunnel *tunnel, TunnelCounters *ret) {
+    const TunnelView view = tunnel_view(tunnel);
+    const IkeCounters *ike = view.counters;
+    ChildTraffic esp = {};
 
     *ret = (TunnelCounters){};
-    if (!sa)
+    if (!view.up)
         return;
-    const ChildSa *child = ike_sa_child_in_use(sa);
-    const IkeCounters *c = ike_sa_counters(sa);
-    ret->malformed = c->malformed;
-    ret->foreign = c->foreign;
-    ret->unexpected = c->unexpected;
-    ret->forged = c->forged;
-    ret->retransmitted = c->retransmitted;
-    if (child)
-        (void)netlink_io_traffic(netlink, child, &ret->packets_in, &ret->packets_out);
+    (void)tunnel_traffic(tunnel, &esp);
+    *ret = (TunnelCounters){.packets_in = esp.packets_in,
+                            .packets_out = esp.packets_out,
+                            .bytes_in = esp.bytes_in,
+                            .bytes_out = esp.bytes_out,
+                            .esp_replayed = esp.replayed,
+                            .esp_forged = esp.forged,
+                            .malformed = ike->malformed,
+                            .foreign = ike->foreign,
+                            .unexpected = ike->unexpected,
+                            .forged = ike->forged,
+                            .retransmitted = ike->retransmitted};
 }

@@ -7,5 +7,5 @@
 
 /* *identity*: the box's own. */
 void tunnel_status(const Tunnel *tunnel, const char *identity, TunnelStatus *ret);
-/* *netlink*: where the kernel is asked. What it does not tell is 0. */
-void tunnel_counters(const Tunnel *tunnel, NetlinkIo *netlink, TunnelCounters *ret);
+/* What the kernel does not tell is 0. */
+void tunnel_counters(const Tunnel *tunnel, TunnelCounters *ret);

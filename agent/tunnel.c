@@ -442,10 +442,11 @@ static void on_child_moved(Tunnel *t, Association *a, const IkeAction *action) {
 }
 
 static void on_query_traffic(Tunnel *t, Association *a, const IkeAction *action) {
-    uint64_t in, out;
+    ChildTraffic traffic;
 
-    if (netlink_io_traffic(t->config.netlink, action->child.child, &in, &out) == 0)
-        ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, in, out);
+    if (netlink_io_traffic(t->config.netlink, action->child.child, &traffic) == 0)
+        ike_sa_traffic(a->sa, clock_now(), action->child.child->spi_in, traffic.packets_in,
+                       traffic.packets_out);
     else /* somebody has taken our SAs away */
         (void)netlink_io_resync(t->config.netlink);
 }
@@ -700,24 +701,29 @@ void tunnel_mapping(Tunnel *t, uint32_t spi_in, const Endpoint *from) {
     tunnel_run(t);
 }
 
-void tunnel_outer(const Tunnel *t, TunnelOuter *ret) {
+TunnelView tunnel_view(const Tunnel *t) {
     const Association *a = t->associations[CURRENT];
+    TunnelView view = {.identity = ""};
 
-    *ret = (TunnelOuter){};
-    if (a && a->up)
-        *ret = (TunnelOuter){a->local, a->remote, ike_sa_nat_local(a->sa), ike_sa_nat_remote(a->sa)};
+    if (!a || !a->up)
+        return view;
+    view = (TunnelView){.up = true,
+                        .local = a->local,
+                        .remote = a->remote,
+                        .nat_local = ike_sa_nat_local(a->sa),
+                        .nat_remote = ike_sa_nat_remote(a->sa),
+                        .identity = a->identity,
+                        .suite = ike_sa_suite(a->sa),
+                        .child = ike_sa_child_in_use(a->sa),
+                        .counters = ike_sa_counters(a->sa),
+                        .spi_i = ike_sa_spi_i(a->sa),
+                        .spi_r = ike_sa_spi_r(a->sa),
+                        .inside = &t->inside};
+    ike_sa_times(a->sa, &view.times);
+    return view;
 }
 
-const char *tunnel_identity(const Tunnel *t) {
-    const Association *a = t->associations[CURRENT];
-    return a && a->up ? a->identity : "";
-}
-
-const IkeSa *tunnel_sa(const Tunnel *t) {
-    const Association *a = t->associations[CURRENT];
-    return a && a->up ? a->sa : NULL;
-}
-
-const AddressList *tunnel_inside(const Tunnel *t) {
-    return &t->inside;
+int tunnel_traffic(const Tunnel *t, ChildTraffic *ret) {
+    TunnelView view = tunnel_view(t);
+    return view.child ? netlink_io_traffic(t->config.netlink, view.child, ret) : -ENOTCONN;
 }

@@ -25,15 +25,24 @@ typedef struct TunnelReport {
                                               established tunnel is gone, and *text* says why in one line */
     const char *text;
     bool moved; /* the uplink's address has changed: nobody failed */
-    /* It carried traffic before and goes on with this *configuration*, or with none: at other outer addresses. */
+    /* It carried traffic before and goes on with this *configuration*, or with none: at other outer
+     * addresses. */
     bool again;
 } TunnelReport;
 
-/* The outside of the tunnel as NAT detection saw it; AF_UNSPEC without a tunnel that is up. */
-typedef struct TunnelOuter {
-    Address local, remote;
+/* The tunnel as it is. */
+typedef struct TunnelView {
+    bool up;                    /* false: the rest is empty */
+    Address local, remote;      /* outer */
     bool nat_local, nat_remote; /* we are behind a NAT, the gateway is */
-} TunnelOuter;
+    const char *identity;       /* wanted of the gateway */
+    const Suite *suite;         /* of the IKE SA; this and the pointers below until the next call */
+    const ChildSa *child;       /* in use, without its keys; NULL between two */
+    const IkeCounters *counters;
+    const AddressList *inside;
+    uint64_t spi_i, spi_r; /* of the IKE SA */
+    IkeTimes times;
+} TunnelView;
 
 typedef struct TunnelConfig {
     sd_event *event;
@@ -78,10 +87,6 @@ void tunnel_reauthenticate(Tunnel *tunnel, const TrustStore *trust, const Creden
 /* The kernel's events (NetlinkConfig). */
 void tunnel_expired(Tunnel *tunnel, uint32_t spi, bool hard);
 void tunnel_mapping(Tunnel *tunnel, uint32_t spi_in, const Endpoint *from);
-/* The identity wanted of the gateway in use, "" without one. */
-const char *tunnel_identity(const Tunnel *tunnel);
-/* The IKE SA that carries traffic now, until the next call; NULL without one. */
-const IkeSa *tunnel_sa(const Tunnel *tunnel);
-/* The box's inner addresses, with or without a tunnel. */
-const AddressList *tunnel_inside(const Tunnel *tunnel);
-void tunnel_outer(const Tunnel *tunnel, TunnelOuter *ret);
+TunnelView tunnel_view(const Tunnel *tunnel);
+/* Of the pair in use. 0, -ENOTCONN without one, or negative errno. */
+int tunnel_traffic(const Tunnel *tunnel, ChildTraffic *ret);

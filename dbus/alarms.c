@@ -23,7 +23,7 @@ static int on_raise(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     int r =
         sd_bus_message_read(m, "sssssss", &alarm.event_type, &alarm.probable_cause, &alarm.specific_problem,
                             &alarm.severity, &alarm.object, &alarm.text, &alarm.information);
-    return r < 0 ? r : answer(m, "RaiseAlarm", handlers->raise_alarm(handlers->userdata, &alarm), error);
+    return r < 0 ? r : answer(m, "RaiseAlarm", handlers->raise_alarm(handlers->others, &alarm), error);
 }
 
 static int on_clear(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -33,7 +33,7 @@ static int on_clear(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     if (!handlers->clear_alarm)
         return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED, "there is no data model");
     int r = sd_bus_message_read(m, "sss", &alarm.event_type, &alarm.probable_cause, &alarm.specific_problem);
-    return r < 0 ? r : answer(m, "ClearAlarm", handlers->clear_alarm(handlers->userdata, &alarm), error);
+    return r < 0 ? r : answer(m, "ClearAlarm", handlers->clear_alarm(handlers->others, &alarm), error);
 }
 
 static const sd_bus_vtable vtable[] = {

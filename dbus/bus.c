@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "dbus/alarms.h"
+#include "dbus/counters.h"
+#include "dbus/downloads.h"
 #include "dbus/log-control.h"
 #include "dbus/parameters.h"
 #include "dbus/publication.h"
@@ -156,6 +158,10 @@ static int objects_add(Bus *bus, const Status *initial) {
         r = bus_parameters_new(&bus->parameters, bus->connection, BUS_PATH, &bus->handlers);
     if (r >= 0)
         r = bus_alarms_add(bus->connection, BUS_PATH, &bus->handlers);
+    if (r >= 0)
+        r = bus_counters_add(bus->connection, BUS_PATH, &bus->handlers);
+    if (r >= 0)
+        r = bus_downloads_add(bus->connection, BUS_PATH, &bus->handlers);
     if (r >= 0)
         r = bus_tunnel_add(&bus->tunnel, bus->connection, BUS_PATH "/tunnel/0", &bus->handlers);
     if (r >= 0)

@@ -27,22 +27,37 @@ typedef struct BusAlarm {
     const char *severity, *object, *text, *information;
 } BusAlarm;
 
+/* What another daemon counts, or measures, in the words of TS 32.435; see agent/cwmp/pm-counters.h. */
+typedef struct BusCounter {
+    const char *info, *object, *type;
+    bool counts;
+    uint64_t total;    /* where the counter stands */
+    const char *value; /* of what does not count */
+} BusCounter;
+
+/* What a file that somebody wants is to be like. */
+#define BUS_ARGUMENTS_MAX 16
+typedef struct BusArgument {
+    const char *name, *value;
+} BusArgument;
+
 typedef void (*BusRequestHandler)(void *userdata, BusRequest *request);
 
 /* What callers want. At most one request of each kind is with its handler; it is answered by
  * bus_request_done(), at once or later, also when its caller has gone: what was authorized stays so. */
 typedef struct BusHandlers {
     BusRequestHandler deregister, clear_deregistration;
-    /* The owner of a parameter reports its value. NULL, or why it is not taken (static, UTF-8). */
-    const char *(*report_value)(void *userdata, const char *path, const char *value);
-    /* These were all the values of one report: what belongs together came together. */
-    void (*reported)(void *userdata);
     void *userdata;
 
     /* agent.conf's [Owners], borrowed; NULL: nobody owns anything. */
     const OwnerTable *owners;
     /* How the last registration went, borrowed; NULL: nobody knows. */
     const Timeline *timeline;
+    void *others; /* the userdata of those below */
+    /* The owner of a parameter reports its value. NULL, or why it is not taken (static, UTF-8). */
+    const char *(*report_value)(void *userdata, const char *path, const char *value);
+    /* These were all the values of one report: what belongs together came together. */
+    void (*reported)(void *userdata);
     /* Those below may be NULL: then nobody may, or nobody is told. */
 
     BusRequestHandler reconnect, inform, reload;
@@ -64,6 +79,10 @@ typedef struct BusHandlers {
     /* NULL, or why not (static, UTF-8). */
     const char *(*raise_alarm)(void *userdata, const BusAlarm *alarm);
     const char *(*clear_alarm)(void *userdata, const BusAlarm *alarm);
+    /* The HeMS is to be asked for a file. NULL, or why not (static, UTF-8). */
+    const char *(*request_download)(void *userdata, const char *file_type, const BusArgument *arguments,
+                                    size_t n);
+    const char *(*count)(void *userdata, const BusCounter *counter);
 } BusHandlers;
 
 /* Connects to the system bus (DBUS_SYSTEM_BUS_ADDRESS is honoured), adds the objects and takes the name

@@ -81,7 +81,7 @@ static int on_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = sd_bus_message_open_container(reply, 'a', "(sss)");
     Rows rows = {.reply = reply};
     for (int i = 0; i < n && r >= 0; i++) {
-        r = p->handlers->read(p->handlers->userdata, names[i], on_parameter, &rows);
+        r = p->handlers->read(p->handlers->others, names[i], on_parameter, &rows);
         if (r == -ENOENT)
             return sd_bus_error_setf(error, BUS_ERROR_REFUSED, "%s: there is no such parameter", names[i]);
         if (r == -E2BIG)
@@ -166,7 +166,7 @@ static int on_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     if (r < 0)
         return r;
     for (; i < n; i++) {
-        wrong = handlers->report_value(handlers->userdata, values[i].path, values[i].value);
+        wrong = handlers->report_value(handlers->others, values[i].path, values[i].value);
         if (wrong)
             break;
         if (*values[i].value)
@@ -174,7 +174,7 @@ static int on_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         else
             ages_forget(p->ages, values[i].path);
     }
-    handlers->reported(handlers->userdata);
+    handlers->reported(handlers->others);
     if (wrong)
         return sd_bus_error_setf(error, BUS_ERROR_REFUSED, "%s: %s", values[i].path, wrong);
     return sd_bus_reply_method_return(m, NULL);
@@ -194,7 +194,7 @@ static int on_own(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return sd_bus_error_set(error, SD_BUS_ERROR_NOT_SUPPORTED, "there is no data model");
     for (size_t i = 0; i < n; i++) {
         log_notice("D-Bus: %s will be asked before changes of its parameters", names[i]);
-        p->handlers->owner_enters(p->handlers->userdata, names[i]);
+        p->handlers->owner_enters(p->handlers->others, names[i]);
     }
     return sd_bus_reply_method_return(m, NULL);
 }
@@ -228,7 +228,7 @@ static void on_owner_changed(void *userdata, const char *name, bool present) {
     const BusParameters *p = userdata;
 
     if (!present && p->handlers->owner_left)
-        p->handlers->owner_left(p->handlers->userdata, name);
+        p->handlers->owner_left(p->handlers->others, name);
     int r = sd_bus_emit_properties_changed(p->bus, p->path, INTERFACE, "Owners", NULL);
     if (r < 0)
         log_warning("D-Bus: Owners cannot be told: %s", strerror(-r));
@@ -238,7 +238,7 @@ static void on_owner_answered(void *userdata, const char *name, uint64_t id, boo
                               const OwnerObjection *objections, size_t n) {
     const BusParameters *p = userdata;
     if (p->handlers->owner_answered)
-        p->handlers->owner_answered(p->handlers->userdata, name, id, agreed, objections, n);
+        p->handlers->owner_answered(p->handlers->others, name, id, agreed, objections, n);
 }
 
 static void on_owner_failed(void *userdata, const char *name, uint64_t id, const char *why) {
@@ -246,7 +246,7 @@ static void on_owner_failed(void *userdata, const char *name, uint64_t id, const
 
     log_warning("D-Bus: %s, asked about change set %llu: %.200s", name, (unsigned long long)id, why);
     if (p->handlers->owner_failed)
-        p->handlers->owner_failed(p->handlers->userdata, name, id, why);
+        p->handlers->owner_failed(p->handlers->others, name, id, why);
 }
 
 int bus_parameters_new(BusParameters **ret, sd_bus *bus, const char *path, const BusHandlers *handlers) {

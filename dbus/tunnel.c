@@ -46,8 +46,9 @@ static bool nat_equal(const void *a, const void *b) {
 
 static int append_drops(sd_bus_message *m, const void *field) {
     const TunnelCounters *c = field;
-    return sd_bus_message_append(m, "a{st}", 4, "Malformed", c->malformed, "Foreign", c->foreign,
-                                 "Unexpected", c->unexpected, "Forged", c->forged);
+    return sd_bus_message_append(m, "a{st}", 6, "Malformed", c->malformed, "Foreign", c->foreign,
+                                 "Unexpected", c->unexpected, "Forged", c->forged, "EspReplayed",
+                                 c->esp_replayed, "EspForged", c->esp_forged);
 }
 
 #define FIELD(field)   offsetof(Published, status.field)
@@ -68,6 +69,8 @@ static const PublishedProperty properties[] = {
     {"NextRekey", "t", FIELD(next_rekey), append_u64, u64_equal},
     {"PacketsIn", "t", COUNTER(packets_in), append_u64, NULL, NEWS_SILENT},
     {"PacketsOut", "t", COUNTER(packets_out), append_u64, NULL, NEWS_SILENT},
+    {"BytesIn", "t", COUNTER(bytes_in), append_u64, NULL, NEWS_SILENT},
+    {"BytesOut", "t", COUNTER(bytes_out), append_u64, NULL, NEWS_SILENT},
     {"Retransmitted", "t", COUNTER(retransmitted), append_u64, NULL, NEWS_SILENT},
     {"Dropped", "a{st}", offsetof(Published, counters), append_drops, NULL, NEWS_SILENT},
 };

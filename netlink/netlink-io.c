@@ -141,9 +141,8 @@ int netlink_io_move(NetlinkIo *io, const ChildSa *child, const Endpoint *old_loc
     return r;
 }
 
-int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, uint64_t *ret_packets_in,
-                       uint64_t *ret_packets_out) {
-    return sad_traffic(io->sad, child, ret_packets_in, ret_packets_out);
+int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, ChildTraffic *ret) {
+    return sad_traffic(io->sad, child, ret);
 }
 
 int netlink_io_resync(NetlinkIo *io) {

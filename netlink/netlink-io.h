@@ -65,9 +65,8 @@ int netlink_io_remove(NetlinkIo *io, const ChildSa *child, unsigned parts);
  * logged, when the pair could not be moved: then it is removed. */
 int netlink_io_move(NetlinkIo *io, const ChildSa *child, const Endpoint *old_local,
                     const Endpoint *old_remote);
-/* Packets both SAs of an installed pair have carried. 0 or negative errno, logged. */
-int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, uint64_t *ret_packets_in,
-                       uint64_t *ret_packets_out);
+/* What both SAs of an installed pair have carried. 0 or negative errno, logged. */
+int netlink_io_traffic(NetlinkIo *io, const ChildSa *child, ChildTraffic *ret);
 
 /* Compares what is in the kernel with what was installed: policies that vanished are restored, guards of
  * inner addresses too, SAs that vanished are told as expired hard, SAs and policies of ours that nobody knows

@@ -26,7 +26,7 @@ int sad_remove_sa(Sad *sad, const Address *destination, uint32_t spi);
 int sad_install(Sad *sad, const ChildSa *child, unsigned parts);
 int sad_remove(Sad *sad, const ChildSa *child, unsigned parts);
 int sad_move(Sad *sad, const ChildSa *child, const Endpoint *old_local, const Endpoint *old_remote);
-int sad_traffic(Sad *sad, const ChildSa *child, uint64_t *ret_packets_in, uint64_t *ret_packets_out);
+int sad_traffic(Sad *sad, const ChildSa *child, ChildTraffic *ret);
 
 /* Finds out what this kernel can do (features.h); leaves nothing behind. Before it, nothing is. */
 void sad_probe(Sad *sad);

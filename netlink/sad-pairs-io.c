@@ -378,33 +378,26 @@ int sad_move(Sad *sad, const ChildSa *child, const Endpoint *old_local, const En
 
 /* -- counters -- */
 
-static int counter_take(struct nlmsghdr *answer, void *userdata) {
-    uint64_t *packets = userdata;
-    XfrmSa sa;
-    int r = xfrm_decode_sa(answer, &sa);
-    if (r == 0)
-        *packets = sa.packets;
-    return r;
+static int sa_take(struct nlmsghdr *answer, void *userdata) {
+    return xfrm_decode_sa(answer, userdata);
 }
 
-static int counter_read(Sad *sad, const Address *destination, uint32_t spi, uint64_t *ret) {
+static int sa_ask(Sad *sad, const Address *destination, uint32_t spi, XfrmSa *ret) {
     XfrmMessage buf;
-    return channel_request(sad->channel,
-                           xfrm_encode_sa_id(buf, XFRM_MSG_GETSA, destination, spi, IPPROTO_ESP),
-                           counter_take, ret);
+    return channel_request(
+        sad->channel, xfrm_encode_sa_id(buf, XFRM_MSG_GETSA, destination, spi, IPPROTO_ESP), sa_take, ret);
 }
 
-int sad_traffic(Sad *sad, const ChildSa *child, uint64_t *ret_packets_in, uint64_t *ret_packets_out) {
-    uint64_t in = 0, out = 0;
-    int r = counter_read(sad, &child->local.address, child->spi_in, &in);
+int sad_traffic(Sad *sad, const ChildSa *child, ChildTraffic *ret) {
+    XfrmSa in, out;
+    int r = sa_ask(sad, &child->local.address, child->spi_in, &in);
     if (r == 0)
-        r = counter_read(sad, &child->remote.address, child->spi_out, &out);
+        r = sa_ask(sad, &child->remote.address, child->spi_out, &out);
     if (r < 0) {
         log_warning("Child SA in %08x, out %08x: the kernel does not tell its counters: %s", child->spi_in,
                     child->spi_out, channel_reason(sad->channel, r));
         return r;
     }
-    *ret_packets_in = in;
-    *ret_packets_out = out;
+    *ret = (ChildTraffic){in.bytes, in.packets, out.bytes, out.packets, in.replayed, in.forged};
     return 0;
 }

@@ -552,7 +552,10 @@ static XfrmSa sa_read(const struct xfrm_usersa_info *info, const Attributes *att
         .reqid = info->reqid,
         .if_id = attribute_u32(attributes->if_id),
         .is_larval = !attributes->keyed,
+        .bytes = info->curlft.bytes,
         .packets = info->curlft.packets,
+        .replayed = info->stats.replay + info->stats.replay_window,
+        .forged = info->stats.integrity_failed,
         .direction = attributes->direction ? mnl_attr_get_u8(attributes->direction) : 0,
         .nat_keepalive = attribute_u32(attributes->nat_keepalive),
     };

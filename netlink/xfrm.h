@@ -13,11 +13,11 @@
 #include "ike/child-sa.h"
 #include "netlink/features.h"
 
-#define XFRM_MESSAGE_MAX      2048 /* bytes; an SA with the longest keys and bitmap has 1.3 KiB */
-#define XFRM_POLICIES_MAX     (2 * TS_MAX * TS_MAX) /* every pair of selectors, in and out */
-#define XFRM_SPI_MIN          0x100                 /* RFC 4303 2.1: 1..255 are reserved by IANA */
-#define XFRM_SPI_MAX          UINT32_MAX
-#define REPLAY_WINDOW_MAX     4096 /* the kernel's XFRMA_REPLAY_ESN_MAX */
+#define XFRM_MESSAGE_MAX  2048 /* bytes; an SA with the longest keys and bitmap has 1.3 KiB */
+#define XFRM_POLICIES_MAX (2 * TS_MAX * TS_MAX) /* every pair of selectors, in and out */
+#define XFRM_SPI_MIN      0x100                 /* RFC 4303 2.1: 1..255 are reserved by IANA */
+#define XFRM_SPI_MAX      UINT32_MAX
+#define REPLAY_WINDOW_MAX 4096 /* the kernel's XFRMA_REPLAY_ESN_MAX */
 
 /* Without ESN sequence numbers end at 2^32 (RFC 4303 3.3.3). Long before, the kernel says "soft"; at the end
  * it removes the SA. */
@@ -40,9 +40,10 @@ typedef struct XfrmSa {
     uint8_t protocol;            /* IPPROTO_ESP, … */
     uint32_t reqid, if_id;
     bool is_larval; /* reserved only: has no keys */
-    uint64_t packets;
-    uint8_t direction;      /* XFRM_DIRECTION_*, 0: of a kernel that knows none */
-    uint32_t nat_keepalive; /* seconds, 0: none or of a kernel that knows none */
+    uint64_t bytes, packets;
+    uint32_t replayed, forged; /* as in ChildTraffic */
+    uint8_t direction;         /* XFRM_DIRECTION_*, 0: of a kernel that knows none */
+    uint32_t nat_keepalive;    /* seconds, 0: none or of a kernel that knows none */
 } XfrmSa;
 
 #define XFRM_DIRECTION_IN  1

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drives the agent's CPE (agent/cpe.h) against a HeMS without a tunnel around it, for test_cpe.py.
  *
- *     cpe-driver [-if] [-p PATH=VALUE]... [-r PATH=VALUE]... [-n PATHS] [-b HOST] [-a WORD]
- *                URL ADDRESS,... STORE WORD COUNT
+ *     cpe-driver [-ift] [-s VERSION] [-p PATH=VALUE]... [-r PATH=VALUE]... [-l PATH=VALUE]... [-n PATHS]
+ *                [-b HOST] [-a WORD] [-d TYPE] URL ADDRESS,... STORE WORD COUNT
  *
  * The factory data have URL as the serving HeMS, with -i as the initial one, behind segw.operator.example.
  * Its host, and that of any other HeMS, is at these addresses; nothing is bound to an interface. A session
@@ -21,12 +21,15 @@
  *
  * It ends with the COUNTth report WORD, as the daemon ends: in the middle of a session, if that is where it
  * is. -a aborts the session at the first report WORD, as a lost tunnel does. -p is in the store before the
- * start, -r is reported after it, -n is InformParameters=, -b a host of an operator from which the box is
- * de-registered. */
+ * start, -r is reported after it, the nth -l after the nth good session, -s is SoftwareVersion= (1), -n is
+ * InformParameters=, -b a host of an operator from which the box is de-registered; -d wants a file of that
+ * type; -t is for transfers, whose names must not come again: then waits are drawn somewhere. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <systemd/sd-event.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -41,13 +44,15 @@
 typedef struct Driver {
     sd_event *event;
     Store *store;
+    Device *device;
     Cpe *cpe;
     IkeConfiguration inside; /* as if loopback were a tunnel */
     char url[URL_MAX_BYTES];
-    const char *factory_url, *last, *abort_at, *barred, *paths;
-    bool initial, fall_back;
-    char *facts[FACTS_MAX], *reported[FACTS_MAX]; /* PATH=VALUE */
-    size_t n_facts, n_reported;
+    char folder[PATH_MAX]; /* of the store */
+    const char *factory_url, *last, *abort_at, *barred, *paths, *version, *wanted;
+    bool initial, fall_back, transfers;
+    char *facts[FACTS_MAX], *reported[FACTS_MAX], *later[FACTS_MAX]; /* PATH=VALUE */
+    size_t n_facts, n_reported, n_later, next_later;
     AddressList addresses;
     size_t next_address;
     unsigned count;
@@ -57,6 +62,17 @@ typedef struct Driver {
 /* Draws the lower end of every wait, so that a test knows how long it is. */
 static void fill_zero(void *userdata, void *ret, size_t size) {
     memset(ret, 0, size);
+}
+
+/* Numbers that do not come again, for the names of transfers; a whole day each as a phase. */
+static void fill_days(void *userdata, void *ret, size_t size) {
+    static uint64_t n;
+
+    if (n == 0)
+        (void)getrandom(&n, 2, 0);
+    const uint64_t v = ++n * 86400 * USEC_PER_SEC;
+    memset(ret, 0, size);
+    memcpy(ret, &v, MIN(size, sizeof v));
 }
 
 static void say_s1(const char *word, const S1Config *s1) {
@@ -121,8 +137,23 @@ static bool word_is_last(Driver *d, const char *word) {
     return true;
 }
 
+/* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
+static const char *fact_cut(char *fact) {
+    char *value = strchr(fact, '=');
+    *value = 0;
+    return value + 1;
+}
+
+static void fact_report(const Driver *d, char *fact) {
+    const char *value = fact_cut(fact), *why = device_report(d->device, fact, value);
+    if (why)
+        printf("REPORTED %s: %s\n", fact, why);
+}
+
 /* Acts on what an ended session has brought, as who decides about the way would. */
 static void driver_take(Driver *d, const CpeReport *report) {
+    if (report->type == CPE_ENDED && !report->text && d->next_later < d->n_later)
+        fact_report(d, d->later[d->next_later++]);
     if (report->assignment && !report->text && !report->factory_reset) {
         snprintf(d->url, sizeof d->url, "%s", report->assignment->hems_url);
         cpe_hems(d->cpe, d->url);
@@ -131,7 +162,7 @@ static void driver_take(Driver *d, const CpeReport *report) {
         int r = cpe_reset(d->cpe);
         Site site;
         snprintf(d->url, sizeof d->url, "%s", d->factory_url);
-        printf("RESET%s%s\n", r < 0 ? " failed" : "", cpe_assignment(d->cpe, &site) ? " in vain" : "");
+        printf("RESET%s%s\n", r < 0 ? " failed" : "", device_assignment(d->device, &site) ? " in vain" : "");
         (void)word_is_last(d, "RESET");
     }
 }
@@ -181,14 +212,14 @@ static bool on_barred(void *userdata, const char *host) {
     return d->barred && strcasecmp(d->barred, host) == 0;
 }
 
-/* The value of *fact*, PATH=VALUE, which is cut in two; it has one: main() looked. */
-static const char *fact_cut(char *fact) {
-    char *value = strchr(fact, '=');
-    *value = 0;
-    return value + 1;
+static void on_noticed(void *userdata, int notification) {
+    const Driver *d = userdata;
+    if (d->cpe)
+        cpe_value_changed(d->cpe, notification == 2);
 }
 
 static int driver_store(Driver *d, const char *path) {
+    snprintf(d->folder, sizeof d->folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     int r = store_open(&d->store, path);
     for (size_t i = 0; r == 0 && i < d->n_facts; i++) {
         const char *value = fact_cut(d->facts[i]);
@@ -198,13 +229,16 @@ static int driver_store(Driver *d, const char *path) {
 }
 
 static void driver_report(Driver *d) {
-    for (size_t i = 0; i < d->n_reported; i++) {
-        const char *value = fact_cut(d->reported[i]), *why = cpe_report_value(d->cpe, d->reported[i], value);
-        if (why)
-            printf("REPORTED %s: %s\n", d->reported[i], why);
-    }
+    for (size_t i = 0; i < d->n_reported; i++)
+        fact_report(d, d->reported[i]);
     if (d->n_reported > 0)
-        printf("REPORTED %s\n", cpe_location_known(d->cpe) ? "here" : "nowhere");
+        printf("REPORTED %s\n", device_location_known(d->device) ? "here" : "nowhere");
+}
+
+static void driver_want(Driver *d) {
+    const SessionFileArg version = {"Version", "2.1"};
+    if (d->wanted && cpe_request_download(d->cpe, d->wanted, &version, 1))
+        puts("REFUSED");
 }
 
 static int driver_run(Driver *d) {
@@ -212,13 +246,20 @@ static int driver_run(Driver *d) {
                              .oui = "0A1B2C",
                              .product_class = "HeNB",
                              .serial_number = "1",
-                             .hardware_version = "1",
-                             .software_version = "1"};
+                             .hardware_version = "1"};
     ConfigPair *pair = d->initial ? &factory.initial : &factory.serving;
-    Rng rng = {.fill = fill_zero};
+    Rng rng = {.fill = d->transfers ? fill_days : fill_zero};
+    const DeviceConfig device = {.factory = &factory,
+                                 .store = d->store,
+                                 .state_directory = "/",
+                                 .rng = &rng,
+                                 .barred = on_barred,
+                                 .noticed = on_noticed,
+                                 .userdata = d};
     CpeConfig config = {.event = d->event,
                         .factory = &factory,
                         .store = d->store,
+                        .state_directory = d->folder,
                         .inside = &d->inside,
                         .clock_trusted = true,
                         .barred = on_barred,
@@ -232,18 +273,25 @@ static int driver_run(Driver *d) {
     snprintf(factory.tunnel_interface, sizeof factory.tunnel_interface, "lo");
     snprintf(pair->hems, sizeof pair->hems, "%s", d->url);
     snprintf(pair->segw, sizeof pair->segw, "%s", SEGW);
+    snprintf(factory.software_version, sizeof factory.software_version, "%s", d->version ? d->version : "1");
     snprintf(factory.inform_parameters, sizeof factory.inform_parameters, "%s", strempty(d->paths));
-    int r = cpe_new(&d->cpe, &config);
+    int r = device_new(&d->device, &device);
+    if (r < 0)
+        return r;
+    config.device = d->device;
+    r = cpe_new(&d->cpe, &config);
     if (r < 0)
         return r;
     if (d->fall_back)
         cpe_hems(d->cpe, d->url);
-    else if (cpe_assignment(d->cpe, &site))
+    else if (device_assignment(d->device, &site))
         snprintf(d->url, sizeof d->url, "%s", site.hems_url);
     driver_report(d);
+    driver_want(d);
     driver_wait(d);
     r = sd_event_loop(d->event);
     cpe_free(d->cpe);
+    device_free(d->device);
     return r;
 }
 
@@ -273,11 +321,21 @@ static bool option_take(Driver *d, int option) {
         return d->fall_back = true;
     case 'i':
         return d->initial = true;
+    case 'l':
+        return fact_add(d->later, &d->n_later, optarg);
     case 'n':
         d->paths = optarg;
         return true;
     case 'p':
         return fact_add(d->facts, &d->n_facts, optarg);
+    case 's':
+        d->version = optarg;
+        return true;
+    case 't':
+        return d->transfers = true;
+    case 'd':
+        d->wanted = optarg;
+        return true;
     case 'r':
         return fact_add(d->reported, &d->n_reported, optarg);
     }
@@ -288,7 +346,7 @@ int main(int argc, char *argv[]) {
     Driver d = {};
     int option;
 
-    while ((option = getopt(argc, argv, "a:b:fin:p:r:")) != -1)
+    while ((option = getopt(argc, argv, "a:b:d:fil:n:p:r:s:t")) != -1)
         if (!option_take(&d, option))
             return 2;
     argv += optind;

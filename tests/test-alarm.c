@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "alarm.h"
+#include "faults.h"
 #include "base/log.h"
 #include "seeded.h"
 #include "suite.h"
@@ -133,7 +134,9 @@ START_TEST(ours_are_supported) {
     ck_assert_uint_eq(n_rows, ALARM_OWN_);
     for (size_t i = 0; i < ALARM_OWN_; i++)
         ck_assert_uint_eq(nth("SupportedAlarm", i)->n, 5);
-    ck_assert_str_eq(get(nth("SupportedAlarm", ALARM_SEGW_UNREACHABLE), "ReportingMechanism"), "0 Expedited");
+    ck_assert_str_eq(get(nth("SupportedAlarm", ALARM_SEGW_UNREACHABLE), "ReportingMechanism"), "1 Queued");
+    ck_assert_str_eq(get(nth("SupportedAlarm", ALARM_CERTIFICATE_EXPIRES), "ReportingMechanism"),
+                     "0 Expedited");
     ck_assert_str_eq(get(nth("SupportedAlarm", ALARM_CLOCK_UNTRUSTED), "ReportingMechanism"), "1 Queued");
     teardown();
 }
@@ -141,6 +144,8 @@ END_TEST
 
 START_TEST(one_of_ours_comes_changes_and_goes) {
     setup();
+    ck_assert(alarms_configure(alarms, START, "Device.FaultMgmt.SupportedAlarm.1.ReportingMechanism",
+                               "0 Expedited"));
     alarm_set(alarms, START, ALARM_SEGW_UNREACHABLE, false, "");
     ck_assert_uint_eq(n_rows, ALARM_OWN_);
     alarm_set(alarms, START, ALARM_SEGW_UNREACHABLE, true, "no answer");
@@ -393,6 +398,74 @@ START_TEST(anything_at_random) {
 }
 END_TEST
 
+/* "PROBLEM:TEXT;" of each that lasts. */
+static const char *lasting(const FaultsFacts *facts) {
+    static char text[1024];
+
+    faults_look(alarms, facts);
+    *text = 0;
+    for (size_t i = 0; i < count("CurrentAlarm"); i++) {
+        const FakeRow *row = nth("CurrentAlarm", i);
+        sprintf(text + strlen(text), "%s:%s;", get(row, "SpecificProblem"), get(row, "AdditionalText"));
+    }
+    return text;
+}
+
+START_TEST(what_is_known_of_the_box) {
+    FaultsFacts f = {.real = START, .tunnel_wanted = true, .certificate_ends = USEC_NEVER, .last_error = "a"};
+    setup();
+    ck_assert_str_eq(lasting(&f), "");
+    /* A gateway: from a failure until there is a tunnel, with the reason of the first failure. */
+    f.waiting = true;
+    ck_assert_str_eq(lasting(&f), "Security gateway unreachable:a;");
+    f.waiting = false;
+    f.last_error = "b";
+    ck_assert_str_eq(lasting(&f), "Security gateway unreachable:a;");
+    f.waiting = true;
+    f.failed_sessions = 5; /* none could be had */
+    ck_assert_str_eq(lasting(&f), "Security gateway unreachable:a;");
+    f.tunnel = true;
+    f.failed_sessions = FAULTS_SESSIONS - 1;
+    ck_assert_str_eq(lasting(&f), "");
+    /* A HeMS: from the second failure until a session goes well. */
+    f.failed_sessions++;
+    ck_assert_str_eq(lasting(&f), "Management system unreachable:b;");
+    f.failed_sessions = 1;
+    ck_assert_str_eq(lasting(&f), "Management system unreachable:b;");
+    f.failed_sessions = 0;
+    ck_assert_str_eq(lasting(&f), "");
+    /* On the internet there is no gateway to miss. */
+    f.tunnel = f.tunnel_wanted = false;
+    ck_assert_str_eq(lasting(&f), "");
+    f.failed_sessions = FAULTS_SESSIONS;
+    ck_assert_str_eq(lasting(&f), "Management system unreachable:b;");
+    teardown();
+}
+END_TEST
+
+START_TEST(certificate_store_and_clock) {
+    FaultsFacts f = {.real = START, .certificate_ends = START + FAULTS_CERTIFICATE, .last_error = ""};
+    setup();
+    ck_assert_str_eq(lasting(&f), "");
+    f.certificate_ends--;
+    ck_assert_str_eq(lasting(&f),
+                     "Certificate expires soon:the certificate of this box ends on 2026-01-14T23:59:59Z;");
+    f.certificate_ends = START;
+    ck_assert_str_eq(lasting(&f),
+                     "Certificate expires soon:the certificate of this box ended on 2026-01-01T00:00:00Z;");
+    f.certificate_ends = USEC_NEVER;
+    f.store = "damaged: x";
+    ck_assert_str_eq(lasting(&f), "Stored configuration damaged:damaged: x;");
+    f.store = NULL;
+    f.real = 0;
+    f.certificate_ends = 1;
+    ck_assert_str_eq(lasting(&f),
+                     "Clock cannot be trusted:the time of day cannot be right, or is not known yet;");
+    teardown();
+}
+END_TEST
+
 SUITE("alarm", ours_are_supported, one_of_ours_comes_changes_and_goes, another_daemons,
       wishes_that_are_refused, there_is_always_room_for_ours, the_oldest_event_is_written_over,
-      the_hems_chooses_the_mechanism, without_memory_for_rows, anything_at_random)
+      the_hems_chooses_the_mechanism, without_memory_for_rows, anything_at_random, what_is_known_of_the_box,
+      certificate_store_and_clock)

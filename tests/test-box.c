@@ -170,21 +170,48 @@ START_TEST(the_tunnel) {
     };
     ipsec_facts_begin(&rows);
     check_has("Device.IPsec.IKEv2SupportedEncryptionAlgorithms=AES-CBC,AES-GCM-16;");
-    check_has("Device.IPsec.IKEv2SA.1.Status=Down;");
-    check_has("Device.IPsec.IKEv2SA.1.ChildSA.1.InboundSPI=0;");
     *said = 0;
     ipsec_facts_report(&rows, &facts);
     check_said(
-        "Device.IPsec.IKEv2SA.1.Status=Up;Device.IPsec.IKEv2SA.1.LocalAddress=192.0.2.10;"
-        "Device.IPsec.IKEv2SA.1.RemoteAddress=2001:db8::1;Device.IPsec.IKEv2SA.1.EncryptionAlgorithm=AES-CBC;"
-        "Device.IPsec.IKEv2SA.1.EncryptionKeyLength=256;"
-        "Device.IPsec.IKEv2SA.1.PseudoRandomFunction=HMAC-SHA2-384;"
-        "Device.IPsec.IKEv2SA.1.IntegrityAlgorithm=HMAC-SHA2-256-128;"
-        "Device.IPsec.IKEv2SA.1.DiffieHellmanGroupTransform=ECP-384;"
-        "Device.IPsec.IKEv2SA.1.CreationTime=2026-01-01T00:00:00Z;Device.IPsec.IKEv2SA.1.NATDetected=Remote;"
-        "Device.IPsec.IKEv2SA.1.ChildSA.1.Status=Up;Device.IPsec.IKEv2SA.1.ChildSA.1.InboundSPI=4294967295;"
-        "Device.IPsec.IKEv2SA.1.ChildSA.1.OutboundSPI=258;"
-        "Device.IPsec.IKEv2SA.1.ChildSA.1.CreationTime=0001-01-01T00:00:00Z;");
+        "Device.IPsec.IKEv2SA.1.LocalAddress=192.0.2.10;"
+        "Device.IPsec.IKEv2SA.1.RemoteAddress=2001:db8::1;Device.IPsec.IKEv2SA.1.NATDetected=Remote;");
+    ipsec_facts_report(&rows, &(IpsecFacts){});
+    check_said(
+        "Device.IPsec.IKEv2SA.1.LocalAddress=;Device.IPsec.IKEv2SA.1.RemoteAddress=;"
+        "Device.IPsec.IKEv2SA.1.NATDetected=;");
+    static const struct {
+        const char *name, *up, *down;
+    } values[] = {
+        {"Status", "Up", "Down"},
+        {"EncryptionAlgorithm", "AES-CBC", ""},
+        {"EncryptionKeyLength", "256", "0"},
+        {"PseudoRandomFunction", "HMAC-SHA2-384", ""},
+        {"IntegrityAlgorithm", "HMAC-SHA2-256-128", ""},
+        {"DiffieHellmanGroupTransform", "ECP-384", ""},
+        {"CreationTime", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z"},
+        {"ChildSA.1.Status", "Up", "Down"},
+        {"ChildSA.1.InboundSPI", "4294967295", "0"},
+        {"ChildSA.1.OutboundSPI", "258", "0"},
+        {"ChildSA.1.CreationTime", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"},
+    };
+    char text[64];
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        ck_assert_int_eq(ipsec_facts_value(&facts, values[i].name, text, sizeof text), 0);
+        ck_assert_str_eq(text, values[i].up);
+        ck_assert_int_eq(ipsec_facts_value(&(IpsecFacts){}, values[i].name, text, sizeof text), 0);
+        ck_assert_str_eq(text, values[i].down);
+    }
+    ck_assert_int_eq(ipsec_facts_value(&facts, "Alias", text, sizeof text), -ENOENT);
+    static const struct {
+        const char *name, *value;
+    } counters[] = {{"BytesSent", "3"},       {"BytesReceived", "1"},   {"PacketsSent", "4"},
+                    {"PacketsReceived", "2"}, {"IntegrityErrors", "6"}, {"ReplayErrors", "5"}};
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+        ck_assert_int_eq(
+            ipsec_facts_counter(&(ChildTraffic){1, 2, 3, 4, 5, 6}, counters[i].name, text, sizeof text), 0);
+        ck_assert_str_eq(text, counters[i].value);
+    }
+    ck_assert_int_eq(ipsec_facts_counter(&(ChildTraffic){}, "PolicyErrors", text, sizeof text), -ENOENT);
     /* Every algorithm we speak has a name. */
     for (uint8_t type = 0; type < IKE_TRANSFORM_TYPES_; type++)
         for (uint16_t id = 1; id < 64; id++) {

@@ -212,8 +212,13 @@ START_TEST(introspection_is_the_xml_file) {
     static const struct {
         const char *path, *interface;
     } interfaces[] = {
-        {PATH, NAME},          {PATH, NAME ".Parameters"}, {PATH, NAME ".Alarms"},
-        {TUNNEL_PATH, TUNNEL}, {SESSION_PATH, SESSION},
+        {PATH, NAME},
+        {PATH, NAME ".Parameters"},
+        {PATH, NAME ".Alarms"},
+        {PATH, NAME ".Counters"},
+        {PATH, NAME ".Downloads"},
+        {TUNNEL_PATH, TUNNEL},
+        {SESSION_PATH, SESSION},
     };
     size_t described = 0;
     const char *xml;
@@ -326,6 +331,10 @@ START_TEST(counters_are_read_when_asked_for) {
     bus_setup(&handlers);
     counters = (TunnelCounters){.packets_in = 1,
                                 .packets_out = 2,
+                                .bytes_in = 100,
+                                .bytes_out = 200,
+                                .esp_replayed = 50,
+                                .esp_forged = 60,
                                 .retransmitted = 3,
                                 .malformed = 10,
                                 .foreign = 20,
@@ -335,16 +344,20 @@ START_TEST(counters_are_read_when_asked_for) {
     counters.packets_in = 11;
     check_number(TUNNEL_PATH, TUNNEL, "PacketsIn", 11);
     check_number(TUNNEL_PATH, TUNNEL, "PacketsOut", 2);
+    check_number(TUNNEL_PATH, TUNNEL, "BytesIn", 100);
+    check_number(TUNNEL_PATH, TUNNEL, "BytesOut", 200);
     check_number(TUNNEL_PATH, TUNNEL, "Retransmitted", 3);
     sd_bus_message *m = get(TUNNEL_PATH, TUNNEL, "Dropped", "a{st}");
     ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "{st}"), 0);
     while (sd_bus_message_read(m, "{st}", &key, &value) > 0)
-        sum += streq(key, "Malformed") && value == 10    ? 1
-               : streq(key, "Foreign") && value == 20    ? 2
-               : streq(key, "Unexpected") && value == 30 ? 4
-               : streq(key, "Forged") && value == 40     ? 8
-                                                         : 16;
-    ck_assert_uint_eq(sum, 15);
+        sum += streq(key, "Malformed") && value == 10     ? 1
+               : streq(key, "Foreign") && value == 20     ? 2
+               : streq(key, "Unexpected") && value == 30  ? 4
+               : streq(key, "Forged") && value == 40      ? 8
+               : streq(key, "EspReplayed") && value == 50 ? 16
+               : streq(key, "EspForged") && value == 60   ? 32
+                                                          : 64;
+    ck_assert_uint_eq(sum, 63);
     sd_bus_message_unref(m);
     ck_assert_int_eq(bus_publish_tunnel(bus, &tunnel), 0);
     check_heard("");

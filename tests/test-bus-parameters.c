@@ -3,6 +3,7 @@
  * hear, report and are asked, against the agent's side of it (agent/owner-io.h). */
 #include <check.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
@@ -12,6 +13,7 @@
 #include "clock.h"
 #include "dbus/ages.h"
 #include "dbus/bus.h"
+#include "fake-timesync.h"
 #include "owner-io.h"
 #include "private-bus.h"
 #include "suite.h"
@@ -128,6 +130,23 @@ static const char *on_clear(void *userdata, const BusAlarm *alarm) {
     return NULL;
 }
 
+static const char *on_counter(void *userdata, const BusCounter *c) {
+    if (c->counts)
+        tell("count %s|%s|%s|%" PRIu64 "\n", c->info, c->object, c->type, c->total);
+    else
+        tell("measure %s|%s|%s|%s\n", c->info, c->object, c->type, c->value);
+    return !c->counts && strcmp(c->value, "much") == 0 ? "no number" : NULL;
+}
+
+static const char *on_request_download(void *userdata, const char *file_type, const BusArgument *arguments,
+                                       size_t n) {
+    tell("request %s", file_type);
+    for (size_t i = 0; i < n; i++)
+        tell(" %s=%s", arguments[i].name, arguments[i].value);
+    tell("\n");
+    return *file_type ? NULL : "there is no such type";
+}
+
 static const BusHandlers handlers = {
     .deregister = on_request,
     .clear_deregistration = on_request,
@@ -141,6 +160,8 @@ static const BusHandlers handlers = {
     .owner_failed = on_failed,
     .raise_alarm = on_raise,
     .clear_alarm = on_clear,
+    .request_download = on_request_download,
+    .count = on_counter,
 };
 
 static sd_bus *connect_as(const char *name) {
@@ -610,6 +631,43 @@ START_TEST(alarms_are_passed_on) {
 }
 END_TEST
 
+START_TEST(wishes_for_files_are_passed_on) {
+    agent_start(NULL);
+    agent_open();
+    sd_bus *client = connect_as(NULL);
+    check_error(call(client, NAME ".Downloads", "Request", "sa(ss)", "1 Firmware Upgrade Image", 2, "Version",
+                     "2.1", "Size", ""),
+                NULL, NULL);
+    check_error(call(client, NAME ".Downloads", "Request", "sa(ss)", "", 0), NAME ".Error.Refused",
+                "there is no such type");
+    check_error(call(client, NAME ".Downloads", "Request", "sa(ss)", "1 A", 17, "a", "", "b", "", "c", "",
+                     "d", "", "e", "", "f", "", "g", "", "h", "", "i", "", "j", "", "k", "", "l", "", "m", "",
+                     "n", "", "o", "", "p", "", "q", ""),
+                NAME ".Error.Refused", "there are too many arguments");
+    check_told("request 1 Firmware Upgrade Image Version=2.1 Size=\nrequest \n");
+    sd_bus_flush_close_unref(client);
+    agent_stop();
+}
+END_TEST
+
+START_TEST(counters_are_passed_on) {
+    agent_start(NULL);
+    agent_open();
+    sd_bus *client = connect_as(NULL);
+    check_error(call(client, NAME ".Counters", "Count", "a(ssst)", 2, "RRC", "Cell=1", "Att", UINT64_C(7),
+                     "RRC", "Cell=1", "Succ", UINT64_MAX),
+                NULL, NULL);
+    check_error(call(client, NAME ".Counters", "Measure", "a(ssss)", 3, "RRC", "Cell=1", "Mean", "1.5", "RRC",
+                     "Cell=1", "Max", "much", "RRC", "Cell=1", "Min", "1"),
+                NAME ".Error.Refused", "Max: no number");
+    check_told(
+        "count RRC|Cell=1|Att|7\ncount RRC|Cell=1|Succ|18446744073709551615\n"
+        "measure RRC|Cell=1|Mean|1.5\nmeasure RRC|Cell=1|Max|much\n");
+    sd_bus_flush_close_unref(client);
+    agent_stop();
+}
+END_TEST
+
 static int on_listened(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     *(bool *)userdata = true;
     return 0;
@@ -701,31 +759,9 @@ START_TEST(policy_lets_the_agent_ask) {
 }
 END_TEST
 
-static char servers[256];
-
-static int on_servers(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-    const char *server;
-    strcpy(servers, "=");
-    ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "s"), 0);
-    while (sd_bus_message_read(m, "s", &server) > 0)
-        strcat(strcat(servers, server), " ");
-    return streq(servers, "=bad ")
-               ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "Invalid NTP server name")
-               : sd_bus_reply_method_return(m, NULL);
-}
-
-static const sd_bus_vtable timesync_vtable[] = {
-    SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD("SetRuntimeNTPServers", "as", "", on_servers, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_VTABLE_END,
-};
-
 static sd_bus *timesync_start(void) {
     sd_bus *t = connect_as(NULL);
-    ck_assert_int_ge(sd_bus_add_object_vtable(t, NULL, "/org/freedesktop/timesync1",
-                                              "org.freedesktop.timesync1.Manager", timesync_vtable, NULL),
-                     0);
-    ck_assert_int_ge(sd_bus_request_name(t, "org.freedesktop.timesync1", 0), 0);
+    fake_timesync_start(t);
     return t;
 }
 
@@ -737,20 +773,20 @@ START_TEST(ntp_servers_go_to_timesyncd) {
     settle(timesync);
     bus_time_servers(bus, NULL, 0); /* nobody has set any: its own configuration is left alone */
     settle(timesync);
-    ck_assert_str_eq(servers, "");
+    ck_assert_str_eq(fake_timesync_servers, "");
     bus_time_servers(bus, two, 2);
-    RUN_UNTIL(*servers);
-    ck_assert_str_eq(servers, "=ntp1.example 192.0.2.1 ");
+    RUN_UNTIL(*fake_timesync_servers);
+    ck_assert_str_eq(fake_timesync_servers, "=ntp1.example 192.0.2.1 ");
     /* It has forgotten them when it comes again. */
     sd_bus_flush_close_unref(timesync);
-    *servers = 0;
+    *fake_timesync_servers = 0;
     timesync = timesync_start();
-    RUN_UNTIL(*servers);
-    ck_assert_str_eq(servers, "=ntp1.example 192.0.2.1 ");
-    *servers = 0;
+    RUN_UNTIL(*fake_timesync_servers);
+    ck_assert_str_eq(fake_timesync_servers, "=ntp1.example 192.0.2.1 ");
+    *fake_timesync_servers = 0;
     bus_time_servers(bus, NULL, 0);
-    RUN_UNTIL(*servers);
-    ck_assert_str_eq(servers, "=");
+    RUN_UNTIL(*fake_timesync_servers);
+    ck_assert_str_eq(fake_timesync_servers, "=");
     LOG_OF(bus_time_servers(bus, bad, 1); settle(timesync);
            settle(timesync), "does not take the HeMS's NTP servers: Invalid NTP");
     sd_bus_flush_close_unref(timesync);
@@ -798,6 +834,6 @@ END_TEST
 
 SUITE("bus-parameters", parameters_are_read, only_the_owner_reports, ages_of_what_was_reported, owners_agree,
       owners_object_fail_or_are_silent, commits_from_within_the_verdict, an_answer_that_is_none,
-      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on,
-      changes_are_not_for_everyone, changes_are_for_our_group, policy_lets_the_agent_ask,
-      ntp_servers_go_to_timesyncd, ages_by_path)
+      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on, counters_are_passed_on,
+      wishes_for_files_are_passed_on, changes_are_not_for_everyone, changes_are_for_our_group,
+      policy_lets_the_agent_ask, ntp_servers_go_to_timesyncd, ages_by_path)

@@ -104,6 +104,7 @@ static const OwnerTable owners = {.n = 2,
 static const BusHandlers handlers = {
     .deregister = on_deregister,
     .clear_deregistration = on_clear,
+    .others = &status,
     .report_value = on_value,
     .reported = on_reported,
     .owners = &owners,
@@ -828,6 +829,8 @@ static const StrangerCall stranger_calls[] = {
     {NAME ".Parameters", "Ages", "as", {"Device."}, SD_BUS_ERROR_ACCESS_DENIED},
     {NAME ".Parameters", "Own", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
     {NAME ".Alarms", "ClearAlarm", "sss", {"a", "b"}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Counters", "Count", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
+    {NAME ".Downloads", "Request", "", {NULL}, SD_BUS_ERROR_ACCESS_DENIED},
     {},
 };
 /* What a daemon in our group gets. */
@@ -837,6 +840,8 @@ static const StrangerCall member_calls[] = {
     {NAME ".Parameters", "Own", "", {NULL}, NAME ".Error.Refused"},
     {NAME ".Parameters", "Get", "as", {"Device."}, SD_BUS_ERROR_NOT_SUPPORTED},
     {NAME ".Alarms", "ClearAlarm", "sss", {"a", "b"}, SD_BUS_ERROR_NOT_SUPPORTED},
+    {NAME ".Counters", "Count", "", {NULL}, SD_BUS_ERROR_INVALID_ARGS},
+    {NAME ".Downloads", "Request", "", {NULL}, SD_BUS_ERROR_INVALID_ARGS},
     {"org.freedesktop.DBus.Properties", "Set", "ss", {NAME, "State"}, SD_BUS_ERROR_ACCESS_DENIED},
     {},
 };

@@ -118,10 +118,10 @@ START_TEST(what_the_factory_data_name) {
         {MS "PeriodicInformEnable " MS "PeriodicInformEnable " MS "ParameterKey",
          MS "PeriodicInformEnable=true "},
         {MS "DownloadAvailability.Query. " MS "DownloadAvailability.Query.URL",
-         MS "DownloadAvailability.Query.Enable=false " MS "DownloadAvailability.Query.Status=Disabled " MS
-            "DownloadAvailability.Query.URL= "},
-        {MS "Password", MS "Password= "}, /* a secret stays one */
-        {GPS "ScanStatus", ""},           /* unknown, also when it is asked for */
+         MS "DownloadAvailability.Query.URL= " MS "DownloadAvailability.Query.Enable=false " MS
+            "DownloadAvailability.Query.Status=Disabled "}, /* full names first */
+        {MS "Password", MS "Password= "},                   /* a secret stays one */
+        {GPS "ScanStatus", ""},                             /* unknown, also when it is asked for */
     };
     _cleanup_(model_freep) Model *model = new_model();
     put(model, MS "Password", "s3cret");
@@ -228,47 +228,50 @@ START_TEST(what_the_table_says_of_value_change) {
 }
 END_TEST
 
-static unsigned
-    changes; /* parameters that have changed: all of the model's, twice as many as fit otherwise */
+static int count(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    ++*(size_t *)userdata;
+    return 0;
+}
 
-static int read_changed(const Model *model, ModelVisitor visitor, void *userdata) {
-    size_t n;
-    const ModelParameter *p = model_parameters(&n);
-    char name[256];
-    int r = visitor(userdata, MS "ParameterKey", model_parameter(model, MS "ParameterKey"), "forced");
-    for (unsigned i = 0; r == 0 && i < changes; i++) {
-        snprintf(name, sizeof name, "Device.Changed.%u", i);
-        r = visitor(userdata, name, &p[n - 1], "new");
-    }
-    if (r == 0)
-        r = visitor(userdata, MS "Username", model_parameter(model, MS "Username"), "me");
-    return r;
+static const char *row_name(unsigned i) {
+    static char name[96];
+    snprintf(name, sizeof name, "Device.FaultMgmt.HistoryEvent.%u.AlarmIdentifier", i);
+    return name;
 }
 
 /* All that has changed, each once, and only with its event. */
 START_TEST(what_has_changed) {
     _cleanup_(model_freep) Model *model = new_model();
+    const ModelAttributes passive = {.name = "Device.", .set_notification = true, .notification = 1};
     const SoapEvent events[] = {{"2 PERIODIC", ""}, {"4 VALUE CHANGE", ""}};
+    size_t changed = 0;
+    uint32_t row;
     Seen seen = {0};
     put(model, TABLE "3.Enable", "true");
     put(model, TABLE "3.ParameterName", MS "Username");
-    changes = 2;
-    ck_assert_int_eq(inform_parameters_changed(model, read_changed, MS "Username", events, 1, collect, &seen),
-                     0);
-    ck_assert_str_eq(seen.text, MS "Username= ");
+    for (unsigned i = 0; i < 2 * INFORM_EXTRA_MAX; i++)
+        ck_assert_int_eq(model_row_add(model, "Device.FaultMgmt.HistoryEvent.", &row), 0);
+    ck_assert_int_eq(model_attributes_set(model, &passive, 1), 0);
+    model_watch(model);
+    put(model, MS "Username", "me");
+    put(model, "Device.DeviceInfo.SoftwareVersion", "2"); /* forced */
+    report(model, GPS "ScanStatus", "Error");
+    ck_assert_int_eq(inform_parameters(model, MS "Username", events, 1, collect, &seen), 0);
+    ck_assert_str_eq(seen.text, MS "Username=me ");
     seen = (Seen){0};
-    ck_assert_int_eq(inform_parameters_changed(model, read_changed, MS "Username", events, 2, collect, &seen),
-                     0);
-    ck_assert_str_eq(seen.text, "Device.Changed.0=new Device.Changed.1=new " MS "Username=me ");
-    ck_assert_uint_eq(seen.n, 9 + 3);
+    ck_assert_int_eq(inform_parameters(model, MS "Username", events, 2, collect, &seen), 0);
+    ck_assert_str_eq(seen.text, MS "Username=me " GPS "ScanStatus=Error ");
+    ck_assert_uint_eq(seen.n, 9 + 2);
     /* No limit, and the others still have theirs. */
+    for (unsigned i = 1; i <= 2 * INFORM_EXTRA_MAX; i++)
+        put(model, row_name(i), "1");
+    ck_assert_int_eq(model_read_changed(model, count, &changed), 0);
+    ck_assert_uint_eq(changed, 3 + 2 * INFORM_EXTRA_MAX);
     seen = (Seen){0};
-    changes = 500;
-    report_all(model);
-    ck_assert_int_eq(inform_parameters_changed(model, read_changed, "Device.", events, 2, collect, &seen), 0);
-    ck_assert_uint_eq(seen.n, 9 + 501 + INFORM_EXTRA_MAX);
-    int left = 9 + 400;
-    ck_assert_int_eq(inform_parameters_changed(model, read_changed, "", events, 2, stop, &left), -ENOMEM);
+    ck_assert_int_eq(inform_parameters(model, "Device.", events, 2, collect, &seen), 0);
+    ck_assert_uint_eq(seen.n, 9 + changed - 1 + INFORM_EXTRA_MAX);
+    int left = 9 + INFORM_EXTRA_MAX;
+    ck_assert_int_eq(inform_parameters(model, "", events, 2, stop, &left), -ENOMEM);
 }
 END_TEST
 

@@ -179,6 +179,34 @@ START_TEST(expectation_29_what_may_be_written) {
 }
 END_TEST
 
+static int collect_flags(void *userdata, const char *name, const ModelParameter *parameter,
+                         const char *value) {
+    char *text = userdata;
+    if (parameter)
+        sprintf(text + strlen(text), "%s %d\n", name, (parameter->flags & MODEL_WRITE) != 0);
+    return 0;
+}
+
+/* What GetParameterNames calls writable is not refused as read-only, and all else is. */
+START_TEST(expectation_29_writable_is_honest) {
+    _cleanup_(model_freep) Model *model = box_start(&(Box){0});
+    ck_assert_int_eq(add(model, CELLS), 1);
+    _cleanup_free_ char *text = calloc(1, 1 << 20);
+    ck_assert_int_eq(model_list(model, "", false, collect_flags, text), 0);
+    char *rest = text, *line;
+    unsigned n[2] = {0};
+    while (*(line = strsep(&rest, "\n"))) {
+        char *writable = strchr(line, ' ');
+        *writable++ = 0;
+        int r = set(model, line, model_get(model, line));
+        ck_assert_msg((r != FAULT_NOT_WRITABLE) == (*writable == '1'), "%s: %d", line, r);
+        n[*writable == '1']++;
+    }
+    ck_assert_uint_gt(n[0], 100);
+    ck_assert_uint_gt(n[1], 100);
+}
+END_TEST
+
 static int attributes(Model *model, const char *name, int notification) {
     return model_attributes_set(
         model, &(ModelAttributes){.name = name, .set_notification = true, .notification = notification}, 1);
@@ -385,6 +413,15 @@ START_TEST(rows_that_the_box_makes) {
                      FAULT_RESOURCES_EXCEEDED);
     ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.RF.Gone", "-80"),
                      FAULT_INVALID_NAME);
+    /* A report that is refused makes no row for itself. */
+    ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.RF.RSRP", "loud"),
+                     FAULT_INVALID_VALUE);
+    ck_assert_int_eq(
+        model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.8.BCCH.PLMNList.33.PLMNID", "00101"),
+        FAULT_RESOURCES_EXCEEDED);
+    ck_assert_int_eq(model_report(model, "Device.Services.FAPService.1.REM.LTE.Cell.08.RF.RSRP", "-80"),
+                     FAULT_INVALID_NAME);
+    ck_assert_str_eq(model_get(model, "Device.Services.FAPService.1.REM.LTE.CellNumberOfEntries"), "5");
     ck_assert_int_eq(model_report(model, "Device.Services.FAPService.2.FAPControl.LTE.OpState", "1"),
                      FAULT_RESOURCES_EXCEEDED);
 }
@@ -422,10 +459,18 @@ END_TEST
 START_TEST(instances_of_a_damaged_store) {
     static const char *const bad[] = {"",       "3",     ":",    "3:4",
                                       "3:0",    "3:1,1", "x:1",  "4294967296:1",
-                                      "3:1,,2", "3:,1",  "-1:1", "99999999999999999999999:1"};
+                                      "3:1,,2", "3:,1",  "-1:1", "99999999999999999999999:1",
+                                      "3:2,1",  "3:1,",  "3:1:2"};
     _cleanup_(model_freep) Model *model = box_start(&(Box){0});
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+    ck_assert_int_eq(model_put_instances(model, CELLS, "4:2,4"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         ck_assert_msg(model_put_instances(model, CELLS, bad[i]) == FAULT_INVALID_VALUE, "%s", bad[i]);
+        ck_assert_msg(model_parameter(model, CELLS "4.CID") && !model_parameter(model, CELLS "1.CID"), "%s",
+                      bad[i]);
+    }
+    /* What others rely on being there is no HeMS's to delete. */
+    ck_assert_int_eq(model_put_instances(model, "Device.Services.FAPService.", "3:"), FAULT_INVALID_NAME);
+    ck_assert(!model_get_boolean(model, LTE "AdminState"));
     ck_assert_int_eq(model_put_instances(model, "Device.Gone.", "1:1"), FAULT_INVALID_NAME);
     ck_assert_int_eq(model_put_attribute(model, MS "URL", "3-"), FAULT_INVALID_VALUE);
     ck_assert_int_eq(model_put_attribute(model, MS "URL", "1"), FAULT_INVALID_VALUE);
@@ -450,8 +495,8 @@ START_TEST(live_values_are_asked_for) {
 END_TEST
 
 SUITE("model-rows", expectation_24_a_name_that_does_not_exist, expectation_25_tables_without_rows,
-      expectation_29_what_may_be_written, expectation_30_only_changes_that_cwmp_did_not_make,
-      expectation_31_the_parameter_key_goes_with_success, expectation_32_instance_numbers,
-      expectation_33_long_values, expectation_47_the_words_of_a_femtocell, attributes_are_kept,
-      rows_that_the_box_makes, what_is_prepared_may_be_given_up, instances_of_a_damaged_store,
-      live_values_are_asked_for)
+      expectation_29_what_may_be_written, expectation_29_writable_is_honest,
+      expectation_30_only_changes_that_cwmp_did_not_make, expectation_31_the_parameter_key_goes_with_success,
+      expectation_32_instance_numbers, expectation_33_long_values, expectation_47_the_words_of_a_femtocell,
+      attributes_are_kept, rows_that_the_box_makes, what_is_prepared_may_be_given_up,
+      instances_of_a_damaged_store, live_values_are_asked_for)

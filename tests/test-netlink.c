@@ -841,13 +841,13 @@ START_TEST(what_is_not_installed_is_not_moved) {
     _cleanup_(sad_freep) Sad *sad = sad_open();
     ChildSa c = child("rfc4106(gcm(aes))", 0x1000);
     const Endpoint local = c.local, remote = c.remote;
-    uint64_t in = 1, out = 2;
+    ChildTraffic traffic = {.packets_in = 1, .packets_out = 2};
     c.local.address = address("192.0.2.77");
     ck_assert_int_eq(sad_move(sad, &c, &local, &remote), -ENOENT);
     ck_assert_int_eq(sad_remove(sad, &c, CHILD_IN | CHILD_OUT), 0);
-    LOG_OF(ck_assert_int_lt(sad_traffic(sad, &c, &in, &out), 0), "does not tell its counters");
-    ck_assert_uint_eq(in, 1);
-    ck_assert_uint_eq(out, 2);
+    LOG_OF(ck_assert_int_lt(sad_traffic(sad, &c, &traffic), 0), "does not tell its counters");
+    ck_assert_uint_eq(traffic.packets_in, 1);
+    ck_assert_uint_eq(traffic.packets_out, 2);
     SILENT("ip xfrm state; ip xfrm policy");
 }
 END_TEST

@@ -4,7 +4,7 @@
 #include <libxml/parser.h>
 #include <stdio.h>
 
-#include "cwmp/pm-file.h"
+#include "cwmp/pm-counters.h"
 #include "cwmp/vendor-config.h"
 #include "suite.h"
 
@@ -163,4 +163,65 @@ START_TEST(configuration) {
 }
 END_TEST
 
-SUITE("pm-file", measurements, hostile_names, names_of_files, periods, configuration)
+static char *period(PmCounters *c, size_t number) {
+    char *text;
+    size_t size;
+    ck_assert_int_eq(pm_counters_write(c, number, &header, &text, &size), 0);
+    pm_counters_begin(c, number);
+    return text;
+}
+
+static void check_result(PmCounters *c, size_t number, const char *result) {
+    char *text = period(c, number);
+    ck_assert_msg(strstr(text, result), "no %s in %s", result, text);
+    free(text);
+}
+
+START_TEST(periods_side_by_side) {
+    const PmCounter setups = {"RRC", "Cell=1", "RRC.ConnEstabAtt.Sum", NULL, false};
+    PmCounter load = {"RRC", "Cell=1", "RRC.ConnMean", "1.5", false};
+    PmCounters *c;
+
+    ck_assert_int_eq(pm_counters_new(&c), 0);
+    ck_assert_int_eq(pm_counters_count(c, &setups, 100), 0); /* where it begins */
+    ck_assert_int_eq(pm_counters_count(c, &setups, 107), 0);
+    check_result(c, 0, "<r p=\"1\">7</r>");
+    check_result(c, 0, "<r p=\"1\">NIL</r>"); /* nothing was told */
+    ck_assert_int_eq(pm_counters_count(c, &setups, 107), 0);
+    check_result(c, 0, "<r p=\"1\">0</r>");
+    ck_assert_int_eq(pm_counters_count(c, &setups, 3), 0); /* began anew */
+    check_result(c, 0, "<r p=\"1\">3</r>");
+    ck_assert_int_eq(pm_counters_measure(c, &load), 0);
+    load.value = "2.5";
+    ck_assert_int_eq(pm_counters_measure(c, &load), 0);
+    check_result(c, 0, "<r p=\"2\">2.5</r>");
+    check_result(c, 0, "<r p=\"2\">NIL</r>");
+    check_result(c, 1, "<r p=\"1\">10</r>"); /* all of it */
+    load.value = "much";
+    ck_assert_int_eq(pm_counters_measure(c, &load), -EINVAL);
+    load.type = "";
+    ck_assert_int_eq(pm_counters_count(c, &load, 1), -EINVAL);
+    pm_counters_free(c);
+}
+END_TEST
+
+START_TEST(counters_have_a_limit) {
+    PmCounters *c;
+    char object[32];
+    PmCounter counter = {"RRC", object, "RRC.ConnEstabAtt.Sum", NULL, false};
+
+    ck_assert_int_eq(pm_counters_new(&c), 0);
+    for (int i = PM_COUNTERS_MAX; i > 0; i--) {
+        snprintf(object, sizeof object, "Cell=%d", i);
+        ck_assert_int_eq(pm_counters_count(c, &counter, 1), 0);
+    }
+    ck_assert_int_eq(pm_counters_count(c, &counter, 2), 0);
+    strcpy(object, "Cell=0");
+    ck_assert_int_eq(pm_counters_count(c, &counter, 1), -E2BIG);
+    free(period(c, 0));
+    pm_counters_free(c);
+}
+END_TEST
+
+SUITE("pm-file", periods_side_by_side, counters_have_a_limit, measurements, hostile_names, names_of_files,
+      periods, configuration)

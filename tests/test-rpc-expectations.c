@@ -159,6 +159,31 @@ START_TEST(expectation_23_an_object_needs_its_dot) {
 }
 END_TEST
 
+START_TEST(expectation_24_all_names_or_none) {
+    static const struct {
+        const char *names;
+        int fault, items;
+    } cases[] = {{"<ParameterNames/>", 0, 0},
+                 {"<ParameterNames></ParameterNames>", 0, 0},
+                 {"", 9003, 0}, /* that is no call of this method */
+                 {"<ParameterNames><s>" LTE "AdminState</s></ParameterNames>", 0, 1},
+                 {"<ParameterNames><s>" LTE "AdminState</s><s>Device.No</s></ParameterNames>", 9005, 0},
+                 {"<ParameterNames><s>Device.No</s><s>" LTE "AdminState</s></ParameterNames>", 9005, 0},
+                 {"<ParameterNames><s>Device.No.</s></ParameterNames>", 9005, 0}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Bench b = bench_serving(NULL);
+        char body[512], list[64];
+        snprintf(body, sizeof body, "<c:GetParameterValues>%s</c:GetParameterValues>", cases[i].names);
+        ask(&b, body);
+        ck_assert_msg(b.last.fault == cases[i].fault, "case %zu: %d", i, b.last.fault);
+        snprintf(list, sizeof list, "cwmp:ParameterValueStruct[%d]\"", cases[i].items);
+        ck_assert_msg(!strstr(b.last_text, list) == (cases[i].fault != 0), "case %zu: %s", i, b.last_text);
+        ck_assert_msg(!strstr(b.last_text, "<Value") == (cases[i].items == 0), "case %zu", i);
+        bench_done(&b);
+    }
+}
+END_TEST
+
 /* The type is what the HeMS wrote; the value decides. */
 START_TEST(expectation_27_a_value_is_judged_not_its_type) {
     static const struct {
@@ -391,6 +416,87 @@ START_TEST(methods_of_later_versions_are_not_in_earlier_ones) {
 }
 END_TEST
 
+#define CELLS     "Device.Services.FAPService.1.CellConfig.LTE.RAN.NeighborList.LTECell."
+#define CELLS_N   500
+#define CELLS_SET 250 /* four parameters each */
+
+static int count_one(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    (*(size_t *)userdata)++;
+    return 0;
+}
+
+static size_t occurrences(const char *text, const char *what) {
+    size_t n = 0;
+    for (const char *s = text; (s = strstr(s, what)); s++)
+        n++;
+    return n;
+}
+
+static Bench bench_full(void) {
+    Bench b = bench_serving(NULL);
+    uint32_t instance;
+    for (size_t i = 0; i < CELLS_N; i++)
+        ck_assert_int_eq(model_row_add(b.model, CELLS, &instance), 0);
+    return b;
+}
+
+/* However much there is: one answer, and no 9004. How long it takes, bench/cwmp shows. */
+START_TEST(expectation_34_a_full_tree_is_answered_at_once) {
+    Bench b = bench_full();
+    size_t parameters = 0, names = 0;
+    ck_assert_int_eq(model_read(b.model, "", count_one, &parameters), 0);
+    ck_assert_int_eq(model_list(b.model, "", false, count_one, &names), 0);
+    ck_assert_uint_gt(parameters, 6500);
+    ask(&b, "<c:GetParameterValues><ParameterNames><s>Device.</s></ParameterNames></c:GetParameterValues>");
+    ck_assert_int_eq(b.last.kind, SOAP_GET_PARAMETER_VALUES_RESPONSE);
+    ck_assert_uint_eq(occurrences(b.last_text, "<ParameterValueStruct>"), parameters);
+    ask(&b, "<c:GetParameterNames><ParameterPath/><NextLevel>0</NextLevel></c:GetParameterNames>");
+    ck_assert_int_eq(b.last.kind, SOAP_GET_PARAMETER_NAMES_RESPONSE);
+    ck_assert_uint_eq(occurrences(b.last_text, "<ParameterInfoStruct>"), names);
+    bench_done(&b);
+}
+END_TEST
+
+/* *CID* of the last row is *last*. */
+static void set_cells(Bench *b, size_t last) {
+    char *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    fprintf(f,
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" "
+            "xmlns:c=\"urn:dslforum-org:cwmp-1-0\"><e:Body><c:SetParameterValues><ParameterList>");
+    for (size_t i = 1; i <= CELLS_SET; i++)
+        fprintf(f,
+                "<P><Name>" CELLS
+                "%zu.Enable</Name><Value>1</Value></P>"
+                "<P><Name>" CELLS
+                "%zu.PLMNID</Name><Value>00101</Value></P>"
+                "<P><Name>" CELLS
+                "%zu.CID</Name><Value>%zu</Value></P>"
+                "<P><Name>" CELLS "%zu.PhyCellID</Name><Value>7</Value></P>",
+                i, i, i, i < CELLS_SET ? i : last, i);
+    fprintf(f, "</ParameterList><ParameterKey>k</ParameterKey></c:SetParameterValues></e:Body></e:Envelope>");
+    fclose(f);
+    bench_text(b, 200, text);
+    free(text);
+}
+
+/* 1,000 parameters in one transaction; two rows with one key, and it is none. */
+START_TEST(expectation_34_a_thousand_values_are_set_at_once) {
+    Bench b = bench_full();
+    set_cells(&b, 3);
+    ck_assert_int_eq(b.last.fault, 9003);
+    ck_assert_uint_eq(occurrences(b.last_text, "<SetParameterValuesFault>"),
+                      6); /* Enable, PLMNID, CID of rows 3 and 250 */
+    ck_assert_str_eq(model_get(b.model, CELLS "1.CID"), "0");
+    set_cells(&b, CELLS_SET);
+    ck_assert_int_eq(b.last.kind, SOAP_SET_PARAMETER_VALUES_RESPONSE);
+    ck_assert_str_eq(model_get(b.model, CELLS "250.CID"), "250");
+    ck_assert_str_eq(model_get(b.model, CELLS "1.PhyCellID"), "7");
+    bench_done(&b);
+}
+END_TEST
+
 START_TEST(attributes_are_answered) {
     Bench b = bench_serving(NULL);
     bench_file(&b, "getparameterattributes.xml");
@@ -407,6 +513,7 @@ END_TEST
 
 SUITE("rpc-expectations", expectation_22_times_are_read_in_every_form, expectation_22_our_times_have_a_zone,
       expectation_23_the_whole_tree_in_two_ways, expectation_23_an_object_needs_its_dot,
-      expectation_27_a_value_is_judged_not_its_type, arguments_reach_the_services,
-      services_are_not_asked_in_vain, queued_transfers_and_all_of_them,
+      expectation_24_all_names_or_none, expectation_27_a_value_is_judged_not_its_type,
+      expectation_34_a_full_tree_is_answered_at_once, expectation_34_a_thousand_values_are_set_at_once,
+      arguments_reach_the_services, services_are_not_asked_in_vain, queued_transfers_and_all_of_them,
       methods_of_later_versions_are_not_in_earlier_ones, attributes_are_answered)

@@ -405,6 +405,38 @@ START_TEST(active_notification_is_throttled) {
 }
 END_TEST
 
+/* Somebody at the box wants one: at once, also during a wait, and the period stays as it is. */
+START_TEST(now_by_hand) {
+    SchedulePolicy policy = quiet;
+    policy.periodic_enable = true;
+    policy.periodic_interval = 1000;
+    Schedule *s = new_schedule(URL_A, &policy);
+    schedule_boot(s, URL_A, at(0));
+    ck_assert_uint_eq(schedule_waiting(s), 1U << EVENT_BOOT);
+    good_session(s, "1 BOOT/0", at(0));
+    ck_assert_uint_eq(schedule_waiting(s), 0);
+    const usec_t next = schedule_deadline(s);
+    schedule_now(s, at(5));
+    ck_assert_uint_eq(schedule_waiting(s), 1U << EVENT_PERIODIC);
+    ck_assert_uint_le(schedule_deadline(s), at(5).mono);
+    ck_assert(schedule_due(s, at(5)));
+    ck_assert_str_eq(start_session(s), "2 PERIODIC/0");
+    schedule_now(s, at(6)); /* during it: one more after it */
+    schedule_delivered(s);
+    schedule_session_ended(s, at(7));
+    good_session(s, "2 PERIODIC/0", at(7));
+    ck_assert_uint_eq(schedule_deadline(s), next);
+    schedule_now(s, at(8));
+    ck_assert(schedule_due(s, at(8)));
+    (void)start_session(s);
+    ck_assert_uint_gt(schedule_session_failed(s, 0, at(9)), 0);
+    schedule_now(s, at(9)); /* it waits already, and need not any more */
+    ck_assert(schedule_due(s, at(9)));
+    ck_assert_str_eq(start_session(s), "2 PERIODIC/1");
+    schedule_free(s);
+}
+END_TEST
+
 START_TEST(passive_notification_goes_with_the_next_session) {
     SchedulePolicy policy = quiet;
     policy.periodic_enable = true;
@@ -622,6 +654,6 @@ SUITE("schedule", expectation_44_a_clock_that_was_set_is_noticed, first_contact,
       a_url_that_changes_before_the_first_session, what_happens_during_a_session_comes_after_it,
       expectation_44_periodic_keeps_its_phase, a_time_in_the_future_is_a_phase_too,
       without_a_time_each_box_has_its_own_phase, a_value_change_is_told_at_once,
-      active_notification_is_throttled, passive_notification_goes_with_the_next_session,
+      active_notification_is_throttled, now_by_hand, passive_notification_goes_with_the_next_session,
       schedule_informs_come_in_time, schedule_informs_survive_a_restart, a_clock_that_is_set_moves_no_delay,
       expectation_44_the_phase_follows_the_clock, expectation_44_no_phase_without_a_clock)

@@ -23,8 +23,10 @@ static char *comes_up(const char *what, const char **log) {
     char *found = strdup(state_contents(store));
     r = state_put(store, "Z", "stored after that");
     ck_assert_msg(r == 0, "%s: %d\n%s", what, r, *log);
+    ck_assert_msg(!store_trouble(store) == !strstr(*log, "kept aside"), "%s: %s", what, *log);
     store_close(store);
     store = state_open();
+    ck_assert_msg(!store_trouble(store), "%s", what);
     ck_assert_msg(strstr(state_contents(store), "Z=stored after that;"), "%s", what);
     store_close(store);
     return found;

@@ -463,9 +463,8 @@ START_TEST(moves_along) {
         ck_assert_uint_eq(world.ups, 1);
         ck_assert_uint_eq(world.downs + world.gaps, 0);
         assert_one(0);
-        TunnelOuter outer;
-        tunnel_outer(world.tunnel, &outer);
-        ck_assert_str_eq(ADDRESS_STR(&outer.local), "198.51.100.8");
+        TunnelView view = tunnel_view(world.tunnel);
+        ck_assert_str_eq(ADDRESS_STR(&view.local), "198.51.100.8");
         run(300 * USEC_PER_SEC); /* it lives */
         ck_assert_uint_eq(world.downs, 0);
         fixture_free(&f);

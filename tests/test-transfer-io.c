@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "suite.h"
+#include "transfer-server.h"
 #include "transfer-io.h"
 
 #define ID "0123456789abcdef"
@@ -27,28 +27,6 @@ static struct {
     uint64_t size;
 } outcome;
 
-static void start_server(void) {
-    int in[2], out[2];
-    char line[16] = "";
-
-    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
-    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        execlp("python3", "python3", "-B", getenv("TRANSFER_SERVER"), (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    ck_assert_int_gt(read(out[0], line, sizeof line - 1), 0);
-    port = (unsigned)strtoul(line, NULL, 10);
-    ck_assert_uint_gt(port, 0);
-}
-
 static void open_spool(TransferIoConfig config) {
     ck_assert_int_eq(spool_new(&spool, directory), 0);
     ck_assert_int_ge(sd_event_new(&event), 0);
@@ -61,7 +39,7 @@ static void open_spool(TransferIoConfig config) {
 static void start(TransferIoConfig config) {
     strcpy(directory, "/tmp/henb-spool-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
-    start_server();
+    port = transfer_server_start();
     open_spool(config);
 }
 

@@ -297,6 +297,29 @@ START_TEST(what_is_refused) {
 }
 END_TEST
 
+START_TEST(outside_of_the_tunnel) {
+    World *w = world_new(6);
+    const char *text = NULL;
+    RpcDownload d = a_download("k");
+    TransferAction a;
+
+    transfers_side(w->t, true);
+    ck_assert_int_eq(transfers_download(w->t, w->now, &d, &text), 9013);
+    d.url = "https://files.example/image";
+    ck_assert_int_eq(transfers_download(w->t, w->now, &d, &text), 0);
+    world_boot(w); /* whoever is the HeMS then */
+    ck_assert(transfers_next(w->t, &a));
+    ck_assert(a.kind == TRANSFER_FETCH && a.outside);
+    d.url = "http://files.example/image"; /* within, as in the beginning */
+    ck_assert_int_eq(transfers_download(w->t, w->now, &d, &text), 0);
+    transfers_moved(w->t, w->now, a.id, 9010, "", 0);
+    expect(w, TRANSFER_FORGET);
+    ck_assert(transfers_next(w->t, &a));
+    ck_assert(a.kind == TRANSFER_FETCH && !a.outside);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(windows) {
     World *w = world_new(6);
     const char *text = NULL;
@@ -618,6 +641,6 @@ START_TEST(expectation_36_exactly_once_whenever_the_power_fails) {
 END_TEST
 
 SUITE("transfer", expectation_36_download_is_reported_once, expectation_36_failure_is_reported, sixteen_wait,
-      delay_counts_through_reboots, what_is_refused, windows, retries_of_a_window, cancel, installer_reboots,
-      a_transfer_that_takes_the_box_down, a_disk_that_is_full_at_the_end, autonomous_by_policy,
-      records_that_are_none, expectation_36_exactly_once_whenever_the_power_fails)
+      delay_counts_through_reboots, what_is_refused, outside_of_the_tunnel, windows, retries_of_a_window,
+      cancel, installer_reboots, a_transfer_that_takes_the_box_down, a_disk_that_is_full_at_the_end,
+      autonomous_by_policy, records_that_are_none, expectation_36_exactly_once_whenever_the_power_fails)

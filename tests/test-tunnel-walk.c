@@ -291,14 +291,13 @@ static void walk_settle(Walk *w) {
         if (world.resolved)
             world_resolve(gateway_addresses[0]);
     }
-    TunnelOuter outer;
-    tunnel_outer(world.tunnel, &outer);
+    TunnelView view = tunnel_view(world.tunnel);
     size_t n = 0;
     for (size_t i = 0; i < world.n_pairs; i++)
         n += world.pairs[i].parts != 0;
     assert_kernel(n);
     ck_assert_uint_le(n, 1);
-    ck_assert(n == (outer.remote.family != AF_UNSPEC));
+    ck_assert(n == (view.remote.family != AF_UNSPEC));
     ck_assert(n == 1 || world.downs > before || tunnel_is_idle(world.tunnel));
     ck_assert(!n || world_outbound());
 }

@@ -63,7 +63,7 @@ START_TEST(what_is_shown) {
     tunnel_status(world.tunnel, "henb.example", &after);
     ck_assert_uint_ne(after.child_spi_in, before.child_spi_in);
     ck_assert_uint_gt(after.next_rekey, world.mono);
-    tunnel_counters(world.tunnel, NULL, &counters);
+    tunnel_counters(world.tunnel, &counters);
     ck_assert_uint_eq(counters.malformed + counters.foreign + counters.forged, 0);
     tunnel_close(world.tunnel);
     tunnel_status(world.tunnel, "", &after);

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""REQUIREMENTS.md names tests that exist, and leaves out nothing: threads 1 to 25, TAHI's numbers, no empty cell.
+"""REQUIREMENTS.md names tests that exist, and leaves out nothing: threads 1 to 25, TAHI's numbers, no empty cell. The same
+for EXPECTATIONS.md, and for docs/CLAUSES.md, which names code as well.
 Its rules are tried on broken copies as well: a check that cannot fail is worthless."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DOCUMENT = HERE / "REQUIREMENTS.md"
+CLAUSES = HERE.parent / "docs/CLAUSES.md"
+SENTENCES = 93  # of TS 32.593 clause 5.1
 THREADS = [str(i) for i in range(1, 26)]
 
 
@@ -35,6 +39,7 @@ def c_tests(text):
     return {name for name in re.findall(r"^START_TEST\((\w+)\)", text, re.M) if name in used}
 
 
+@functools.cache
 def existing():
     """Every name that a cell may have, but for files of this folder."""
     names = {f"{path.stem}:{case}" for path in HERE.glob("test-*.c") for case in c_tests(path.read_text())}
@@ -103,6 +108,43 @@ def expectation_mistakes(document, names):
         found += [] if shown else [f"{row[0]} names no test"]
         found += [f"{row[0]}: there is no {name}" for name in shown if not exists(name, names)]
     return found
+
+
+def code_exists(name):
+    """A file of the tree, or FILE:NAME with a name that stands in it."""
+    path, _, symbol = name.partition(":")
+    file = HERE.parent / path
+    return file.is_file() and (not symbol or re.search(rf"\b{re.escape(symbol)}\b", file.read_text()) is not None)
+
+
+def clause_mistakes(document, names):
+    """CLAUSES.md: each sentence once and in order, with code that exists or whose it is, and tests that exist."""
+    rows = [row for table in sections(document).values() for row in table]
+    found = [f"{row[0]} has an empty cell, or not 4" for row in rows if len(row) != 4 or not all(row)]
+    if [row[0] for row in rows] != [str(i) for i in range(1, SENTENCES + 1)]:
+        found.append(f"not 1 to {SENTENCES}, each once, in order")
+    for row in rows:
+        code, shown = (re.findall(r"`([^`]+)`", cell) for cell in row[-2:])
+        found += [] if code or re.match(r"not ours: \w+", row[-2]) else [f"{row[0]} names no code"]
+        found += [] if shown else [f"{row[0]} names no test"]
+        found += [f"{row[0]}: there is no {name}" for name in code if not code_exists(name)]
+        found += [f"{row[0]}: there is no {name}" for name in shown if not exists(name, names)]
+    return found
+
+
+class Clauses(unittest.TestCase):
+    def test_document(self):
+        document, names = CLAUSES.read_text(), existing()
+        self.assertEqual(clause_mistakes(document, names), [])
+        for old, new, expected in (("| 19 | 1: who", "| 18 | 1: who", "not 1 to 93"),
+                                   ("procedure.c:release_do`", "procedure.c:release_dos`", "53: there is no agent/"),
+                                   ("`agent/names.c:public_new` | `lab:initial` |", "names.c | `lab:initial` |", "36 names no code"),
+                                   ("`lab:no-mme`", "`lab:no-mmes`", "82: there is no lab:no-mmes"),
+                                   ("`test_s1_stack.py`", "a stack", "8 names no test"),
+                                   ("| 2: DNS answers |", "| |", "21 has an empty cell")):
+            self.assertIn(old, document)
+            found = clause_mistakes(document.replace(old, new), names)
+            self.assertTrue(any(expected in one for one in found), f"{expected!r} is not in {found}")
 
 
 class Expectations(unittest.TestCase):

@@ -63,3 +63,19 @@ static inline bool streq(const char *a, const char *b) {
 static inline const char *strempty(const char *s) {
     return s ? s : "";
 }
+
+/* Room for one more item in a list of *n* that only grows; capacities are powers of two. */
+static inline void *list_grow(void *items, size_t n, size_t item_size) {
+    return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, item_size);
+}
+
+/* 0 or -ENOMEM, then the list is as it was. */
+#define LIST_ADD(items, n, item)                                                                             \
+    ({                                                                                                       \
+        void *_grown = list_grow(items, n, sizeof *(items));                                                 \
+        if (_grown) {                                                                                        \
+            (items) = _grown;                                                                                \
+            (items)[(n)++] = (item);                                                                         \
+        }                                                                                                    \
+        _grown ? 0 : -ENOMEM;                                                                                \
+    })

@@ -18,6 +18,7 @@ typedef struct Selection {
     size_t n_taken;
     char **taken;    /* names */
     size_t n_forced; /* of them, which come first */
+    bool partial;    /* partial paths are taken now: after full names, which they shall not crowd out */
     bool all;        /* also what is not known */
     size_t n, bytes; /* beyond what has to be there */
     bool too_much;
@@ -39,16 +40,11 @@ static bool is_taken(const Selection *s, size_t n, const char *name) {
 }
 
 static int take(Selection *s, const char *name, const ModelParameter *parameter, const char *value) {
-    if (s->n_taken % 64 == 0) {
-        char **longer = reallocarray(s->taken, s->n_taken + 64, sizeof *longer);
-        if (!longer)
-            return -ENOMEM;
-        s->taken = longer;
-    }
-    s->taken[s->n_taken] = strdup(name);
-    if (!s->taken[s->n_taken])
+    char *copy = strdup(name);
+    if (!copy || LIST_ADD(s->taken, s->n_taken, copy) < 0) {
+        free(copy);
         return -ENOMEM;
-    s->n_taken++;
+    }
     return s->visitor ? s->visitor(s->userdata, name, parameter, value) : 0;
 }
 
@@ -82,8 +78,15 @@ static int select_extra(void *userdata, const char *name, const ModelParameter *
     return take(s, name, parameter, value);
 }
 
+static bool is_partial(const char *path) {
+    size_t n = strlen(path);
+    return n > 0 && path[n - 1] == '.';
+}
+
 /* 0, FAULT_INVALID_NAME, or what the visitor returned. */
 static int selection_add(Selection *s, const char *path) {
+    if (s->partial != is_partial(path))
+        return 0;
     /* The empty path means everything to GetParameterValues, nothing here. */
     return *path ? model_read(s->model, path, select_extra, s) : FAULT_INVALID_NAME;
 }
@@ -105,6 +108,7 @@ const char *inform_check(const Model *model, const char *paths, char text[static
     if (model_read_forced(model, select_forced, &s) < 0)
         return "out of memory";
     while (next_path(&paths, name)) {
+        s.partial = is_partial(name);
         int r = selection_add(&s, name);
         if (r == -ENOMEM)
             return "out of memory";
@@ -165,6 +169,16 @@ static int select_row(void *userdata, const char *row, const ModelParameter *par
     return 0;
 }
 
+/* inform_check() has said what of *paths* is not there. */
+static int selection_add_paths(Selection *s, const char *paths) {
+    char name[NAME_MAX_BYTES];
+    int r = 0;
+
+    while ((r == 0 || r == FAULT_INVALID_NAME) && next_path(&paths, name))
+        r = selection_add(s, name);
+    return r == FAULT_INVALID_NAME ? 0 : r;
+}
+
 static int selection_add_table(Selection *s, const SoapEvent *events, size_t n_events) {
     TableWalk walk = {s, events, n_events};
     int r = model_list(s->model, TABLE, true, select_row, &walk);
@@ -178,29 +192,21 @@ static bool has_event(const SoapEvent *events, size_t n, EventType type) {
     return false;
 }
 
-int inform_parameters_changed(const Model *model, InformChanged changed, const char *paths,
-                              const SoapEvent *events, size_t n_events, ModelVisitor visitor,
-                              void *userdata) {
+int inform_parameters(const Model *model, const char *paths, const SoapEvent *events, size_t n_events,
+                      ModelVisitor visitor, void *userdata) {
     _cleanup_(selection_clear) Selection s = {.model = model, .visitor = visitor, .userdata = userdata};
-    char name[NAME_MAX_BYTES];
 
     int r = model_read_forced(model, select_forced, &s);
-    if (r == 0 && changed && has_event(events, n_events, EVENT_VALUE_CHANGE))
-        r = changed(model, select_changed, &s);
-    while (r == 0 && next_path(&paths, name)) {
-        r = selection_add(&s, name);
-        if (r == FAULT_INVALID_NAME) /* inform_check() has said so */
-            r = 0;
-    }
-    if (r == 0)
+    if (r == 0 && has_event(events, n_events, EVENT_VALUE_CHANGE))
+        r = model_read_changed(model, select_changed, &s);
+    for (int partial = 0; r == 0 && partial < 2; partial++) {
+        s.partial = partial;
         r = selection_add_table(&s, events, n_events);
+        if (r == 0)
+            r = selection_add_paths(&s, paths);
+    }
     if (r == 0 && s.too_much)
         log_warning(
             "the Inform carries %zu parameters beyond the forced ones, and not all that are asked for", s.n);
     return r;
-}
-
-int inform_parameters(const Model *model, const char *paths, const SoapEvent *events, size_t n_events,
-                      ModelVisitor visitor, void *userdata) {
-    return inform_parameters_changed(model, NULL, paths, events, n_events, visitor, userdata);
 }

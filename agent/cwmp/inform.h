@@ -28,17 +28,10 @@
  * wrong, in *text*; or "out of memory". */
 const char *inform_check(const Model *model, const char *paths, char text[static ERROR_MAX_BYTES]);
 
-/* What a 4 VALUE CHANGE is about: visits each changed parameter with notification, none twice. 0, or what the
- * visitor returned. */
-typedef int (*InformChanged)(const Model *model, ModelVisitor visitor, void *userdata);
-
 /* Visits the parameters of an Inform with these events, none twice: the forced ones; with 4 VALUE CHANGE the
- * changed ones, all of them; those of *paths*; those of the table whose EventList names one of the events,
- * or is empty, but for 4 VALUE CHANGE, which asks for nothing else. What is not known (model_is_known()) is
- * left out of the last two, and so is what does not exist or is too much, which is logged. 0, -ENOMEM, or
- * what the visitor returned. */
-int inform_parameters_changed(const Model *model, InformChanged changed, const char *paths,
-                              const SoapEvent *events, size_t n_events, ModelVisitor visitor, void *userdata);
-/* The same with what the model says has changed. */
+ * changed ones (model_read_changed()), all of them; those of the table whose EventList names one of the
+ * events, or is empty, but for 4 VALUE CHANGE, which asks for nothing else; those of *paths*. Of the last
+ * two, full names come before partial paths; what is not known (model_is_known()) is left out, and so is what
+ * does not exist or is too much, which is logged. 0, -ENOMEM, or what the visitor returned. */
 int inform_parameters(const Model *model, const char *paths, const SoapEvent *events, size_t n_events,
                       ModelVisitor visitor, void *userdata);

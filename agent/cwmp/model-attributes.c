@@ -94,7 +94,7 @@ typedef struct AttributeChange {
 typedef struct Writer {
     const ModelAttributes *wish;
     AttributeChange *changes;
-    size_t n, room;
+    size_t n;
 } Writer;
 
 static void writer_clear(Writer *w) {
@@ -114,20 +114,11 @@ static int write_cell(void *userdata, const char *name, const ModelRef *ref) {
                                              (flags & MODEL_CANDENY && wish->notification == 2));
     if (denied)
         return named ? FAULT_NOTIFICATION_REJECTED : 0;
-    if (w->n == w->room) {
-        size_t room = w->room ? 2 * w->room : 16;
-        AttributeChange *changes = reallocarray(w->changes, room, sizeof *changes);
-        if (!changes)
-            return -ENOMEM;
-        w->changes = changes;
-        w->room = room;
-    }
-    AttributeChange *change = &w->changes[w->n];
-    *change = (AttributeChange){.name = strdup(name), .ref = *ref};
-    if (!change->name)
-        return -ENOMEM;
-    w->n++;
-    return 0;
+    AttributeChange change = {.name = strdup(name), .ref = *ref};
+    if (change.name && LIST_ADD(w->changes, w->n, change) == 0)
+        return 0;
+    free(change.name);
+    return -ENOMEM;
 }
 
 /* An empty list: the HeMS alone. An entity that TR-069 does not know of is none that could write here. -1:
@@ -225,7 +216,7 @@ int model_put_attribute(Model *model, const char *name, const char *text) {
 
 typedef struct Forgetting {
     ModelChange *changes;
-    size_t n, room;
+    size_t n;
 } Forgetting;
 
 static int forget_cell(void *userdata, const char *name, const ModelRef *ref) {
@@ -233,19 +224,12 @@ static int forget_cell(void *userdata, const char *name, const ModelRef *ref) {
 
     if (!ref->cell->notification_set && !ref->cell->access_set)
         return 0;
-    if (f->n == f->room) {
-        size_t room = f->room ? 2 * f->room : 16;
-        ModelChange *changes = reallocarray(f->changes, room, sizeof *changes);
-        if (!changes)
-            return -ENOMEM;
-        f->changes = changes;
-        f->room = room;
-    }
     char *copy = strdup(name);
-    if (!copy)
-        return -ENOMEM;
-    f->changes[f->n++] = (ModelChange){copy, ref->parameter, NULL, NULL, MODEL_CHANGE_ATTRIBUTE};
-    return 0;
+    const ModelChange change = {copy, ref->parameter, NULL, NULL, MODEL_CHANGE_ATTRIBUTE};
+    if (copy && LIST_ADD(f->changes, f->n, change) == 0)
+        return 0;
+    free(copy);
+    return -ENOMEM;
 }
 
 int model_attributes_reset(Model *model) {

@@ -13,7 +13,7 @@
 struct ModelTransaction {
     Model *model;
     ModelChange *changes; /* the first *n_shown* are for others than the store */
-    size_t n, n_shown, room;
+    size_t n, n_shown;
     ModelOutcome outcome;
     ModelNode *added;   /* not attached yet */
     bool deleting;      /* the row that the first change names */
@@ -43,16 +43,9 @@ const ModelChange *model_transaction_changes(const ModelTransaction *transaction
 
 /* Copies the strings. 0 or -ENOMEM. */
 static int add_change(ModelTransaction *t, const ModelChange *change) {
-    if (t->n == t->room) {
-        size_t room = t->room ? 2 * t->room : 8;
-        ModelChange *changes = reallocarray(t->changes, room, sizeof *changes);
-        if (!changes)
-            return -ENOMEM;
-        t->changes = changes;
-        t->room = room;
-    }
-    ModelChange *copy = &t->changes[t->n++];
-    *copy = *change;
+    if (LIST_ADD(t->changes, t->n, *change) < 0)
+        return -ENOMEM;
+    ModelChange *copy = &t->changes[t->n - 1];
     copy->name = strdup(change->name);
     copy->old_value = change->old_value ? strdup(change->old_value) : NULL;
     copy->new_value = change->new_value ? strdup(change->new_value) : NULL;
@@ -166,46 +159,84 @@ static bool counts_for_key(const ModelNode *row, const uint16_t *key) {
     return false;
 }
 
-static bool same_key(const ModelNode *a, const ModelNode *b, const uint16_t *key) {
-    for (; *key != MODEL_NONE; key++) {
-        size_t i = cell_index(a, *key);
-        const ModelParameter *p = node_parameter(a, i);
-        if (!streq(cell_value(&a->cells[i], p), cell_value(&b->cells[i], p)))
-            return false;
+static int compare_keys(const void *a, const void *b, void *userdata) {
+    const ModelNode *x = *(ModelNode *const *)a, *y = *(ModelNode *const *)b;
+    int r = 0;
+
+    for (const uint16_t *key = userdata; *key != MODEL_NONE && r == 0; key++) {
+        size_t i = cell_index(x, *key);
+        const ModelParameter *p = node_parameter(x, i);
+        r = strcmp(cell_value(&x->cells[i], p), cell_value(&y->cells[i], p));
     }
-    return true;
+    return r;
 }
 
-/* Is this change one that makes its row the same as another one? */
+static int mark_key(const ModelBranch *branch, size_t k) {
+    const uint16_t *key = model_objects_[branch->object].keys[k];
+    _cleanup_free_ ModelNode **rows = calloc(branch->n + 1, sizeof *rows);
+    size_t n = 0;
+
+    if (!rows)
+        return -ENOMEM;
+    for (size_t i = 0; i < branch->n; i++)
+        if (counts_for_key(branch->rows[i], key))
+            rows[n++] = branch->rows[i];
+    qsort_r(rows, n, sizeof(ModelNode *), compare_keys, (void *)key);
+    for (size_t i = 1; i < n; i++)
+        if (compare_keys(&rows[i - 1], &rows[i], (void *)key) == 0) {
+            rows[i - 1]->same_keys |= (uint8_t)(1 << k);
+            rows[i]->same_keys |= (uint8_t)(1 << k);
+        }
+    return 0;
+}
+
+/* Says of each row which of its keys another one has too: of a whole table at once, for sets are long. */
+static int mark_keys(ModelBranch *branch) {
+    const ModelObject *object = &model_objects_[branch->object];
+    int r = 0;
+
+    for (size_t i = 0; i < branch->n; i++)
+        branch->rows[i]->same_keys = 0;
+    for (size_t k = 0; k < MODEL_KEYS && object->keys[k][0] != MODEL_NONE && r == 0; k++)
+        r = mark_key(branch, k);
+    branch->marked = true;
+    return r;
+}
+
+/* Is this change one that makes its row the same as another one? Its table is marked. */
 static bool breaks_key(const ModelRef *ref) {
     const ModelObject *object = node_object(ref->node);
     uint16_t parameter = (uint16_t)(ref->parameter - model_parameters_);
 
     for (size_t k = 0; k < MODEL_KEYS && object->keys[k][0] != MODEL_NONE; k++) {
-        const uint16_t *key = object->keys[k];
         bool part = parameter == object->enabled;
-        for (const uint16_t *p = key; *p != MODEL_NONE; p++)
+        for (const uint16_t *p = object->keys[k]; *p != MODEL_NONE; p++)
             part |= *p == parameter;
-        if (!part || !counts_for_key(ref->node, key))
-            continue;
-        const ModelBranch *branch = branch_of(ref->node);
-        for (size_t i = 0; i < branch->n; i++)
-            if (branch->rows[i] != ref->node && same_key(ref->node, branch->rows[i], key) &&
-                counts_for_key(branch->rows[i], key))
-                return true;
+        if (part && ref->node->same_keys & 1 << k)
+            return true;
     }
     return false;
 }
 
-/* Unique keys (TR-106 3.2) are looked at as all of the set would leave them. */
-static void check_keys(ModelTransaction *t, const ModelSet *sets, size_t n) {
+/* Unique keys (TR-106 3.2) are looked at as all of the set would leave them. 0 or -ENOMEM. */
+static int check_keys(ModelTransaction *t, const ModelSet *sets, size_t n) {
     ModelRef ref;
+    int r = 0;
 
     swap_values(t);
-    for (size_t i = 0; i < n; i++)
-        if (model_find(t->model, sets[i].name, &ref) && ref.node->instance > 0 && breaks_key(&ref))
+    for (size_t i = 0; i < n && r == 0; i++) {
+        if (!model_find(t->model, sets[i].name, &ref) || ref.node->instance == 0)
+            continue;
+        ModelBranch *branch = branch_of(ref.node);
+        r = branch->marked ? 0 : mark_keys(branch);
+        if (r == 0 && breaks_key(&ref))
             add_fault(t, sets[i].name, FAULT_INVALID_VALUE, "another row of the table has it");
+    }
     swap_values(t);
+    for (size_t i = 0; i < n; i++)
+        if (model_find(t->model, sets[i].name, &ref) && ref.node->instance > 0)
+            branch_of(ref.node)->marked = false;
+    return r;
 }
 
 static int check_size(const ModelTransaction *t) {
@@ -234,7 +265,9 @@ int model_prepare_set(Model *model, const ModelSet *sets, size_t n, const char *
     if (r < 0)
         return r;
     if (t->n_faults == 0)
-        check_keys(t, sets, n);
+        r = check_keys(t, sets, n);
+    if (r < 0)
+        return r;
     if (t->n_faults > 0) {
         *ret_faults = TAKE_PTR(t->faults);
         *ret_n_faults = t->n_faults;

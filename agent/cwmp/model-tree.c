@@ -18,11 +18,8 @@ size_t node_branches(const Model *model, const ModelNode *node) {
 void node_free(Model *model, ModelNode *node) {
     if (!node)
         return;
-    for (size_t i = 0; node->branches && i < node_branches(model, node); i++) {
-        for (size_t k = 0; k < node->branches[i].n; k++)
-            node_free(model, node->branches[i].rows[k]);
-        free(node->branches[i].rows);
-    }
+    for (size_t i = 0; node->branches && i < node_branches(model, node); i++)
+        branch_clear(model, &node->branches[i]);
     for (size_t i = 0; i < node_object(node)->n; i++)
         if (node->cells[i].value) {
             model->n_bytes -= strlen(node->cells[i].value);
@@ -31,6 +28,12 @@ void node_free(Model *model, ModelNode *node) {
     model->n_parameters -= node_object(node)->n;
     free(node->branches);
     free(node);
+}
+
+void branch_clear(Model *model, ModelBranch *branch) {
+    for (size_t i = 0; i < branch->n; i++)
+        node_free(model, branch->rows[i]);
+    free(branch->rows);
 }
 
 static int branch_fill(Model *model, ModelNode *node, ModelBranch *branch) {
@@ -155,6 +158,14 @@ void branch_detach(Model *model, ModelNode *parent, ModelBranch *branch, ModelNo
     count_rows(model, parent, branch, ours);
 }
 
+void branch_exchange(Model *model, ModelNode *parent, ModelBranch *branch, ModelBranch *rows) {
+    const ModelBranch before = *branch;
+
+    *branch = *rows;
+    *rows = before;
+    count_rows(model, parent, branch, false);
+}
+
 /* The instance number at the beginning of *s*, ended by a dot, and the rest behind it; 0: none. */
 static uint32_t parse_instance(const char **s) {
     uint64_t v = 0;
@@ -263,6 +274,7 @@ int cell_notification(const ModelCell *cell, const ModelParameter *parameter) {
     return parameter->flags & MODEL_ACTIVE_FORCED ? 2
            : cell->notification_set               ? cell->notification
            : parameter->flags & MODEL_ACTIVE      ? 2
+           : parameter->flags & MODEL_PASSIVE     ? 1
                                                   : 0;
 }
 

@@ -26,12 +26,14 @@ typedef struct ModelBranch {
     uint32_t last; /* the highest number ever given */
     ModelNode **rows;
     size_t n, room;
+    bool marked; /* same_keys of the rows is as the set that is being looked at leaves it */
 } ModelBranch;
 
 struct ModelNode {
     ModelNode *parent; /* NULL: Device. */
     uint16_t object;
     uint32_t instance; /* 0: no row */
+    uint8_t same_keys; /* a bit for each unique key that another row has too, while the branch is marked */
     ModelBranch *branches;
     ModelCell cells[];
 };
@@ -96,6 +98,10 @@ int branch_reserve(ModelBranch *branch);
 void branch_attach(Model *model, ModelNode *parent, ModelBranch *branch, ModelNode *row, bool ours);
 /* The row is the caller's. */
 void branch_detach(Model *model, ModelNode *parent, ModelBranch *branch, ModelNode *row, bool ours);
+/* Gives the branch the rows of *rows*, of the same object and made for *parent*, and *rows* those it had. */
+void branch_exchange(Model *model, ModelNode *parent, ModelBranch *branch, ModelBranch *rows);
+/* Frees the rows. */
+void branch_clear(Model *model, ModelBranch *branch);
 /* False: one row more is not allowed. */
 bool branch_has_room(const Model *model, const ModelBranch *branch);
 

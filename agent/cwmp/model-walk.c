@@ -153,6 +153,10 @@ static int read_one(Walk *w, const char *name) {
     return walk_cell(w, ref.cell, ref.parameter);
 }
 
+int model_any(void *userdata, const char *name, const ModelParameter *parameter, const char *value) {
+    return 1;
+}
+
 int model_list(const Model *model, const char *path, bool only_next, ModelVisitor visitor, void *userdata) {
     Walk w = {model, .objects = true, .visitor = visitor, .userdata = userdata};
     ModelPlace place;

@@ -85,14 +85,23 @@ int model_put(Model *model, const char *path, const char *value) {
     return model_find(model, path, &ref) ? put(model, path, &ref, value) : FAULT_INVALID_NAME;
 }
 
-/* Is there a template for *path*, a full name, that may be reported? */
-static bool is_reported(const char *path) {
+int model_put_quietly(Model *model, const char *path, const char *value) {
+    bool watching = model->watching;
+
+    model->watching = false;
+    int r = model_put(model, path, value);
+    model->watching = watching;
+    return r;
+}
+
+/* The template of *path*, a full name, if it may be reported; else NULL. */
+static const ModelParameter *find_reported(const char *path) {
     char template[MODEL_NAME_MAX];
     size_t n = 0;
 
     for (const char *s = path; *s && n < sizeof template - 4;) {
         size_t digits = strspn(s, "0123456789");
-        if (digits > 0 && s > path && s[-1] == '.' && s[digits] == '.') {
+        if (digits > 0 && s > path && s[-1] == '.' && s[digits] == '.' && *s != '0') {
             memcpy(template + n, "{i}", 3);
             n += 3;
             s += digits;
@@ -103,49 +112,83 @@ static bool is_reported(const char *path) {
     template[n] = 0;
     for (size_t i = 0; i < model_n_parameters; i++)
         if (model_parameters_[i].flags & MODEL_REPORTED && streq(model_parameters_[i].path, template))
-            return true;
-    return false;
+            return &model_parameters_[i];
+    return NULL;
 }
 
-/* Others number what they report (cells): the rows of *path* that are missing are made as they say, in tables
- * that no HeMS fills. 0, -ENOMEM, 9004, or 9005. */
+/* Before rows are made for it: does *value* fit? 0, -ENOMEM, 9005, or 9007. */
+static int check_report(const char *path, const char *value) {
+    const ModelParameter *parameter = strlen(path) < MODEL_NAME_MAX ? find_reported(path) : NULL;
+    char why[VALUE_WHY_MAX], *canonical;
+
+    if (!parameter)
+        return FAULT_INVALID_NAME;
+    int r = value_canonical(parameter, *value ? value : parameter->initial, &canonical, why);
+    if (r == 0)
+        value_free(canonical);
+    return r;
+}
+
+/* One that others number. 0, -ENOMEM, 9004, or 9005 in a table that HeMSs fill. */
+static int make_row(Model *model, const ModelPlace *place, unsigned long instance) {
+    const ModelObject *object = &model_objects_[place->branch->object];
+    ModelNode *row;
+
+    if (object->create || instance < 1)
+        return FAULT_INVALID_NAME;
+    if (instance > (object->max ? object->max : MODEL_REPORTED_ROWS_MAX) ||
+        !branch_has_room(model, place->branch))
+        return FAULT_RESOURCES_EXCEEDED;
+    int r = branch_reserve(place->branch);
+    if (r == 0)
+        r = node_new(model, place->branch->object, place->node, (uint32_t)instance, &row);
+    if (r == 0)
+        branch_attach(model, place->node, place->branch, row, true);
+    return r;
+}
+
+/* Others number what they report (cells): the rows of *path*, which fits a template, that are missing are
+ * made as they say. 0, -ENOMEM, 9004, or 9005, then none is. */
 static int make_rows(Model *model, const char *path) {
     char part[MODEL_NAME_MAX];
+    ModelPlace outer = {};
+    uint32_t made = 0, last = 0;
+    int r = 0;
 
-    if (strlen(path) >= sizeof part || !is_reported(path))
-        return FAULT_INVALID_NAME;
-    for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+    for (const char *dot = strchr(path, '.'); dot && r == 0; dot = strchr(dot + 1, '.')) {
         ModelPlace place;
         size_t n = (size_t)(dot - path) + 1;
         unsigned long instance = strtoul(dot + 1, NULL, 10);
         memcpy(part, path, n);
         part[n] = 0;
         if (!model_find_place(model, part, &place))
-            return FAULT_INVALID_NAME;
-        if (!place.branch || branch_find(place.branch, (uint32_t)instance))
+            r = FAULT_INVALID_NAME;
+        if (r != 0 || !place.branch || branch_find(place.branch, (uint32_t)instance))
             continue;
-        const ModelObject *object = &model_objects_[place.branch->object];
-        if (object->create || instance < 1)
-            return FAULT_INVALID_NAME;
-        if (instance > (object->max ? object->max : MODEL_REPORTED_ROWS_MAX))
-            return FAULT_RESOURCES_EXCEEDED;
-        ModelNode *row;
-        int r =
-            branch_has_room(model, place.branch) ? branch_reserve(place.branch) : FAULT_RESOURCES_EXCEEDED;
-        if (r == 0)
-            r = node_new(model, place.branch->object, place.node, (uint32_t)instance, &row);
-        if (r != 0)
-            return r;
-        branch_attach(model, place.node, place.branch, row, true);
+        const uint32_t last_before = place.branch->last;
+        r = make_row(model, &place, instance);
+        if (r == 0 && made == 0) {
+            outer = place;
+            made = (uint32_t)instance;
+            last = last_before;
+        }
     }
-    return 0;
+    if (r != 0 && made > 0) {
+        ModelNode *row = branch_find(outer.branch, made);
+        branch_detach(model, outer.node, outer.branch, row, true);
+        outer.branch->last = last;
+        node_free(model, row);
+    }
+    return r;
 }
 
 int model_report(Model *model, const char *path, const char *value) {
     ModelRef ref;
 
     if (!model_find(model, path, &ref)) {
-        int r = make_rows(model, path);
+        int r = check_report(path, value);
+        if (r == 0)
+            r = make_rows(model, path);
         if (r != 0)
             return r;
         if (!model_find(model, path, &ref))
@@ -219,38 +262,44 @@ int model_row_remove(Model *model, const char *row) {
     return 0;
 }
 
-/* "7:1,2,5": the highest number ever given, and the rows. */
-int model_put_instances(Model *model, const char *table, const char *text) {
-    ModelPlace place;
+/* The rows of "7:1,2,5", in order, behind the highest number ever given. 0, -ENOMEM, or 9007 for a text that
+ * is none; *rows* then has some. */
+static int read_instances(Model *model, ModelNode *parent, const char *text, ModelBranch *rows) {
     char *end;
 
-    if (!model_find_place(model, table, &place) || !place.branch)
-        return FAULT_INVALID_NAME;
-    if (text[strspn(text, "0123456789:,")] || *text == ':')
+    if (text[strspn(text, "0123456789:,")])
         return FAULT_INVALID_VALUE;
-    unsigned long last = strtoul(text, &end, 10);
-    if (*end != ':' || last > UINT32_MAX)
+    unsigned long last = strtoul(text, &end, 10), before = 0;
+    if (end == text || *end != ':' || last > UINT32_MAX)
         return FAULT_INVALID_VALUE;
-    while (place.branch->n > 0) {
-        ModelNode *row = place.branch->rows[0];
-        branch_detach(model, place.node, place.branch, row, false);
-        node_free(model, row);
-    }
-    for (const char *s = end + 1; *s; s = *end ? end + 1 : end) {
-        ModelNode *row;
+    for (const char *s = end + 1; *s || *end == ','; s = *end ? end + 1 : end) {
         unsigned long instance = strtoul(s, &end, 10);
-        if (end == s || instance < 1 || instance > last || branch_find(place.branch, (uint32_t)instance) ||
-            !branch_has_room(model, place.branch))
+        if (end == s || *end == ':' || instance <= before || instance > last || !branch_has_room(model, rows))
             return FAULT_INVALID_VALUE;
-        int r = branch_reserve(place.branch);
+        int r = branch_reserve(rows);
         if (r == 0)
-            r = node_new(model, place.branch->object, place.node, (uint32_t)instance, &row);
+            r = node_new(model, rows->object, parent, (uint32_t)instance, &rows->rows[rows->n]);
         if (r < 0)
             return r;
-        branch_attach(model, place.node, place.branch, row, false);
+        rows->n++;
+        before = instance;
     }
-    place.branch->last = (uint32_t)last;
+    rows->last = (uint32_t)last;
     return 0;
+}
+
+int model_put_instances(Model *model, const char *table, const char *text) {
+    ModelPlace place;
+
+    if (!model_find_place(model, table, &place) || !place.branch ||
+        !model_objects_[place.branch->object].create)
+        return FAULT_INVALID_NAME;
+    ModelBranch rows = {.object = place.branch->object};
+    int r = read_instances(model, place.node, text, &rows);
+    if (r == 0)
+        branch_exchange(model, place.node, place.branch, &rows);
+    branch_clear(model, &rows);
+    return r;
 }
 
 #define LTE "Device.Services.FAPService.1.FAPControl.LTE."

@@ -81,6 +81,8 @@ void model_free(Model *model);
  * factory data says, what the box reports. 0, -ENOMEM, or a CwmpFault (unknown name, value that does not
  * fit), then nothing has changed. */
 int model_put(Model *model, const char *path, const char *value);
+/* The same, and it is no change to tell a HeMS of. */
+int model_put_quietly(Model *model, const char *path, const char *value);
 
 /* The same for a value of a MODEL_REPORTED parameter that another part of the box has measured; "": it is not
  * known any more and reads as in the beginning. 0, -ENOMEM, 9005, 9007, or 9008 for a parameter that is not
@@ -110,7 +112,8 @@ int model_row_add(Model *model, const char *table, uint32_t *ret_instance);
 int model_row_remove(Model *model, const char *row);
 
 /* What the store kept of a MODEL_CHANGE_INSTANCES or _ATTRIBUTE. Instances come before values and attributes,
- * in the order of their names. 0, -ENOMEM, 9005, or 9007 for a text that is none. */
+ * in the order of their names. 0, -ENOMEM, 9005 (also for a table that the HeMS cannot fill), or 9007 for a
+ * text that is none; then nothing has changed. */
 int model_put_instances(Model *model, const char *table, const char *text);
 int model_put_attribute(Model *model, const char *name, const char *text);
 
@@ -118,6 +121,9 @@ int model_put_attribute(Model *model, const char *name, const char *text);
  * Non-zero stops the walk and is returned. */
 typedef int (*ModelVisitor)(void *userdata, const char *name, const ModelParameter *parameter,
                             const char *value);
+
+/* A ModelVisitor that ends its walk with 1: there is one. */
+int model_any(void *userdata, const char *name, const ModelParameter *parameter, const char *value);
 
 /* GetParameterNames (TR-069 A.3.2.3): *path* is a full name, a partial path with a dot at its end, or "".
  * 0, 9005 unknown, 9003 next_level with a full name, or what the visitor returned. */

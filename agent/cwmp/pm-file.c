@@ -76,10 +76,15 @@ static bool is_number(const char *s) {
     return digits > 0 && *s == 0;
 }
 
+bool pm_counter_is_valid(const PmCounter *c) {
+    const char *value = strempty(c->value);
+    return is_name(c->info) && is_name(c->object) && is_name(c->type) && (!*value || is_number(value));
+}
+
 int pm_file_add(PmFile *f, const PmCounter *c) {
     const char *value = strempty(c->value);
 
-    if (!is_name(c->info) || !is_name(c->object) || !is_name(c->type) || (*value && !is_number(value)))
+    if (!pm_counter_is_valid(c))
         return -EINVAL;
     if (f->n >= PM_COUNTERS_MAX)
         return -E2BIG;

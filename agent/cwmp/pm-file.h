@@ -31,12 +31,15 @@ typedef struct PmCounter {
     bool suspect;       /* the object's values are not to be relied on */
 } PmCounter;
 
+/* Are its names none too long, and its value a number? */
+bool pm_counter_is_valid(const PmCounter *counter);
+
 typedef struct PmFile PmFile;
 
 int pm_file_new(PmFile **ret);
 void pm_file_free(PmFile *file);
 DEFINE_CLEANUP(PmFile, pm_file_free)
-/* 0; -EINVAL: a name that is empty or too long, or a value that is no number; -E2BIG: PM_COUNTERS_MAX;
+/* 0; -EINVAL: it is not valid; -E2BIG: PM_COUNTERS_MAX;
  * -ENOMEM. The same counter of the same object twice: the later one counts. */
 int pm_file_add(PmFile *file, const PmCounter *counter);
 /* The XML of all of them, malloc'ed. 0 or -ENOMEM. */

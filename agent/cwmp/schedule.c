@@ -162,6 +162,11 @@ void schedule_connection_request(Schedule *schedule, Moment now) {
     raise_single(schedule, EVENT_CONNECTION_REQUEST, now);
 }
 
+void schedule_now(Schedule *schedule, Moment now) {
+    event_queue_place(&schedule->queue, EVENT_PERIODIC, "")->waiting = true;
+    schedule->due_at = MIN(schedule->due_at, now.mono);
+}
+
 int schedule_reboot(Schedule *schedule, const char *command_key) {
     return set_safely(schedule, EVENT_M_REBOOT, command_key, true);
 }
@@ -538,6 +543,19 @@ usec_t schedule_session_failed(Schedule *schedule, usec_t at_least, Moment now) 
         delay = 0;
     schedule->due_at = now.mono + delay;
     return delay;
+}
+
+unsigned schedule_waiting(const Schedule *schedule) {
+    unsigned waiting = 0;
+
+    for (EventType type = 0; type < EVENT_TYPES_; type++)
+        if (event_queue_waits(&schedule->queue, type))
+            waiting |= 1U << type;
+    return waiting;
+}
+
+uint32_t schedule_failures(const Schedule *schedule) {
+    return schedule->failures;
 }
 
 const char *schedule_bootstrapped_url(const Schedule *schedule) {

@@ -135,6 +135,10 @@ bool schedule_due(Schedule *schedule, Moment now);
 
 /* A session starts with what *ret* says. */
 void schedule_session_started(Schedule *schedule, ScheduleStart *ret);
+/* Somebody at the box wants a session now: 2 PERIODIC before its time, which changes no phase; during a
+ * session, one more after it. */
+void schedule_now(Schedule *schedule, Moment now);
+
 /* Its InformResponse is here: its events are delivered. 0, or what save() returned: then they are not sent
  * again until the next restart all the same, and saving goes on to be tried with each change. */
 int schedule_delivered(Schedule *schedule);
@@ -145,5 +149,9 @@ void schedule_session_ended(Schedule *schedule, Moment now);
  * comes. */
 usec_t schedule_session_failed(Schedule *schedule, usec_t at_least, Moment now);
 
+/* The events that wait for a session, bits 1 << EventType. */
+unsigned schedule_waiting(const Schedule *schedule);
+/* Sessions that have failed in a row: RetryCount. */
+uint32_t schedule_failures(const Schedule *schedule);
 /* The HeMS that has accepted 0 BOOTSTRAP, "" none yet. */
 const char *schedule_bootstrapped_url(const Schedule *schedule);

@@ -37,14 +37,15 @@ typedef enum ModelFlag {
     MODEL_ACTIVE = 1 << 7,        /* active notification until a HeMS says otherwise */
     /* What a change concerns, for whoever has to act on it. */
     MODEL_TOPIC_MME = 1 << 8,         /* S1 far end: list, port */
-    MODEL_TOPIC_GATEWAY = 1 << 9,     /* SecGWServer1..3 */
-    MODEL_TOPIC_ACS = 1 << 10,        /* ManagementServer.URL and its credentials */
+    MODEL_TOPIC_ALARM = 1 << 9,       /* SupportedAlarm's ReportingMechanism */
+    MODEL_TOPIC_TIME = 1 << 10,       /* Time.Enable, Time.NTPServer1..5 */
     MODEL_TOPIC_PERIODIC = 1 << 11,   /* PeriodicInform* */
-    MODEL_TOPIC_RETRY = 1 << 12,      /* CWMPRetry* */
+    MODEL_TOPIC_RETRY = 1 << 12,      /* CWMPRetry*, DefaultActiveNotificationThrottle */
     MODEL_TOPIC_CONNECTION = 1 << 13, /* ConnectionRequest* */
     MODEL_TOPIC_S1 = 1 << 14,         /* S1ConnectionMode, AdminState */
     MODEL_TOPICS = 0xff00,
     MODEL_ACTIVE_FORCED = 1 << 16, /* active notification always */
+    MODEL_PASSIVE = 1 << 18,       /* passive notification until a HeMS says otherwise */
     MODEL_COUNT = 1 << 17,         /* the number of rows of a table: computed, never stored */
 } ModelFlag;
 

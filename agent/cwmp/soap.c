@@ -73,21 +73,6 @@ static const char *copy_string(SoapMessage *m, const char *s, bool *ok) {
     return copy;
 }
 
-/* Room for one more item in a list of *n*; capacities are powers of two. */
-static void *list_grow(void *items, size_t n, size_t item_size) {
-    return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, item_size);
-}
-
-#define LIST_ADD(items, n, item)                                                                             \
-    ({                                                                                                       \
-        void *_grown = list_grow(items, n, sizeof *(items));                                                 \
-        if (_grown) {                                                                                        \
-            (items) = _grown;                                                                                \
-            (items)[(n)++] = (item);                                                                         \
-        }                                                                                                    \
-        _grown ? 0 : -ENOMEM;                                                                                \
-    })
-
 int soap_add_event(SoapMessage *m, const SoapEvent *event) {
     bool ok = true;
     SoapEvent copy = {copy_string(m, event->code, &ok), copy_string(m, event->command_key, &ok)};

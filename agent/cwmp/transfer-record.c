@@ -30,6 +30,7 @@ static const struct {
     TEXT(username),
     TEXT(password),
     TEXT(target),
+    NUMBER(U32, outside),
     NUMBER(U32, size),
     NUMBER(U32, delay),
     NUMBER(U32, n_windows),

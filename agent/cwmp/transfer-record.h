@@ -47,6 +47,8 @@ struct Transfer {
     char username[RPC_BYTES(RPC_USERNAME_MAX)];
     char password[RPC_BYTES(RPC_PASSWORD_MAX)]; /* wiped as soon as nothing moves any more */
     char target[RPC_BYTES(RPC_FILE_NAME_MAX)];
+    uint32_t
+        outside; /* 1: the HeMS that asked for it was reached outside of the tunnel, and so is the file */
     uint32_t size;
     uint32_t delay;
     uint32_t n_windows;

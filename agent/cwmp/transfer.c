@@ -17,6 +17,7 @@ struct Transfers {
     char boot_id[TRANSFER_BOOT_ID_BYTES];
     TransferPolicy policy;
     char *file_types;
+    bool outside;
     Transfer *first; /* in the order of their coming */
 };
 
@@ -235,6 +236,10 @@ int transfers_set_policy(Transfers *ts, const TransferPolicy *policy) {
     return 0;
 }
 
+void transfers_side(Transfers *ts, bool outside) {
+    ts->outside = outside;
+}
+
 static bool is_our_file(const char *type, TransferKind kind) {
     if (kind == TRANSFER_AUTONOMOUS)
         return true;
@@ -264,6 +269,10 @@ static int judge(const Transfers *ts, TransferKind kind, const char *type, const
         *ret_text = why;
         return FAULT_INVALID_ARGUMENTS;
     }
+    if (ts->outside && !parsed.tls) {
+        *ret_text = "Outside of the tunnel only over https";
+        return FAULT_PROTOCOL_NOT_SUPPORTED;
+    }
     if (is_full(ts, kind)) {
         *ret_text = "Enough transfers are queued";
         return FAULT_RESOURCES_EXCEEDED;
@@ -287,6 +296,7 @@ static Transfer *make(Transfers *ts, TransferKind kind, Moment now) {
         return NULL;
     snprintf(t->id, sizeof t->id, "%016" PRIx64, rng_spi(ts->config.rng));
     t->kind = kind;
+    t->outside = ts->outside;
     t->received = seconds(ts, now);
     t->start_time = t->complete_time = RPC_TIME_UNKNOWN;
     t->base = (int64_t)now.mono;
@@ -425,6 +435,7 @@ int transfers_visit(const Transfers *ts, RpcTransferVisitor visitor, void *userd
                 .file_type = t->file_type,
                 .file_size = t->size,
                 .target_file_name = t->target,
+                .is_scheduled = t->kind == TRANSFER_SCHEDULED,
             };
             int r = visitor(userdata, &row);
             if (r != 0)
@@ -646,6 +657,7 @@ bool transfers_next(Transfers *ts, TransferAction *ret) {
                 .username = t->username,
                 .password = t->password,
                 .target = t->target,
+                .outside = t->outside,
                 .size = t->size,
                 .resume = t->starts > 1,
                 .again = t->again,

@@ -66,6 +66,7 @@ typedef struct TransferAction {
     const char *id;
     TransferKind transfer;
     const char *file_type, *url, *username, *password, *target;
+    bool outside;  /* of the tunnel */
     uint32_t size; /* 0: not known */
     bool resume;   /* FETCH: what is in the spool may be the beginning */
     bool again, rebooted;
@@ -84,6 +85,10 @@ bool transfers_knows(const Transfers *transfers, const char *id);
 void transfers_clock(Transfers *transfers, bool trusted, Moment now);
 /* 0 or -ENOMEM. */
 int transfers_set_policy(Transfers *transfers, const TransferPolicy *policy);
+
+/* What is asked for from now on comes from a HeMS within the tunnel, as in the beginning, or outside: there
+ * nothing is fetched or sent without TLS (9013). */
+void transfers_side(Transfers *transfers, bool outside);
 
 /* The methods, as RpcServices has them: 0, -ENOMEM or a CwmpFault. */
 int transfers_download(Transfers *transfers, Moment now, const RpcDownload *download, const char **ret_text);

@@ -5,9 +5,9 @@
 
 #include "base/address.h"
 
-#define ESP_KEY_MAX 64 /* the longest ESP encryption (with salt) or integrity key in use */
+#define ESP_KEY_MAX           64  /* the longest ESP encryption (with salt) or integrity key in use */
 #define REPLAY_WINDOW_DEFAULT 128 /* packets */
-#define TS_MAX      8  /* traffic selectors kept a side */
+#define TS_MAX                8   /* traffic selectors kept a side */
 
 /* One traffic selector (RFC 7296 3.13.1), address range as a prefix. */
 typedef struct TrafficSelector {
@@ -53,6 +53,12 @@ typedef struct ChildSa {
     size_t n_local_ts, n_remote_ts;
     TrafficSelector local_ts[TS_MAX], remote_ts[TS_MAX];
 } ChildSa;
+
+/* What an installed pair has carried, and what was refused on it. */
+typedef struct ChildTraffic {
+    uint64_t bytes_in, packets_in, bytes_out, packets_out;
+    uint32_t replayed, forged; /* packets in: outside of the replay window, or seen before; checksum wrong */
+} ChildTraffic;
 
 /* Wipes the keys alone: what is left says which SAs and policies there are. */
 void child_sa_wipe_keys(ChildSa *child);

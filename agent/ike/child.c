@@ -153,6 +153,19 @@ void child_switched(IkeSa *sa, Child *c) {
     old->delete_wanted = c->ours;
 }
 
+void ike_sa_times(const IkeSa *sa, IkeTimes *ret) {
+    const Child *c = child_in_use(sa);
+
+    *ret = (IkeTimes){.created = sa->expires - (sa->config.ike_lifetime ?: IKE_LIFETIME_DEFAULT),
+                      .rekey = sa->rekey_at,
+                      .child_created = USEC_NEVER,
+                      .child_rekey = USEC_NEVER};
+    if (c) {
+        ret->child_created = c->until - (sa->config.child_lifetime ?: IKE_CHILD_LIFETIME_DEFAULT);
+        ret->child_rekey = c->rekey_at;
+    }
+}
+
 void ike_sa_child_failed(IkeSa *sa, Moment now, uint32_t spi_in) {
     Child *c = child_find(sa, spi_in);
     if (!c || sa->state != STATE_ESTABLISHED)
@@ -262,26 +275,4 @@ usec_t child_deadline(const IkeSa *sa) {
             deadline = 0;
     }
     return deadline;
-}
-
-usec_t ike_sa_next_rekey(const IkeSa *sa) {
-    usec_t next = sa->rekey_at;
-
-    for (size_t i = 0; i < IKE_CHILDREN_MAX; i++)
-        if (child_may_rekey(sa, &sa->children[i]))
-            next = MIN(next, sa->children[i].rekey_at);
-    return next;
-}
-
-uint64_t ike_sa_spi_r(const IkeSa *sa) {
-    return sa->current ? sa->current->spi_r : 0;
-}
-
-const char *ike_sa_identity(const IkeSa *sa) {
-    return sa->config.identity;
-}
-
-void ike_sa_endpoints(const IkeSa *sa, Endpoint *ret_local, Endpoint *ret_remote) {
-    *ret_local = sa->local;
-    *ret_remote = sa->remote;
 }

@@ -358,3 +358,11 @@ void init_response(IkeSa *sa, Moment now, const IkeHeader *h, const IkePayloads 
     else if (r < 0)
         ike_sa_end(sa, IKE_END_FAILED, "IKE_AUTH could not be made: %s", strerror(-r));
 }
+
+bool ike_sa_nat_local(const IkeSa *sa) {
+    return sa->nat_local;
+}
+
+bool ike_sa_nat_remote(const IkeSa *sa) {
+    return sa->nat_remote;
+}

@@ -786,14 +786,10 @@ uint64_t ike_sa_spi_i(const IkeSa *sa) {
     return sa->current ? sa->current->spi_i : 0;
 }
 
+uint64_t ike_sa_spi_r(const IkeSa *sa) {
+    return sa->current ? sa->current->spi_r : 0;
+}
+
 uint16_t ike_sa_group(const IkeSa *sa) {
     return sa->group;
-}
-
-bool ike_sa_nat_local(const IkeSa *sa) {
-    return sa->nat_local;
-}
-
-bool ike_sa_nat_remote(const IkeSa *sa) {
-    return sa->nat_remote;
 }

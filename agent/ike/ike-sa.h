@@ -23,8 +23,8 @@ typedef struct IkeSa IkeSa;
 #define IKE_LIVENESS_INTERVAL (60 * USEC_PER_SEC)
 /* So often the kernel is asked what went through the tunnel. */
 #define IKE_TRAFFIC_INTERVAL (10 * USEC_PER_SEC)
-/* So many times so long in a row in which we sent and heard nothing while IKE was answered: the way of the data is
- * broken, and mended by an address update (RFC 4555) or new keys. */
+/* So many times so long in a row in which we sent and heard nothing while IKE was answered: the way of the
+ * data is broken, and mended by an address update (RFC 4555) or new keys. */
 #define IKE_DEAF_INTERVAL  (60 * USEC_PER_SEC)
 #define IKE_DEAF_INTERVALS 3
 /* An error in the answer to IKE_SA_INIT may be forged: a good answer is waited for this much longer (2.21.1).
@@ -48,9 +48,9 @@ typedef struct IkeSa IkeSa;
 #define IKE_REAUTHENTICATE_PAUSE_MAX (3600 * USEC_PER_SEC)
 /* An AUTH_LIFETIME that is shorter counts as so long. */
 #define IKE_AUTH_LIFETIME_MIN (10 * USEC_PER_SEC)
-#define IKE_COOKIES_MAX    4     /* COOKIE answers followed in one set-up */
-#define IKE_GROUPS_MAX     3     /* INVALID_KE_PAYLOAD answers followed in one exchange */
-#define IKE_CHILDREN_MAX   8     /* pairs at once: in use, replaced, new, and a few the gateway makes */
+#define IKE_COOKIES_MAX       4 /* COOKIE answers followed in one set-up */
+#define IKE_GROUPS_MAX        3 /* INVALID_KE_PAYLOAD answers followed in one exchange */
+#define IKE_CHILDREN_MAX      8 /* pairs at once: in use, replaced, new, and a few the gateway makes */
 
 /* Defaults of what may be 0 in IkeConfig. */
 #define IKE_LIFETIME_DEFAULT       (24 * 3600 * USEC_PER_SEC)
@@ -79,8 +79,9 @@ typedef struct IkeConfig {
     usec_t clock_floor;
     bool clock_lenient;
     bool check_revocation; /* ask by IKE_REVOCATION */
-    /* The hosting party's, for a second authentication (RFC 4739); NULL: none. Must outlive the SA, as *realm* must
-     * (usim_nai(); NULL: its own). It is asked in ike_sa_input(), for as long as a card takes. */
+    /* The hosting party's, for a second authentication (RFC 4739); NULL: none. Must outlive the SA, as
+     * *realm* must (usim_nai(); NULL: its own). It is asked in ike_sa_input(), for as long as a card takes.
+     */
     const Usim *usim;
     const char *realm;
     /* This one takes the place of an SA that lives: no INITIAL_CONTACT, which would end that one (2.8.3). */
@@ -91,8 +92,8 @@ typedef struct IkeConfig {
     usec_t ike_lifetime, child_lifetime;
     uint64_t child_bytes, child_packets; /* after which a pair is rekeyed; 0: no such limit */
     uint32_t replay_window;              /* packets; 0: the default */
-    size_t datagram_max;                 /* bytes of an IP datagram; larger messages go in fragments (RFC 7383) */
-    usec_t nat_keepalive;                /* behind a NAT, when nothing was sent for so long; 0: never */
+    size_t datagram_max;  /* bytes of an IP datagram; larger messages go in fragments (RFC 7383) */
+    usec_t nat_keepalive; /* behind a NAT, when nothing was sent for so long; 0: never */
 } IkeConfig;
 
 /* Why an SA ended. */
@@ -189,8 +190,8 @@ bool ike_sa_owns(const IkeSa *sa, const uint8_t *datagram, size_t size);
 /* Tears down: DELETE when there is something to delete, IKE_ENDED after its answer (or the retransmission
  * budget, which a caller in a hurry need not wait for). A second call changes nothing. */
 void ike_sa_close(IkeSa *sa, Moment now);
-/* The same for one that a successor has taken the place of: what the gateway still sends is taken until it has
- * answered the DELETE. */
+/* The same for one that a successor has taken the place of: what the gateway still sends is taken until it
+ * has answered the DELETE. */
 void ike_sa_supersede(IkeSa *sa, Moment now);
 void ike_sa_tick(IkeSa *sa, Moment now);
 /* When to call ike_sa_tick() at the latest, on Moment.mono; USEC_NEVER. */
@@ -224,6 +225,11 @@ void ike_sa_kernel_keepalive(IkeSa *sa);
 const ChildSa *ike_sa_child(const IkeSa *sa, size_t i, unsigned *ret_parts);
 /* The pair in use for sending; NULL without one. */
 const ChildSa *ike_sa_child_in_use(const IkeSa *sa);
+/* When the keys in use began and are to be replaced, on Moment.mono; USEC_NEVER where they are not. */
+typedef struct IkeTimes {
+    usec_t created, rekey, child_created, child_rekey;
+} IkeTimes;
+void ike_sa_times(const IkeSa *sa, IkeTimes *ret);
 /* The target after IKE_END_REDIRECTED or a redirecting IKE_REAUTHENTICATE. */
 const IkeRedirect *ike_sa_redirect(const IkeSa *sa);
 bool ike_sa_is_established(const IkeSa *sa);
@@ -234,11 +240,6 @@ const IkeCounters *ike_sa_counters(const IkeSa *sa);
 /* The initiator's SPI and the responder's, for logs. */
 uint64_t ike_sa_spi_i(const IkeSa *sa);
 uint64_t ike_sa_spi_r(const IkeSa *sa);
-/* What the gateway's certificate must carry, and the outer ends of the SA. */
-const char *ike_sa_identity(const IkeSa *sa);
-void ike_sa_endpoints(const IkeSa *sa, Endpoint *ret_local, Endpoint *ret_remote);
-/* When the IKE SA or a pair gets new keys, on Moment.mono; USEC_NEVER: not by time. */
-usec_t ike_sa_next_rekey(const IkeSa *sa);
 /* The Diffie-Hellman group: of the last KE sent, and once that was answered the negotiated one. */
 uint16_t ike_sa_group(const IkeSa *sa);
 /* A NAT seen on the way (2.23): we are behind it, the gateway is. False before IKE_SA_INIT was answered. */

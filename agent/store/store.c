@@ -35,6 +35,7 @@ struct Store {
     int said;          /* the error of the last write; not said again while it lasts */
     usec_t thaw_after; /* CLOCK_BOOTTIME: when to look again whether it can */
     char why[ERROR_MAX_BYTES];
+    char lost[ERROR_MAX_BYTES]; /* why the file is a new one; "": it is not */
 };
 
 /* As SQLite keeps the text: check_tables() compares it. */
@@ -374,6 +375,7 @@ static int file_open_or_renew(Store *store) {
         return moved == -ENOSPC ? moved : -EROFS;
     }
     log_error("state %s: %s; kept aside as %s, starting from factory data", store->path, store->why, aside);
+    snprintf(store->lost, sizeof store->lost, "%s", store->why);
     return database_open(store);
 }
 
@@ -393,6 +395,13 @@ static int store_new(Store **ret, const char *path) {
 }
 
 DEFINE_CLEANUP(Store, store_close)
+
+const char *store_trouble(Store *store) {
+    return *store->lost      ? store->lost
+           : store->frozen   ? strerror(-store->frozen)
+           : store->said < 0 ? strerror(-store->said)
+                             : NULL;
+}
 
 int store_open(Store **ret, const char *path) {
     _cleanup_(store_closep) Store *store = NULL;

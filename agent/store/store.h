@@ -48,6 +48,9 @@ typedef struct StoreChange {
  * -ENFILE. */
 int store_open(Store **ret, const char *path);
 void store_close(Store *store);
+/* Something that was kept is lost, or nothing can be kept now: why, one line that lives until the next call;
+ * NULL: all is well. */
+const char *store_trouble(Store *store);
 
 /* Non-zero stops and is returned. The visitor must not write to the store. */
 typedef int (*StoreVisitor)(void *userdata, const char *key, const char *value);

@@ -38,6 +38,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "acs"))
 import soap  # noqa: E402
 import web  # noqa: E402
+from answers import METHODS, Answers, BadScenario, compare, fits, one_of  # noqa: E402
 from rules import LTE, RULES  # noqa: E402
 
 TOP = {
@@ -69,16 +70,26 @@ SESSION = {
 STEP = {
     "rpc": "the method",
     "path": "of GetParameterNames", "next_level": "of GetParameterNames",
-    "names": "of GetParameterValues",
-    "set": "of SetParameterValues: [name, xsi:type, value]...", "parameter_key": "of SetParameterValues",
+    "read_in": "of GetParameterNames: then all parameters it has listed are read by their names, so many at a time",
+    "names": "of GetParameterValues and GetParameterAttributes",
+    "set": "of SetParameterValues: [name, xsi:type, value]...",
+    "attributes": "of SetParameterAttributes: [name, notification, who else may write]...; null: no change",
+    "object": "of AddObject and DeleteObject",
+    "parameter_key": "of SetParameterValues, AddObject and DeleteObject",
+    "transfer": "of Download, Upload and ScheduleDownload: {argument: value}, the others empty or 0; TimeWindowList:"
+                " [start, end, mode, retries]...",
+    "queued": "of Get(All)QueuedTransfers: the CommandKeys in the answer, sorted",
     "args": "[element, text]... of any other method",
     "id": "the cwmp:ID to send, null for none; default a new one",
     "contains": "names that have to be in the answer",
     "writable": "{name: true or false} in a GetParameterNamesResponse",
     "values": "{name: pattern} in a GetParameterValuesResponse",
+    "notifications": "{name: number} in a GetParameterAttributesResponse",
+    "instance": "comparison: the InstanceNumber of an AddObjectResponse",
     "status": "of the response",
     "fault": "the fault code expected instead of a response, or a list of them",
     "parameter_faults": "{name: code or list of codes}: exactly these SetParameterValuesFault",
+    "parameter_texts": "{name: pattern}: what these say",
 }
 FAULT = {
     "on": "the CPE's message that meets it, default Inform; 'empty' is the empty POST",
@@ -92,6 +103,9 @@ EXPECT = {
     "sessions_ok": "comparison", "sessions_failed": "comparison",
     "factory_resets": "comparison: FactoryResetResponses that the HeMS has taken",
     "events": "the events of the first Informs, a list for each",
+    "requested": "all RequestDownloads, answered or not: [FileType, {name: value}]...",
+    "transfers": "all TransferCompletes that were answered, sorted: [CommandKey, FaultCode]...",
+    "autonomous": "comparison: AutonomousTransferCompletes that were answered",
 }
 SHORT = {"$LTE.": LTE, "$GW.": LTE + "Gateway.", "$MS.": "Device.ManagementServer.", "$GPS.": "Device.FAP.GPS.",
          "$CELL.": "Device.Services.FAPService.1.REM.LTE.Cell."}
@@ -107,30 +121,10 @@ THEN = {
     "200-chunked-empty": lambda: web.Answer(200, style="chunked"),
     "close": lambda: web.Answer(204, close=True),
 }
-METHODS = ["GetRPCMethods", "SetParameterValues", "GetParameterValues", "GetParameterNames", "FactoryReset"]
-ACS_METHODS = ["Inform", "TransferComplete", "GetRPCMethods"]
+TOLD = {"TransferComplete": "7 TRANSFER COMPLETE", "AutonomousTransferComplete": "10 AUTONOMOUS TRANSFER COMPLETE"}
+WANTS = "9 REQUEST DOWNLOAD"
+ACS_METHODS = ["Inform", *TOLD, "GetRPCMethods", "RequestDownload"]
 FINISH_SECONDS = 5
-
-
-class BadScenario(Exception):
-    """The scenario file is wrong."""
-
-
-def compare(value, wanted):
-    match = re.fullmatch(r"(==|>=|<=|>|<)?\s*(\d+)", str(wanted))
-    if not match:
-        raise BadScenario(f"comparison {wanted!r}")
-    sign, limit = match[1] or "==", int(match[2])
-    return {"==": value == limit, ">=": value >= limit, "<=": value <= limit, ">": value > limit,
-            "<": value < limit}[sign]
-
-
-def fits(value, pattern):
-    return re.fullmatch(pattern[1:], value) is not None if pattern.startswith("~") else value == pattern
-
-
-def one_of(value, wanted):
-    return value in wanted if isinstance(wanted, list) else value == wanted
 
 
 def known(what, keys, table):
@@ -210,13 +204,15 @@ class Session:
         self.asked = 0  # requests so far
         self.reconnects = False  # the HeMS closed the connection, another has to follow
         self.moved = False  # and has followed
+        self.listed = {}  # what GetParameterNames has listed as it still is: {partial path: parameters}
+        self.told = 0  # outcomes of transfers
         self.namespace = spec.get("namespace", soap.CWMP + "0")
 
     def envelope(self, ident, message, content="", namespace=None):
         return soap.envelope(namespace or self.namespace, ident, message, content, self.spec.get("odd", False))
 
 
-class Acs:
+class Acs(Answers):
     """The HeMS. Its connections run in threads; whatever they do to a session happens under the lock."""
 
     def __init__(self, listen, scenario, log, tls=None):
@@ -230,11 +226,15 @@ class Acs:
         self.session = None
         self.number = 0
         self.busy = 0  # answers being sent
-        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0, "factory_resets": 0}
+        self.count = {"informs": 0, "sessions_ok": 0, "sessions_failed": 0, "factory_resets": 0, "autonomous": 0}
         self.failures = 0  # failed sessions since the last good one
         self.events = []
         self.bootstrapped = set()
         self.deregistered = set()
+        self.instances = set()  # that were given: (device, table, number)
+        self.asked_transfers = set()  # CommandKeys
+        self.requested = []  # [FileType, {name: value}] of each RequestDownload
+        self.transfers = []  # [CommandKey, FaultCode] of each that is complete
         self.verdict = None
         self.concluded = False
 
@@ -271,6 +271,11 @@ class Acs:
                 got = self.events[number] if number < len(self.events) else None
                 self.check(got is not None and sorted(got) == sorted(wanted), "SCENARIO",
                            f"events of Inform {number + 1}: {got}, not {wanted}")
+            wanted = expect.get("requested", self.requested)
+            self.check(self.requested == wanted, "SCENARIO", f"requested: {self.requested}, not {wanted}")
+            wanted = expect.get("transfers")
+            self.check(wanted is None or sorted(self.transfers) == sorted(wanted), "SCENARIO",
+                       f"transfers: {self.transfers}, not {wanted}")
             self.concluded = True
             print(f"VERDICT fail: {self.verdict}" if self.verdict else "VERDICT ok", file=self.log, flush=True)
             return 1 if self.verdict else 0
@@ -380,6 +385,7 @@ class Acs:
         self.count["factory_resets"] += 1
         self.deregistered.add(device)
         self.bootstrapped.discard(device)
+        self.instances = {one for one in self.instances if one[0] != device}
         if session.state == "asked":
             session.state = "leaving"
 
@@ -479,9 +485,14 @@ class Acs:
         if name == "Inform":
             self.check(False, "SESSION-GO-ON" if session.moved else "INFORM-ONCE", "a second Inform")
             return self.give_up(session, "a second Inform")
-        if session.state == "informed" and name in ("GetRPCMethods", "TransferComplete"):
-            soap.read_fields(message, self.check)
-            self.write(f"<- {name}", session)
+        if session.state == "informed" and name in ACS_METHODS:
+            content = soap.read_fields(message, self.check)
+            self.write(f"<- {name} {summary(content)}".rstrip(), session)
+            if name in TOLD:
+                self.judge_outcome(session, name, content)
+            if name == "RequestDownload":
+                self.check(WANTS in session.inform["Event"], "TRANSFER-EVENT", f"{name} without {WANTS}")
+                self.requested.append([*content.values()])
             content = soap.strings("MethodList", ACS_METHODS) if name == "GetRPCMethods" else ""
             return self.xml(session, ident, name + "Response", content)
         if session.state == "informed" and name != "empty":
@@ -490,6 +501,8 @@ class Acs:
             return self.xml(session, ident, "Fault", fault)
         if session.state == "informed":
             self.write("<- empty POST", session)
+            said = [event for event in TOLD.values() if event in session.inform["Event"]]
+            self.check(not said or session.told, "TRANSFER-EVENT", f"{said}, and nothing is told")
         elif name == "empty":
             self.check(False, "RPC-ANSWER", f"an empty POST instead of {session.step['rpc']}Response")
             return self.give_up(session, "an empty POST instead of an answer")
@@ -519,14 +532,15 @@ class Acs:
         step = session.step
         self.check(session.ident is None or ident == session.ident, "SOAP-ECHO", f"{ident!r}, not {session.ident!r}")
         if name == "Fault":
-            code, parameters = soap.read_fault(message, [session.namespace], self.check)
-            self.write(f"<- Fault {code} {parameters or ''}", session)
+            code, parameters, texts = soap.read_fault(message, [session.namespace], self.check)
+            self.write(f"<- Fault {code} {parameters or ''} {texts or ''}".rstrip(), session)
             wanted = step.get("fault")
             self.check(one_of(code, wanted), "SCENARIO", f"{step['rpc']}: fault {code} {parameters}, not {wanted}")
             wanted = step.get("parameter_faults")
             right = wanted is None or (parameters.keys() == wanted.keys() and
                                        all(one_of(parameters[key], wanted[key]) for key in wanted))
             self.check(right, "SCENARIO", f"{step['rpc']}: parameter faults {parameters}, not {wanted}")
+            self.check_values(texts, step.get("parameter_texts", {}))
             return
         self.check(name == step["rpc"] + "Response", "RPC-ANSWER", f"{name} to {step['rpc']}")
         content = soap.read_fields(message, self.check)
@@ -535,43 +549,35 @@ class Acs:
         wanted = step.get("status")
         self.check(wanted is None or content.get("Status") == str(wanted), "SCENARIO",
                    f"{name} Status {content.get('Status')}, not {wanted}")
+        if step["rpc"] in soap.TRANSFERS and name == step["rpc"] + "Response":
+            self.asked_transfers.add(step.get("transfer", {}).get("CommandKey"))
         session.reset = name == "FactoryResetResponse" and step["rpc"] == "FactoryReset"
         judge = {"GetRPCMethods": self.judge_methods, "GetParameterNames": self.judge_names,
-                 "GetParameterValues": self.judge_values}.get(step["rpc"])
+                 "GetParameterValues": self.judge_values, "GetParameterAttributes": self.judge_attributes,
+                 "AddObject": self.judge_added, "DeleteObject": self.judge_deleted,
+                 "GetQueuedTransfers": self.judge_queued,
+                 "GetAllQueuedTransfers": self.judge_queued}.get(step["rpc"])
         if judge and name == step["rpc"] + "Response":
             judge(step, *content.values())
 
-    def judge_methods(self, step, methods):
-        missing = [method for method in METHODS + step.get("contains", []) if method not in methods]
-        self.check(not missing, "SCENARIO", f"GetRPCMethodsResponse without {missing}")
+    def judge_outcome(self, session, name, content):
+        """TransferComplete, or the CPE's own."""
+        events = session.inform["Event"]
+        self.check(TOLD[name] in events, "TRANSFER-EVENT", f"{name} after {events}")
+        session.told += 1
+        if (session.spec.get("fault") or {}).get("on") == name:  # it will not be answered
+            return
+        if name != "TransferComplete":
+            self.count["autonomous"] += 1
+            return
+        key = content["CommandKey"]
+        self.check(key in self.asked_transfers, "TRANSFER-ASKED", f"{key!r}, not one of {self.asked_transfers}")
+        self.check(key not in [told for told, _ in self.transfers], "TRANSFER-ONCE", f"{key!r} again")
+        self.transfers.append([key, int(content["FaultStruct"])])
 
-    def judge_names(self, step, names):
-        path = step["path"]
-        below = re.escape(path) + (r"[^.]+\.?" if step["next_level"] else r".*")
-        for name in names:
-            self.check(re.fullmatch(below, name), "RPC-NAMES", f"{name} for {path!r} {step['next_level']}")
-            parent = name.rstrip(".").rpartition(".")[0] + "."
-            self.check(step["next_level"] or len(parent) <= max(len(path), 1) or parent in names, "RPC-NAMES",
-                       f"{name} without {parent}")
-        missing = [name for name in step.get("contains", []) if name not in names]
-        self.check(not missing, "SCENARIO", f"GetParameterNamesResponse without {missing}")
-        for name, wanted in step.get("writable", {}).items():
-            self.check(names.get(name) == wanted, "SCENARIO", f"{name} Writable {names.get(name)}, not {wanted}")
-
-    def judge_values(self, step, values):
-        for name in step["names"]:
-            self.check(name in values or name == "" or name.endswith("."), "RPC-VALUES", f"no {name}")
-        paths = tuple(name for name in step["names"] if name == "" or name.endswith("."))
-        for name in values:
-            self.check(name in step["names"] or name.startswith(paths), "RPC-VALUES", f"{name} was not asked for")
-        self.check_values(values, step.get("values", {}))
-        missing = [name for name in step.get("contains", []) if name not in values]
-        self.check(not missing, "SCENARIO", f"GetParameterValuesResponse without {missing}")
-
-    def check_values(self, values, wanted):
-        for name, pattern in wanted.items():
-            value = values.get(name)
-            self.check(value is not None and fits(value, pattern), "SCENARIO", f"{name} is {value!r}, not {pattern!r}")
+    def judge_queued(self, step, rows):
+        keys = sorted(row["CommandKey"] for row in rows)
+        self.check(keys == step.get("queued", keys), "SCENARIO", f"queued: {rows}, not {step.get('queued')}")
 
     # ---- what goes wrong on purpose
 
@@ -753,6 +759,7 @@ def main():
     faulthandler.enable()  # SIGABRT says where it hangs
     with open(args.log, "w", encoding="utf-8") as log:
         acs = Acs(args.listen, scenario, log, tls)
+        signal.set_wakeup_fd(acs.wake_write)  # a signal just before select() is not left until another one comes
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *unused: acs.stop())
         acs.open()

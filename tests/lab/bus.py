@@ -45,6 +45,9 @@ _wait = _declare(_int, "sd_bus_wait", _pointer, _usec)
 _sender = _declare(_text, "sd_bus_message_get_sender", _pointer)
 _path = _declare(_text, "sd_bus_message_get_path", _pointer)
 _member = _declare(_text, "sd_bus_message_get_member", _pointer)
+_is_call = _declare(_int, "sd_bus_message_is_method_call", _pointer, _text, _text)
+_new_return = _declare(_int, "sd_bus_message_new_method_return", _pointer, _pointer)
+_send = _declare(_int, "sd_bus_send", _pointer, _pointer, _pointer)
 
 
 class BusError(Exception):
@@ -111,8 +114,8 @@ class Bus:
             _unref(reply)
 
     @staticmethod
-    def _list(message, items):
-        pairs = bool(items) and not isinstance(items[0], str)
+    def _list(message, items, pairs=None):
+        pairs = bool(items) and not isinstance(items[0], str) if pairs is None else pairs
         _checked(_open_container(message, b"a", b"(ss)" if pairs else b"s"))
         for item in items:
             if pairs:
@@ -131,15 +134,21 @@ class Bus:
         """Signals that fit are among those signal() returns."""
         self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", rule)
 
-    def signal(self, timeout):
-        """The next message that came: (sender, path, member, arguments), or None after *timeout* seconds."""
+    def signal(self, timeout, answer=None):
+        """The next message that came: (sender, path, member, arguments), or None after *timeout* seconds. If it is a call
+        of a method, *answer*(member, arguments) is asked for its reply, a boolean and a list of pairs; None: there is
+        none."""
         end = time.monotonic() + timeout
         while True:
             message = _pointer()
             more = _checked(_process(self.bus, ctypes.byref(message)))
             if message:
                 try:
-                    return (*((part(message) or b"").decode() for part in (_sender, _path, _member)), _arguments(message))
+                    words = [(part(message) or b"").decode() for part in (_sender, _path, _member)]
+                    arguments = _arguments(message)
+                    if answer and _is_call(message, None, None) > 0:
+                        self._reply(message, answer(words[2], arguments))
+                    return (*words, arguments)
                 finally:
                     _unref(message)
             left = end - time.monotonic()
@@ -147,6 +156,18 @@ class Bus:
                 return None
             if not more:
                 _checked(_wait(self.bus, int(left * 1e6)))
+
+    def _reply(self, message, answer):
+        if answer is None:
+            return
+        reply, (yes, pairs) = _pointer(), answer
+        _checked(_new_return(message, ctypes.byref(reply)))
+        try:
+            _checked(_append(reply, b"b", ctypes.byref(ctypes.c_int(yes))))
+            self._list(reply, pairs, pairs=True)
+            _checked(_send(self.bus, reply, None))
+        finally:
+            _unref(reply)
 
     def close(self):
         _close(self.bus)

@@ -11,7 +11,7 @@ NAT, NAT6, NAT_MOVED = "203.0.113.254", "2001:db8:1::fe", "203.0.113.253"
 # An uplink whose own network is the operator's private one; its router has the address of the gateway inside.
 HENB_OVERLAPPING, ROUTER_OVERLAPPING = "10.0.0.99", "10.0.0.1"
 
-HEMS_PORT, HEMS_MOVED_PORT, TLS_PORT, S1_PORT = 7547, 7548, 443, 36412
+HEMS_PORT, HEMS_MOVED_PORT, FILES_PORT, TLS_PORT, S1_PORT = 7547, 7548, 8080, 443, 36412
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import acs
+import files
 import mme
 import places
 from machine import CERTIFICATES, HERE, Failure, inside, wait_for
@@ -59,6 +60,15 @@ class Servers:
                   self.logs / f"{ACS_LOG[name]}.log", *options)
         port = int(listen.rpartition(":")[2])
         wait_for(f"{name} to listen", lambda: self.alive(name) and listening(namespace, port))
+
+    def files(self, side=places.SERVING):
+        """A file server where the HeMS is; the folder of what is sent to it."""
+        folder = self.logs / "files"
+        folder.mkdir()
+        self.fork("files", side.network, files.main, "--listen", f"{side.hems}:{places.FILES_PORT}", "--folder", folder,
+                  "--log", self.logs / "files.log")
+        wait_for("the file server", lambda: self.alive("files") and listening(side.network, places.FILES_PORT))
+        return folder
 
     def hems_says(self, name=SERVING_HEMS):
         """The log of a HeMS."""

@@ -200,6 +200,18 @@ def read_strings(node, check):
     return [item.text for item in array(node, "string", check)]
 
 
+def read_attributes(node, check):
+    """A list of ParameterAttributeStruct as {name: (notification, [who else may write])}."""
+    attributes = {}
+    for item in array(node, "ParameterAttributeStruct", check):
+        fields(item, ("Name", "Notification", "AccessList"), check)
+        name, notification, access = item.children
+        check(re.fullmatch("[0-6]", notification.text), "RPC-ATTRIBUTES", f"{name.text} {notification}")
+        check(name.text not in attributes, "RPC-ATTRIBUTES", f"{name.text} twice")
+        attributes[name.text] = notification.text, read_strings(access, check)
+    return attributes
+
+
 def matching(rule, pattern):
     """A reader of a text that has to fit the pattern whole."""
 
@@ -238,6 +250,28 @@ def read_transfer_fault(node, check):
     return node.content("FaultCode")
 
 
+def read_transfers(*names):
+    """A reader of a TransferList whose items have these fields: [{field: text}...]."""
+    kind = "AllQueuedTransferStruct" if "IsDownload" in names else "QueuedTransferStruct"
+
+    def reader(node, check):
+        rows = array(node, kind, check)
+        for row in rows:
+            fields(row, names, check)
+            check(row.content("State") in ("1", "2", "3"), "SOAP-FIELDS", f"State {row.content('State')!r}")
+        return [{part.local: part.text for part in row.children} for row in rows]
+
+    return reader
+
+
+def read_file_arguments(node, check):
+    """{name: value}"""
+    arguments = array(node, "ArgStruct", check)
+    for argument in arguments:
+        fields(argument, ("Name", "Value"), check)
+    return {argument.content("Name"): argument.content("Value") for argument in arguments}
+
+
 text = matching("SOAP-FIELDS", r"(?s:.*)")
 number = matching("SOAP-FIELDS", r"\d+")
 status = matching("SOAP-FIELDS", "[01]")
@@ -255,13 +289,19 @@ MESSAGES = {
         "ParameterList": read_values,
     },
     "GetRPCMethods": {},
+    "RequestDownload": {"FileType": text, "FileTypeArg": read_file_arguments},
     "TransferComplete": {
         "CommandKey": key, "FaultStruct": read_transfer_fault, "StartTime": time, "CompleteTime": time},
+    "AutonomousTransferComplete": {
+        "AnnounceURL": text, "TransferURL": text, "IsDownload": matching("SOAP-FIELDS", "0|1|true|false"),
+        "FileType": text, "FileSize": number, "TargetFileName": text, "FaultStruct": read_transfer_fault,
+        "StartTime": time, "CompleteTime": time},
     "GetRPCMethodsResponse": {"MethodList": read_strings},
     "GetParameterNamesResponse": {"ParameterList": read_names},
     "GetParameterValuesResponse": {"ParameterList": read_values},
     "SetParameterValuesResponse": {"Status": status},
     "SetParameterAttributesResponse": {},
+    "GetParameterAttributesResponse": {"ParameterList": read_attributes},
     "AddObjectResponse": {"InstanceNumber": matching("SOAP-FIELDS", r"[1-9]\d*"), "Status": status},
     "DeleteObjectResponse": {"Status": status},
     "RebootResponse": {},
@@ -269,6 +309,11 @@ MESSAGES = {
     "ScheduleInformResponse": {},
     "DownloadResponse": {"Status": status, "StartTime": time, "CompleteTime": time},
     "UploadResponse": {"Status": status, "StartTime": time, "CompleteTime": time},
+    "ScheduleDownloadResponse": {},
+    "CancelTransferResponse": {},
+    "GetQueuedTransfersResponse": {"TransferList": read_transfers("CommandKey", "State")},
+    "GetAllQueuedTransfersResponse": {"TransferList": read_transfers(
+        "CommandKey", "State", "IsDownload", "FileType", "FileSize", "TargetFileName")},
 }
 
 
@@ -293,7 +338,7 @@ def read_inform(message, check):
 
 
 def read_fault(message, namespaces, check):
-    """A SOAP fault as (code, {parameter: code})."""
+    """A SOAP fault as (code, {parameter: code}, {parameter: text})."""
     fields(message, ("faultcode", "faultstring", "detail"), check)
     side, words, detail = message.children
     check(words.text == "CWMP fault", "SOAP-FAULT", f"faultstring {words.text!r}")
@@ -309,7 +354,9 @@ def read_fault(message, namespaces, check):
     check(FAULTS.get(code, side.text) == side.text, "FAULT-CODE", f"{code} as {side.text}")
     for item in per_parameter:
         fields(item, ("ParameterName", "FaultCode", "FaultString"), check)
-    return code, {item.content("ParameterName"): read_fault_code(item, check) for item in per_parameter}
+    names = [item.content("ParameterName") for item in per_parameter]
+    return (code, {name: read_fault_code(item, check) for name, item in zip(names, per_parameter)},
+            {name: item.content("FaultString") for name, item in zip(names, per_parameter)})
 
 
 def read_fault_code(node, check):
@@ -333,13 +380,49 @@ def strings(name, values):
     return typed_array(name, "xsd:string", [element("string", escape(v)) for v in values])
 
 
+def attributes_to_set(rows):
+    """A ParameterList of [name, notification, who else may write]..., each of the last two null for no change."""
+    items = []
+    for name, notification, access in rows:
+        changes = (("NotificationChange", int(notification is not None)), ("Notification", notification or 0),
+                   ("AccessListChange", int(access is not None)))
+        items.append(element("SetParameterAttributesStruct", element("Name", escape(name)) + "".join(
+            element(field, str(value)) for field, value in changes) + strings("AccessList", access or [])))
+    return typed_array("ParameterList", "cwmp:SetParameterAttributesStruct", items)
+
+
+TRANSFERS = {  # what of a step goes where
+    "Download": ("CommandKey", "FileType", "URL", "Username", "Password", "FileSize", "TargetFileName", "DelaySeconds",
+                 "SuccessURL", "FailureURL"),
+    "Upload": ("CommandKey", "FileType", "URL", "Username", "Password", "DelaySeconds"),
+    "ScheduleDownload": ("CommandKey", "FileType", "URL", "Username", "Password", "FileSize", "TargetFileName",
+                         "TimeWindowList"),
+}
+
+
+def windows(rows):
+    """A TimeWindowList of [start, end, mode, retries]..."""
+    names = "WindowStart", "WindowEnd", "WindowMode", "UserMessage", "MaxRetries"
+    return typed_array("TimeWindowList", "cwmp:TimeWindowStruct", [element("TimeWindowStruct", "".join(
+        element(name, escape(str(value))) for name, value in zip(names, (*row[:3], "", row[3])))) for row in rows])
+
+
 def request(step):
     """The content of the request that a scenario's step asks for."""
     rpc = step["rpc"]
+    if rpc in TRANSFERS and "transfer" in step:
+        given = {"FileSize": 0, "DelaySeconds": 0, **step["transfer"]}
+        return "".join(windows(given[name]) if name == "TimeWindowList" else
+                       element(name, escape(str(given.get(name, "")))) for name in TRANSFERS[rpc])
     if rpc == "GetParameterNames":
         return element("ParameterPath", escape(step["path"])) + element("NextLevel", str(step["next_level"]).lower())
-    if rpc == "GetParameterValues":
+    if rpc in ("GetParameterValues", "GetParameterAttributes"):
         return strings("ParameterNames", step["names"])
+    if rpc in ("AddObject", "DeleteObject"):
+        return (element("ObjectName", escape(step["object"])) +
+                element("ParameterKey", escape(step.get("parameter_key", ""))))
+    if rpc == "SetParameterAttributes":
+        return attributes_to_set(step["attributes"])
     if rpc == "SetParameterValues":
         items = [element("ParameterValueStruct", element("Name", escape(name)) +
                          element("Value", escape(value), f' xsi:type="{kind}"')) for name, kind, value in step["set"]]

@@ -2,6 +2,7 @@
 """The lab's scenarios, in the order they are played."""
 
 from . import (  # noqa: F401
-    selftest, serving, initial, public, registration, sessions, deregistration, families, certificates, failures, outage, longlived, hosting,
+    selftest, serving, initial, public, registration, sessions, tree, transfers, deregistration, families, certificates,
+    failures, outage, longlived, hosting,
     revocation, power, clock,
-    neighbours, repeats, demo, rtt, rekey_bench)
+    box, neighbours, repeats, demo, rtt, rekey_bench)

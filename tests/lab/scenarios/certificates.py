@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates the gateway must not get away with."""
+"""Certificates the gateway must not get away with; and where the box may keep its own."""
 
 import re
+import shutil
+from pathlib import Path
 
+import agent as henb
 import places
 from gateways import Gateway
-from machine import expect
+from machine import expect, run
 from scenario import scenario
 from steps import refused, up
+
+CREDSTORE = Path("/etc/credstore")
+CREDENTIALS = f"/run/credentials/{henb.UNIT}/henb-agent"
 
 
 def refusal(names, check):
@@ -62,3 +68,21 @@ def cert_path_length(lab):
           gateway=Gateway("segw-intermediate", ("intermediate",)))
 def cert_intermediate_ok(lab):
     up(lab)
+
+
+@scenario("credentials", "key, certificate and root are systemd's credentials, which root alone can read where they are kept",
+          factory={"Trust": {"CA": f"{CREDENTIALS}.ca", "Certificate": f"{CREDENTIALS}.certificate", "Key": f"{CREDENTIALS}.key"}})
+def credentials(lab):
+    CREDSTORE.mkdir(mode=0o700, exist_ok=True)
+    try:
+        for name, file in ("ca", "ca.pem"), ("certificate", "henb.pem"), ("key", "henb-key.pem"):
+            kept = CREDSTORE / f"henb-agent.{name}"
+            shutil.move(henb.CONFIG / file, kept)
+            shutil.chown(kept, "root", "root")
+            kept.chmod(0o400)
+        up(lab)
+        for user, reads in ("henb", True), ("nobody", False):
+            said = run("setpriv", "--reuid", user, "--clear-groups", "cat", f"{CREDENTIALS}.key", check=False)
+            expect(("PRIVATE KEY" in said) == reads, f"the key is read by {user}: {not reads}")
+    finally:
+        shutil.rmtree(CREDSTORE)

@@ -82,7 +82,7 @@ def factory_reset(lab):
     ping()
 
 
-@scenario("factory-reset-after-rpcs", "5.1.4: FactoryReset after other RPCs counts at the session's end; no RPC after it",
+@scenario("factory-reset-after-rpcs", "5.1.4: FactoryReset after other RPCs counts at the session's end; no RPC after it", long=True,
           hems=sessions([spv("first", *s1(), *periodic(10))],
                         [spv("more", *s1(places.MME_SECOND)), RESET, {"rpc": "GetRPCMethods"}],
                         allow=["SESSION-END"], expect={}))

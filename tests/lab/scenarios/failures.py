@@ -74,7 +74,7 @@ def hems_fails(name, what, pattern, long=False):
         ping()
 
 
-hems_fails("404", "the HeMS answers 404, then 204", "404")
+hems_fails("404", "the HeMS answers 404, then 204", "404", long=True)
 hems_fails("503", "the HeMS answers 503 with Retry-After, then well", "503")
 hems_fails("401", "the HeMS takes no credentials, then needs none", "401|credential|unauthori[sz]ed", long=True)
 hems_fails("html", "the HeMS answers with a web page, then well", "html|soap|content|xml|envelope", long=True)

@@ -91,7 +91,7 @@ half_dead("dual-dead-4", "dual stack, IPv4 dead outside and inside: IPv6 is used
           "ip daddr 10.0.0.10 tcp dport 7547", places.SEGW6, long=True)
 
 
-@scenario("several-addresses", "a SeGW's name with three addresses of which one answers",
+@scenario("several-addresses", "a SeGW's name with three addresses of which one answers", long=True,
           public_names={places.SEGW_NAME: ["203.0.113.8", "203.0.113.9", places.SEGW]},
           declared=[(17, address, port) for address in ("203.0.113.8", "203.0.113.9") for port in (500, 4500)])
 def several_addresses(lab):

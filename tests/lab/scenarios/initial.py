@@ -151,7 +151,7 @@ def initial_dns_silent(lab):
     asked_of(lab, "dns-public", places.SEGW_INITIAL_NAME)
 
 
-@scenario("serving-dns-silent", "the DNS of the serving network does not answer: no name goes to the public one; later it does")
+@scenario("serving-dns-silent", "the DNS of the serving network does not answer: no name goes to the public one; later it does", long=True)
 def serving_dns_silent(lab):
     lab.boxes.silence("operator", SILENT_DNS)
     lab.agent.start()

@@ -339,7 +339,7 @@ def redirect(lab):
     wait_for("the first gateway to be left", lambda: not lab.boxes.segw_sas(), 30)
 
 
-@scenario("redirect-stranger", "redirected to a gateway with another name: refused, and back at the configured one", hems="again.json",
+@scenario("redirect-stranger", "redirected to a gateway with another name: refused, and back at the configured one", hems="again.json", long=True,
           second=Gateway("segw-2", identity=places.SEGW_SECOND_NAME))
 def redirect_stranger(lab):
     up(lab)

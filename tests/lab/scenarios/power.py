@@ -130,6 +130,8 @@ def store_full(lab):
     lab.agent.wait("Mme", mme_list((places.MME_NAME, places.MME)), FAILURE, lab.agent.begun)
     seen = [values["Mme"] for _, _, values in lab.agent.watch.changes if values.get("Mme")]
     expect(seen == [mme_list(places.MME), mme_list((places.MME_NAME, places.MME))], f"Mme was {seen}")
+    # The alarm of it is expedited: a session when the disk was full, and one when it was not any more.
+    wait_for("the HeMS to hear that the disk has room", lambda: lab.boxes.hems_says().count("session ok") >= 4, FAILURE)
     properties(lab, State="registered")
 
 

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The interface org.henb.Agent1.Counters (API.md): other daemons tell what they count and measure. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "dbus/bus.h"
+
+/* Adds the interface to the object *path*. *handlers* is borrowed. 0 or negative errno. */
+int bus_counters_add(sd_bus *bus, const char *path, const BusHandlers *handlers);

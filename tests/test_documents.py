@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The man pages say what the program has: each key of agent.conf with its default, each option, each interface. What
+README.md quotes of its words it says. debian/control has what packages.txt has."""
+
+import re
+import unittest
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+KEY = re.compile(r'^    \{"(\w+)", "(\w+)", parse_\w+, FIELD\([\w.]+\), (true|false), ("[^"]*"|\w+)', re.M)
+# Defaults that are no text of the table, or that the page has to say in words.
+MACROS = {"VERSION": "the version of the agent"}
+IN_WORDS = {("Network", "PublicDNS"), ("Network", "PrivateDNS"), ("Identity", "Operator"), ("HostingParty", "Realm"),
+            ("Registration", "InformParameters")}
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def table(source):
+    """{(section, key): (required, default or None)} of config.c's table."""
+    return {(section, key): (required == "true", None if default == "NULL" else default.strip('"'))
+            for section, key, required, default in KEY.findall(source)}
+
+
+def entries(page):
+    """{(section, key): text} of agent.conf(5), without the marks of roff."""
+    found = {}
+    for part in re.split(r"^\.SS \[", page.partition("\n.SH EXAMPLES")[0], flags=re.M)[1:]:
+        section, _, rest = part.partition("]")
+        for entry in re.split(r"^\.TP\n", rest, flags=re.M)[1:]:
+            head, _, text = entry.partition("\n")
+            key = re.fullmatch(r"\.B (\w+)=", head)
+            text = re.sub(r"^\.(nf|fi|BI?R?) ?", "", text, flags=re.M)
+            found[section, key[1] if key else head] = " ".join(text.split())
+    return found
+
+
+def default_of(word):
+    if word in MACROS:
+        return MACROS[word]
+    for header in ("agent/ike/ikev2.h", "agent/config.h", "agent/ike/proposal.h"):
+        macro = re.search(rf"#define {word}\s*((?:\s*\\?\s*\"[^\"]*\")+)", read(header))
+        if macro:
+            return "".join(re.findall(r'"([^"]*)"', macro[1]))
+    return word
+
+
+def mistakes(source, page):
+    keys, said, found = table(source), entries(page), []
+    found += [f"{one} is not in the page" for one in keys if one not in said]
+    found += [f"{one} is not in the program" for one in said if one not in keys]
+    for one in keys.keys() & said.keys():
+        required, default = keys[one]
+        if required:
+            found += [] if said[one].endswith("Needed.") else [f"{one} is needed"]
+        elif default is not None and not re.search(rf"Default: {re.escape(default_of(default))}\.?$", said[one]):
+            found.append(f"{one}: the default is {default_of(default)}")
+        elif default is None and one not in IN_WORDS and "Default: " not in said[one]:
+            found.append(f"{one}: no default")
+    return found
+
+
+class AgentConf(unittest.TestCase):
+    source, page = read("agent/config.c"), read("docs/agent.conf.5")
+
+    def test_whole_table(self):
+        self.assertEqual(len(table(self.source)), len(re.findall(r"^    \{\"\w+\", \"\w+\", parse_", self.source, re.M)))
+        self.assertGreater(len(table(self.source)), 30)
+
+    def test_page(self):
+        self.assertEqual(mistakes(self.source, self.page), [])
+
+    def test_it_can_fail(self):
+        for old, new, expected in ((".B NATKeepalive=", ".B NATKeepalife=", "('IPsec', 'NATKeepalive') is not in the page"),
+                                   ("Default: 14400.", "Default: 1440.", "('IPsec', 'ChildLifetime'): the default is 14400"),
+                                   ("Six hexadecimal digits in upper case. Needed.", "Six digits.", "('Identity', 'OUI') is needed"),
+                                   ("Default: none, no second authentication.", "", "('HostingParty', 'USIM'): no default")):
+            self.assertIn(old, self.page)
+            self.assertIn(expected, mistakes(self.source, self.page.replace(old, new)))
+        self.assertEqual(mistakes(self.source + '    {"Log", "New", parse_text, FIELD(new), false, NULL},\n', self.page),
+                         ["('Log', 'New') is not in the page"])
+
+
+class Pages(unittest.TestCase):
+    def test_options(self):
+        page = read("docs/henb-agentd.8").replace("\\-", "-")
+        options = re.findall(r'\{"(\w+)", \w+_argument', read("agent/main.c"))
+        self.assertIn("config", options)
+        for option in options:
+            self.assertIn(f"--{option}", page)
+        for status in re.findall(r"(\d+) ", re.search(r"Exit status: (.*?);\n", read("agent/main.c"), re.S)[1]):
+            self.assertIn(f"\n.B {status}\n", page)
+
+    def test_interfaces(self):
+        page = read("docs/org.henb.Agent1.5")
+        for interface in ElementTree.parse(ROOT / "dbus/org.henb.Agent1.xml").getroot().iter("interface"):
+            self.assertIn(f"\n.B {interface.get('name')}\n", page)
+
+
+def troubles(readme):
+    """The rows of README.md's table of troubles."""
+    table = readme.partition("## When it does not work")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")]
+    return [row for row in rows[1:] if not row[0].startswith("---")]
+
+
+def unsaid(rows, program):
+    """What the second column quotes and the program never says."""
+    return [text for row in rows for text in re.findall(r"`([^`]+)`", row[1]) if text not in program]
+
+
+class Packages(unittest.TestCase):
+    def test_build_dependencies(self):
+        """debian/control and packages.txt name the same libraries and tools."""
+        field = re.search(r"^Build-Depends:((?:\n?[ ].*)+)", read("debian/control"), re.M)[1]
+        control = {re.split(r"[\s(<]", one.strip())[0] for one in field.split(",") if one.strip()}
+        listed = {line.split()[1] for line in read("tests/packages.txt").splitlines() if line.startswith("build ")}
+        self.assertEqual(listed - control, {"gcc", "libc6-dev", "ninja-build"})  # build-essential, meson
+        self.assertEqual(control - listed, {"debhelper-compat", "dh-sequence-installsysusers", "dbus-daemon", "dpkg-dev", "openssl",
+                                            "python3", "systemd"})
+
+
+class Troubles(unittest.TestCase):
+    def test_the_program_says_so(self):
+        sources = [path for folder in ("agent", "dbus", "netlink") for path in sorted((ROOT / folder).rglob("*.[ch]"))]
+        program = re.sub(r'"\s*\n\s*"', "", "".join(path.read_text(encoding="utf-8") for path in sources))
+        rows = troubles(read("README.md"))
+        self.assertGreater(len(rows), 15)
+        self.assertEqual(unsaid(rows, program), [])
+        self.assertEqual(unsaid([["x", "`no answer for ever`", "y"]], program), ["no answer for ever"])
+
+
+if __name__ == "__main__":
+    unittest.main()

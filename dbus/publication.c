@@ -11,7 +11,8 @@ struct Publication {
     sd_bus *bus;
     sd_bus_slot *slot;
     PublicationConfig config;
-    void *data; /* what readers see */
+    void *data;         /* what readers see */
+    uint64_t refreshed; /* in this iteration of the event loop, UINT64_MAX: not since it was set */
     sd_bus_vtable vtable[PUBLISHED_MAX + METHODS_MAX + 2];
 };
 
@@ -63,6 +64,17 @@ bool addresses_equal(const void *a, const void *b) {
     return address_list_equal(a, b);
 }
 
+/* One GetAll asks once, however many properties want it. */
+static void refresh(Publication *p) {
+    uint64_t iteration;
+
+    if (!p->config.refresh || sd_event_get_iteration(sd_bus_get_event(p->bus), &iteration) < 0 ||
+        iteration == p->refreshed)
+        return;
+    p->refreshed = iteration;
+    p->config.refresh(p->config.userdata, p->data);
+}
+
 /* The interface --------------------------------------------------------------------------------------- */
 
 static int on_get(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_message *m,
@@ -73,8 +85,8 @@ static int on_get(sd_bus *bus, const char *path, const char *interface, const ch
         const PublishedProperty *property = &p->config.properties[i];
         if (!streq(property->name, name))
             continue;
-        if (property->news != NEWS_TOLD && p->config.refresh)
-            p->config.refresh(p->config.userdata, p->data);
+        if (property->news != NEWS_TOLD)
+            refresh(p);
         return property->append(m, (const char *)p->data + property->offset);
     }
     return -ENOENT;
@@ -117,6 +129,7 @@ int publication_new(Publication **ret, sd_bus *bus, const PublicationConfig *con
         return -ENOMEM;
     p->bus = bus;
     p->config = *config;
+    p->refreshed = UINT64_MAX;
     p->data = malloc(config->size);
     if (!p->data)
         return -ENOMEM;
@@ -151,6 +164,7 @@ int publication_set(Publication *p, const void *data) {
             !property->equal((const char *)p->data + property->offset, (const char *)data + property->offset))
             changed[n++] = (char *)property->name;
     }
+    p->refreshed = UINT64_MAX;
     memcpy(p->data, data, p->config.size); /* before the signal, whose values the getter reads here */
     if (n == 0)
         return 0;

@@ -75,7 +75,10 @@ static void on_reload(void *userdata, BusRequest *r) {
     request_take("Reload", r);
 }
 
+static unsigned counted;
+
 static void on_counters(void *userdata, TunnelCounters *ret) {
+    counted++;
     *ret = counters;
 }
 
@@ -359,6 +362,10 @@ START_TEST(counters_are_read_when_asked_for) {
                                                           : 64;
     ck_assert_uint_eq(sum, 63);
     sd_bus_message_unref(m);
+    /* All of them are the answer to one question. */
+    counted = 0;
+    sd_bus_message_unref(call(TUNNEL_PATH, PROPERTIES, "GetAll", TUNNEL, NULL));
+    ck_assert_uint_eq(counted, 1);
     ck_assert_int_eq(bus_publish_tunnel(bus, &tunnel), 0);
     check_heard("");
     check_number(TUNNEL_PATH, TUNNEL, "PacketsIn", 11);

@@ -100,6 +100,23 @@ class Pages(unittest.TestCase):
         for interface in ElementTree.parse(ROOT / "dbus/org.henb.Agent1.xml").getroot().iter("interface"):
             self.assertIn(f"\n.B {interface.get('name')}\n", page)
 
+    def test_each_member_is_told_of(self):
+        page = read("dbus/API.md")
+        for line in undocumented(read("dbus/org.henb.Agent1.xml")):
+            self.fail(f"no comment before {line}")
+        for member in re.findall(r'<(?:property|method|signal) name="(\w+)"', read("dbus/org.henb.Agent1.xml")):
+            self.assertRegex(page, rf"(?m)^### {member}\b")
+
+    def test_it_can_fail(self):
+        self.assertEqual(undocumented('<!-- Up. -->\n<property name="Up"/>\n<property name="Down"/>'), ['<property name="Down"/>'])
+
+
+def undocumented(xml):
+    """Members in introspection format without a comment before them."""
+    lines = [line.strip() for line in xml.splitlines()]
+    return [line for before, line in zip(lines, lines[1:])
+            if re.match("<(property|method|signal) ", line) and not before.endswith("-->")]
+
 
 def troubles(readme):
     """The rows of README.md's table of troubles."""

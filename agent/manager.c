@@ -177,7 +177,8 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     else if (report->configuration)
         inside_set(m, report->configuration);
     else
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text, .moved = report->moved});
+        tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, report->text, .moved = report->moved,
+                                  .message = report->message});
 }
 
 static int finish(Manager *m) {
@@ -297,6 +298,7 @@ static void on_cpe(void *userdata, const CpeReport *report) {
                         .text = report->text,
                         .mme_set = report->mme_set,
                         .silent = report->silent,
+                        .fault = report->fault,
                         .site = report->assignment};
     S1Config s1;
 
@@ -651,7 +653,6 @@ static int tunnel_make(Manager *m) {
 void manager_reload(Manager *m) {
     if (m->stopping || security_reload(m->security) < 0)
         return;
-    log_notice("certificates, key and revocation lists were read anew");
     tunnel_reauthenticate(m->tunnel, security_trust(m->security), security_credential(m->security));
 }
 

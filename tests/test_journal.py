@@ -33,7 +33,8 @@ def messages():
 
 def members():
     """{member of LogFields: its name in the journal}."""
-    return dict(re.findall(r'X\((\w+), "([A-Z_]+)"\)', read("agent/base/log-messages.h").partition("#define LOG_FIELDS(X)")[2]))
+    fields = read("agent/base/log-messages.h").partition("#define LOG_FIELDS(X)")[2]
+    return dict(re.findall(r'X\((\w+), "([A-Z_]+)"\)', fields))
 
 
 def sources():
@@ -44,7 +45,8 @@ def sources():
 def calls(source):
     """[(message or variable, {fields})] of each log_message() of a source."""
     known = members()
-    return [(message, {known[member] for member in re.findall(r"\.(\w+) = ", fields)}) for message, fields in CALL.findall(source)]
+    return [(message, {known[member] for member in re.findall(r"\.(\w+) = ", fields)})
+            for message, fields in CALL.findall(source)]
 
 
 def entries(catalog):
@@ -76,7 +78,7 @@ def catalog_mistakes(found):
             continue
         other, _, headers, text = mine[0]
         mistakes += [f"{name} is called {other}"] if other != name else []
-        mistakes += [f"{name} has no {header}" for header in ("Subject", "Defined-By", "Support") if not headers.get(header)]
+        mistakes += [f"{name} has no {one}" for one in ("Subject", "Defined-By", "Support") if not headers.get(one)]
         used = re.findall(r"@(\w+)@", text + headers.get("Subject", ""))
         mistakes += [f"{name} has no field {field}" for field in used if field not in fields]
         sentences = len(re.findall(r"[.](?:\s|$)", text))
@@ -109,7 +111,8 @@ class Messages(unittest.TestCase):
         found = [call for source in sources().values() for call in calls(source)]
         without = [call for call in found if call[0] != "MESSAGE_TUNNEL_UP"]
         self.assertEqual(call_mistakes(without), ["TUNNEL_UP is logged nowhere"])
-        self.assertEqual(call_mistakes(without + [("MESSAGE_TUNNEL_UP", {"PEER"})]), ["TUNNEL_UP is logged with ['PEER']"])
+        self.assertEqual(call_mistakes(without + [("MESSAGE_TUNNEL_UP", {"PEER"})]),
+                         ["TUNNEL_UP is logged with ['PEER']"])
 
 
 class Catalog(unittest.TestCase):
@@ -134,9 +137,9 @@ class Catalog(unittest.TestCase):
             for folder in ("usr/lib/systemd/catalog", "var/lib/systemd/catalog"):
                 Path(root, folder).mkdir(parents=True)
             Path(root, "usr/lib/systemd/catalog", CATALOG.name).write_bytes(CATALOG.read_bytes())
-            updated = subprocess.run([JOURNALCTL, f"--root={root}", "--update-catalog"], capture_output=True, text=True)
+            updated, listed = (subprocess.run([JOURNALCTL, f"--root={root}", option], capture_output=True, text=True)
+                               for option in ("--update-catalog", "--list-catalog"))
             self.assertEqual((updated.returncode, updated.stderr), (0, ""))
-            listed = subprocess.run([JOURNALCTL, f"--root={root}", "--list-catalog"], capture_output=True, text=True)
             self.assertEqual(sorted(listed.stdout.splitlines()),
                              sorted(f"{number} henb-agent: {headers['Subject']}"
                                     for _, number, headers, _ in entries(self.text)))
@@ -147,10 +150,12 @@ class Page(unittest.TestCase):
 
     def test_fields(self):
         page = read("docs/henb-agentd.8").partition("\n.SH JOURNAL\n")[2].partition("\n.SH ")[0]
-        said = {field for heads in re.findall(r"^\.TP\n\.BR? (.*)", page, re.M) for field in re.findall(r"[A-Z_]{3,}", heads)}
-        self.assertEqual(said - {"MESSAGE_ID"}, set(members().values()))
-        numbers = dict((number, name) for name, number, _ in messages())
-        self.assertEqual([one for one in re.findall(r"[0-9a-f]{32}", page + read("README.md")) if one not in numbers], [])
+        heads = " ".join(re.findall(r"^\.TP\n\.BR? (.*)", page, re.M))
+        said = set(re.findall(r"[A-Z_]{3,}", heads))
+        self.assertEqual(said, set(members().values()))
+        named = set(re.findall(r"MESSAGE_ID=(\w+)", page + read("README.md")))
+        self.assertGreater(len(named), 2)
+        self.assertEqual(named - {number for _, number, _ in messages()}, set())
 
 
 if __name__ == "__main__":

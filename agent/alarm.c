@@ -17,6 +17,7 @@
 #define UTF8_BYTES(n)    (4 * (n) + 1)
 #define IDENTIFIER_BYTES 40
 #define ANY_SEVERITY     "*"
+#define CLEARED_ALARM    "ClearedAlarm"
 
 typedef enum Mechanism {
     EXPEDITED,
@@ -179,9 +180,21 @@ static void ring_write(Alarms *a, Ring *ring, const Kind *k, usec_t real, const 
     row_report_kind(a, ring->table, row, k, severity);
 }
 
+static void event_log(const Kind *k, const char *notification, const char *severity) {
+    char problem[sizeof k->specific_problem + sizeof k->text + 2];
+
+    snprintf(problem, sizeof problem, "%s%s%s", k->specific_problem, *k->text ? ": " : "", k->text);
+    if (streq(notification, CLEARED_ALARM))
+        log_message(LOG_NOTICE, MESSAGE_ALARM_CLEARED, &(LogFields){.alarm = k->identifier, .error = problem},
+                    "alarm %s, %s: %s: %s", k->identifier, notification, severity, problem);
+    else
+        log_message(LOG_NOTICE, MESSAGE_ALARM_RAISED,
+                    &(LogFields){.alarm = k->identifier, .severity = severity, .error = problem},
+                    "alarm %s, %s: %s: %s", k->identifier, notification, severity, problem);
+}
+
 static void event(Alarms *a, const Kind *k, usec_t real, const char *notification, const char *severity) {
-    log_notice("alarm %s, %s: %s: %s%s%s", k->identifier, notification, severity, k->specific_problem,
-               *k->text ? ": " : "", k->text);
+    event_log(k, notification, severity);
     ring_write(a, &a->history, k, real, notification, severity);
     switch (k->mechanism) {
     case EXPEDITED:
@@ -321,7 +334,7 @@ static void kind_clear(Alarms *a, Kind *k, usec_t real) {
     if (k->mechanism == DISABLED)
         return;
     current_remove(a, k);
-    event(a, k, real, "ClearedAlarm", "Cleared");
+    event(a, k, real, CLEARED_ALARM, "Cleared");
 }
 
 /* ------------------------------------------------------------------------------------------------------- */

@@ -403,6 +403,7 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
     if (action->reboot)
         box_reboot(cpe, action->command_key);
     usec_t retry_after = action->retry_after;
+    int fault = action->fault;
     session_close(cpe); /* and what *action* points to */
     if (failed && !cpe->heard) {
         report(cpe, (CpeReport){.type = CPE_UNREACHED, .text = text, .silent = action->error == -ETIMEDOUT});
@@ -413,12 +414,13 @@ static void on_ended(Cpe *cpe, const SessionAction *action) {
     else {
         schedule_session_ended(cpe->schedule, clock_now());
         cpe->started = false;
-        log_info("TR-069 session ended");
+        log_message(LOG_INFO, MESSAGE_SESSION_ENDED, &(LogFields){.peer = cpe->url}, "TR-069 session ended");
     }
     model_s1(cpe->model, &s1);
     report(cpe, (CpeReport){.type = CPE_ENDED,
                             .text = failed ? text : NULL,
                             .s1 = &s1,
+                            .fault = fault,
                             .factory_reset = factory_reset,
                             .assignment = device_assignment(cpe->config.device, &site) ? &site : NULL});
 }

@@ -35,6 +35,7 @@ typedef struct CpeReport {
     const S1Config *s1; /* ANSWERED: as that SetParameterValues left it; ENDED: as it stands */
     bool mme_set;       /* ANSWERED: it named the list or the port, not only mode or AdminState */
     bool silent;        /* UNREACHED: there was no answer in time, not even a refusal */
+    int fault;          /* ENDED with a text: CWMP's, if it was one */
     bool factory_reset; /* ENDED: well, and the HeMS has taken our FactoryResetResponse (5.1.4): the box is to
                            be de-registered, of which nothing has been done yet */
     const Site *assignment; /* ENDED: as for device_assignment(); NULL: none */

@@ -53,10 +53,11 @@ int deregistration_load(Deregistration *ret, Store *store, const Config *factory
     else if (r != -ENOENT)
         return r;
     if (d->in_force)
-        log_notice(
-            "this box is de-registered from operator %s (TS 32.593 5.1.4); ClearDeregistration() on "
-            "D-Bus takes that back",
-            d->operator_name);
+        log_message(LOG_NOTICE, MESSAGE_DEREGISTERED,
+                    &(LogFields){.clause = "5.1.4", .operator = d->operator_name},
+                    "this box is de-registered from operator %s (TS 32.593 5.1.4); "
+                    "ClearDeregistration() on D-Bus takes that back",
+                    d->operator_name);
     *ret = *d;
     return 0;
 }
@@ -110,7 +111,9 @@ int deregistration_set(Deregistration *d, bool binding) {
     if (r < 0)
         log_error("the mark of the de-registration cannot be stored: %s", strerror(-r));
     else
-        log_notice("de-registered from operator %s (TS 32.593 5.1.4)", d->operator_name);
+        log_message(LOG_NOTICE, MESSAGE_DEREGISTERED,
+                    &(LogFields){.clause = "5.1.4", .operator = d->operator_name},
+                    "de-registered from operator %s (TS 32.593 5.1.4)", d->operator_name);
     if (r == 0 || binding) {
         d->mark = *mark;
         d->known = (OperatorMark){}; /* it is in the mark now */
@@ -125,6 +128,7 @@ int deregistration_clear(Deregistration *d) {
         return r;
     d->mark = (OperatorMark){};
     d->in_force = false;
-    log_notice("no longer de-registered");
+    log_message(LOG_NOTICE, MESSAGE_DEREGISTRATION_CLEARED,
+                &(LogFields){.clause = "5.1.4", .operator = d->operator_name}, "no longer de-registered");
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 #include <sys/stat.h>
 
+#include "base/log-journal-io.h"
 #include "base/log.h"
 #include "config.h"
 #include "manager.h"
@@ -157,6 +158,7 @@ int main(int argc, char **argv) {
     if (r != 0)
         return r < 0 ? EX_USAGE : EXIT_SUCCESS;
     umask(0077);
+    log_journal_use();
     if (config_load(&config, options.config, error) < 0) {
         log_error("%s", error);
         return EX_CONFIG;
@@ -170,7 +172,9 @@ int main(int argc, char **argv) {
         printf("%s: ok, this box is %s\n", options.config, security_credential(security)->identity);
         return EXIT_SUCCESS;
     }
-    log_info("henb-agentd " VERSION " for %s %s %s, IKE identity %s", config.oui, config.product_class,
-             config.serial_number, security_credential(security)->identity);
+    const char *identity = security_credential(security)->identity;
+    log_message(LOG_INFO, MESSAGE_STARTED, &(LogFields){.version = VERSION, .identity = identity},
+                "henb-agentd " VERSION " for %s %s %s, IKE identity %s", config.oui, config.product_class,
+                config.serial_number, identity);
     return run(&config, security);
 }

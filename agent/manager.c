@@ -178,7 +178,8 @@ static void on_tunnel(void *userdata, const TunnelReport *report) {
     else if (report->configuration)
         inside_set(m, report->configuration);
     else
-        tell(m, &(ProcedureEvent){.type = EVENT_TUNNEL_DOWN, .text = report->text, .moved = report->moved});
+        tell(m, &(ProcedureEvent){EVENT_TUNNEL_DOWN, report->text, .moved = report->moved,
+                                  .message = report->message});
 }
 
 static int finish(Manager *m) {
@@ -313,6 +314,7 @@ static void on_cpe(void *userdata, const CpeReport *report) {
                         .text = report->text,
                         .mme_set = report->mme_set,
                         .silent = report->silent,
+                        .fault = report->fault,
                         .site = report->assignment};
     S1Config s1;
 
@@ -644,7 +646,6 @@ int manager_reload(Manager *m) {
 
     if (r < 0)
         return r;
-    log_notice("certificates, key and revocation lists were read anew");
     tunnel_reauthenticate(m->tunnel, security_trust(m->security), security_credential(m->security));
     return 0;
 }

@@ -110,7 +110,7 @@ static void reading_free(Reading *r) {
 }
 DEFINE_CLEANUP(Reading, reading_free)
 
-int security_reload(Security *s) {
+static int reading_renew(Security *s) {
     _cleanup_(reading_freep) Reading *reading = calloc(1, sizeof *reading);
 
     int r = reading ? trust_read(s->config, &reading->trust) : -ENOMEM;
@@ -127,6 +127,17 @@ int security_reload(Security *s) {
     reading->former = s->reading;
     s->reading = TAKE_PTR(reading);
     return 0;
+}
+
+int security_reload(Security *s) {
+    int r = reading_renew(s);
+    if (r == 0)
+        log_message(LOG_NOTICE, MESSAGE_RELOADED, &(LogFields){},
+                    "certificates, key and revocation lists were read anew");
+    else
+        log_message(LOG_ERR, MESSAGE_RELOAD_REFUSED, &(LogFields){},
+                    "certificates, key and revocation lists stay what they were");
+    return r;
 }
 
 static int usim_read(Security *s, const char *folder) {
@@ -163,7 +174,7 @@ int security_new(Security **ret, const Config *config, const char *folder) {
     s->config = config;
     int r = revocation_cache_new(&s->revocation);
     if (r == 0)
-        r = security_reload(s);
+        r = reading_renew(s);
     if (r == 0 && folder)
         r = usim_read(s, folder);
     if (r < 0)

@@ -238,9 +238,21 @@ static int association_start(Tunnel *t, unsigned place, const char *identity, co
 /* Up, on, down --------------------------------------------------------------------------------------------
  */
 
-static void report_down(Tunnel *t, const char *text) {
+static void report_down(Tunnel *t, LogMessage message, const char *text) {
     t->uplink_given_up = USEC_NEVER; /* nothing is left to be given up */
-    t->config.report(t->config.userdata, &(TunnelReport){.text = text});
+    t->config.report(t->config.userdata, &(TunnelReport){.text = text, .message = message});
+}
+
+static LogMessage message_of(const Association *a, IkeEnd end) {
+    if (end == IKE_END_UNTRUSTED)
+        return MESSAGE_SEGW_UNTRUSTED;
+    return end == IKE_END_REFUSED && !a->up ? MESSAGE_SEGW_REFUSED : MESSAGE_NONE;
+}
+
+/* A successor came to nothing. */
+static void successor_failed(const Address *remote, const char *text) {
+    log_message(LOG_WARNING, MESSAGE_SUCCESSOR_FAILED,
+                &(LogFields){.peer = ADDRESS_STR(remote), .error = text}, "%s; the one in use stays", text);
 }
 
 /* Inner address and guard first, then the SAs: at no time is there a policy without its guard. 0 or negative
@@ -262,14 +274,24 @@ static void inside_restore(Tunnel *t, const AddressList *inside) {
 static void up_log(const Association *a, const IkeAction *action) {
     const ChildSa *child = action->up.child;
     const Suite *suite = ike_sa_suite(a->sa);
+    const char *ike = suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "";
+    char esp[128];
 
-    log_info("tunnel to %s is up: IKE %s, ESP %s%s%s, SPIs %08x in, %08x out%s", ADDRESS_STR(&a->remote),
-             suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "",
-             child->algorithms.aead ?: child->algorithms.encryption, child->algorithms.aead ? "" : " with ",
-             child->algorithms.aead ? "" : child->algorithms.integrity, child->spi_in, child->spi_out,
-             child->encapsulate ? ", in UDP (NAT on the way)" : "");
+    snprintf(esp, sizeof esp, "%s%s%s", child->algorithms.aead ?: child->algorithms.encryption,
+             child->algorithms.aead ? "" : " with ",
+             child->algorithms.aead ? "" : child->algorithms.integrity);
+    log_message(LOG_INFO, MESSAGE_TUNNEL_UP,
+                &(LogFields){.peer = ADDRESS_STR(&a->remote),
+                             .spi = LOG_SPI(child->spi_in),
+                             .spi_out = LOG_SPI(child->spi_out),
+                             .ike_spi = LOG_IKE_SPI(ike_sa_spi_i(a->sa)),
+                             .ike_algorithms = ike,
+                             .esp_algorithms = esp},
+                "tunnel to %s is up: IKE %s, ESP %s, SPIs %08x in, %08x out%s", ADDRESS_STR(&a->remote), ike,
+                esp, child->spi_in, child->spi_out, child->encapsulate ? ", in UDP (NAT on the way)" : "");
     if (action->up.undated)
-        log_notice(
+        log_message(
+            LOG_NOTICE, MESSAGE_CLOCK_DOUBTED, &(LogFields){.peer = ADDRESS_STR(&a->remote)},
             "SeGW %s: the time is not known yet, so the validity dates of its certificates are passed over "
             "for now",
             ADDRESS_STR(&a->remote));
@@ -277,6 +299,7 @@ static void up_log(const Association *a, const IkeAction *action) {
 
 static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
     Association *a = t->associations[place];
+    const Address remote = a->remote;
     AddressList inside = t->inside;
     uint16_t group = ike_sa_group(a->sa);
 
@@ -287,9 +310,9 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
                  strerror(-r));
         association_leave(t, place, ike_sa_close);
         if (place == CURRENT)
-            report_down(t, text);
+            report_down(t, MESSAGE_NONE, text);
         else {
-            log_warning("%s; the one in use stays", text);
+            successor_failed(&remote, text);
             inside_restore(t, &inside);
         }
         return;
@@ -311,12 +334,13 @@ static void on_child_up(Tunnel *t, unsigned place, const IkeAction *action) {
 
 /* The SA has its DELETE to bring home, the tunnel is gone now. */
 static void on_child_down(Tunnel *t, unsigned place, const IkeAction *action) {
+    const Association *a = t->associations[place];
+    const LogMessage message = message_of(a, action->ended.end);
     char text[ERROR_MAX_BYTES];
 
-    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&t->associations[place]->remote),
-             action->ended.text);
+    snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&a->remote), action->ended.text);
     tunnel_close(t);
-    report_down(t, text);
+    report_down(t, message, text);
 }
 
 /* Redirection (RFC 5685) ----------------------------------------------------------------------------------
@@ -351,9 +375,10 @@ static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
     bool started = !answer->error && redirect_start(t, &answer->addresses);
 
     if (!started && t->redirect.place == CURRENT)
-        report_down(t, answer->error ? answer->text : "the gateway we were redirected to cannot be reached");
+        report_down(t, MESSAGE_NONE,
+                    answer->error ? answer->text : "the gateway we were redirected to cannot be reached");
     else if (!started)
-        log_warning("%s; the SeGW in use stays", strempty(answer->text));
+        successor_failed(&t->redirect.from, strempty(answer->text));
     resolver_free(TAKE_PTR(t->redirect.resolver));
     tunnel_run(t);
 }
@@ -384,6 +409,8 @@ static bool redirect_follow(Tunnel *t, unsigned place) {
 static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
     Association *a = t->associations[place];
     IkeEnd end = action->ended.end;
+    const LogMessage message = message_of(a, end);
+    const Address remote = a->remote;
     char text[ERROR_MAX_BYTES];
 
     snprintf(text, sizeof text, "SeGW %s: %s", ADDRESS_STR(&a->remote), action->ended.text);
@@ -395,9 +422,9 @@ static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
     association_drop(t, place);
     if (place == CURRENT) {
         tunnel_close(t); /* a successor has nothing to succeed */
-        report_down(t, text);
+        report_down(t, message, text);
     } else if (place == SUCCESSOR)
-        log_warning("%s; the one in use stays", text);
+        successor_failed(&remote, text);
     else if (tunnel_is_idle(t))
         t->config.idle(t->config.userdata);
 }
@@ -405,8 +432,10 @@ static void on_ended(Tunnel *t, unsigned place, const IkeAction *action) {
 static void on_reauthenticate(Tunnel *t, Association *a, const IkeAction *action) {
     if (a != t->associations[CURRENT] || t->associations[SUCCESSOR])
         return;
-    log_info("SeGW %s: %s; another IKE SA is made beside this one", ADDRESS_STR(&a->remote),
-             action->reauthenticate.text);
+    log_message(LOG_INFO, MESSAGE_TUNNEL_RENEWAL,
+                &(LogFields){.peer = ADDRESS_STR(&a->remote), .reason = action->reauthenticate.text},
+                "SeGW %s: %s; another IKE SA is made beside this one", ADDRESS_STR(&a->remote),
+                action->reauthenticate.text);
     if (action->reauthenticate.redirected)
         (void)redirect_follow(t, CURRENT);
     else
@@ -416,6 +445,22 @@ static void on_reauthenticate(Tunnel *t, Association *a, const IkeAction *action
 /* Actions -------------------------------------------------------------------------------------------------
  */
 
+/* The pair that takes over has its half for receiving first: only the other half is news. */
+static void child_log(const Association *a, const IkeAction *action) {
+    const ChildSa *child = action->child.child;
+
+    if (action->child.parts == CHILD_IN)
+        log_info("Child SA with %s: SPIs %08x in, %08x out (in)", ADDRESS_STR(&a->remote), child->spi_in,
+                 child->spi_out);
+    else
+        log_message(LOG_INFO, MESSAGE_TUNNEL_REKEYED,
+                    &(LogFields){.peer = ADDRESS_STR(&a->remote),
+                                 .spi = LOG_SPI(child->spi_in),
+                                 .spi_out = LOG_SPI(child->spi_out)},
+                    "Child SA with %s: SPIs %08x in, %08x out (%s)", ADDRESS_STR(&a->remote), child->spi_in,
+                    child->spi_out, action->child.parts == CHILD_OUT ? "out" : "both");
+}
+
 static void on_child_install(Tunnel *t, Association *a, const IkeAction *action) {
     const ChildSa *child = action->child.child;
 
@@ -423,11 +468,7 @@ static void on_child_install(Tunnel *t, Association *a, const IkeAction *action)
         netlink_io_remove(t->config.netlink, child, CHILD_IN | CHILD_OUT); /* and what it had of it before */
         ike_sa_child_failed(a->sa, clock_now(), child->spi_in);
     } else
-        log_info("Child SA with %s: SPIs %08x in, %08x out (%s)", ADDRESS_STR(&a->remote), child->spi_in,
-                 child->spi_out,
-                 action->child.parts == CHILD_IN    ? "in"
-                 : action->child.parts == CHILD_OUT ? "out"
-                                                    : "both");
+        child_log(a, action);
 }
 
 static void on_child_moved(Tunnel *t, Association *a, const IkeAction *action) {
@@ -463,7 +504,7 @@ static void on_judged(void *userdata, bool good, RevocationVerdict verdict, cons
         char reason[ERROR_MAX_BYTES];
         snprintf(reason, sizeof reason, "%s", text);
         tunnel_close(t);
-        report_down(t, reason);
+        report_down(t, MESSAGE_SEGW_UNTRUSTED, reason);
     }
     tunnel_run(t);
 }

@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/log-messages.h"
 #include "ike/ike-io.h"
 #include "ike/ike-sa.h"
 #include "netlink/netlink-io.h"
@@ -24,7 +25,8 @@ typedef struct TunnelReport {
     const IkeConfiguration *configuration; /* the tunnel carries traffic; NULL: an attempt failed or an
                                               established tunnel is gone, and *text* says why in one line */
     const char *text;
-    bool moved; /* the uplink's address has changed: nobody failed */
+    bool moved;         /* the uplink's address has changed: nobody failed */
+    LogMessage message; /* what the journal calls the text; MESSAGE_NONE: nothing of its own */
     /* It carried traffic before and goes on with this *configuration*, or with none: at other outer
      * addresses. */
     bool again;

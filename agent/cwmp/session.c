@@ -56,6 +56,7 @@ struct Session {
     SessionAction actions[ACTIONS_MAX];
     size_t n_actions, next_action;
     char text[ERROR_MAX_BYTES]; /* why it ended */
+    int fault;                  /* of CWMP that ended it, 0: none did */
 };
 
 static void session_push(Session *s, const SessionAction *action) {
@@ -88,6 +89,7 @@ static void session_end(Session *s, int error, usec_t retry_after, const char *f
                                      .command_key = s->reboot_key,
                                      .version_refused = s->version_refused,
                                      .text = s->text,
+                                     .fault = s->fault,
                                      .retry_after = retry_after});
 }
 
@@ -195,6 +197,7 @@ static bool session_repeats(Session *s, Moment now, const SoapMessage *m) {
 
 /* A Fault where we cannot go on. */
 static void session_fault(Session *s, const SoapMessage *m, unsigned status, usec_t retry_after) {
+    s->fault = m->fault;
     session_end(s, -ECONNREFUSED, retry_after, "HTTP %u from %s: fault %d %.200s", status, s->url, m->fault,
                 m->fault_text);
 }
@@ -242,7 +245,9 @@ static int session_replied(Session *s, Moment now, const SoapMessage *m) {
     }
     snprintf(s->replied, sizeof s->replied, "%.200s", fault ? m->fault_text : "");
     if (fault)
-        log_notice("fault %d %s from %s to our request", m->fault, s->replied, s->url);
+        log_message(LOG_NOTICE, MESSAGE_HEMS_FAULT,
+                    &(LogFields){.peer = s->url, .cwmp_fault = LOG_NUMBER(m->fault), .error = s->replied},
+                    "fault %d %s from %s to our request", m->fault, s->replied, s->url);
     session_push(s, &(SessionAction){.kind = SESSION_REPLIED,
                                      .answer = {request->id, request->kind,
                                                 !fault     ? 0
@@ -302,7 +307,12 @@ static int session_informed(Session *s, Moment now, const SoapMessage *m) {
 
 static void log_answer(const Session *s, const SoapMessage *request, const SoapMessage *answer) {
     if (answer->kind == SOAP_FAULT)
-        log_notice("%s from %s: fault %d %s", request->name, s->url, answer->fault, answer->fault_text);
+        log_message(LOG_NOTICE, MESSAGE_REQUEST_REFUSED,
+                    &(LogFields){.peer = s->url,
+                                 .cwmp_method = request->name,
+                                 .cwmp_fault = LOG_NUMBER(answer->fault),
+                                 .error = answer->fault_text},
+                    "%s from %s: fault %d %s", request->name, s->url, answer->fault, answer->fault_text);
     else
         log_info("%s from %s: answered", request->name, s->url);
     for (size_t i = 0; i < answer->n_parameter_faults; i++)

@@ -80,6 +80,7 @@ typedef struct SessionAction {
                                 which the next one should be in */
     const char *text;        /* "HTTP 404 from http://hems.example:7547/", until session_free() */
     usec_t retry_after;      /* ENDED with an error: the HeMS asked for at least this pause */
+    int fault;               /* ENDED with an error: CWMP's, if it was one */
 } SessionAction;
 
 typedef struct Session Session;

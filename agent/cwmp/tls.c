@@ -533,7 +533,8 @@ int tls_set_up(Tls *tls, void *ssl_ctx) {
     tls->verified = false;
     tls->dates_count = believed || !tls->config->clock_lenient;
     if (!tls->dates_count)
-        log_warning("TLS: the clock is not to be believed: dates of the certificate of %s are passed over",
+        log_message(LOG_WARNING, MESSAGE_CLOCK_DOUBTED, &(LogFields){.peer = tls->host},
+                    "TLS: the clock is not to be believed: dates of the certificate of %s are passed over",
                     tls->host);
     if (tls_index() < 0 || SSL_CTX_set_ex_data(ctx, tls_index(), tls) != 1 || !set_profile(ctx) ||
         !set_status_request(tls, ctx))

@@ -129,9 +129,16 @@ static void finish(Transfers *ts, Transfer *t, int fault, const char *text, Mome
     t->complete_time = seconds(ts, now);
     t->wants = (t->state == TRANSFER_MOVING ? t->wants & BIT(TRANSFER_STOP) : 0) | BIT(TRANSFER_FORGET);
     if (fault)
-        log_warning("transfer %s of %s failed: %d %s", t->id, t->file_type, fault, t->text);
+        log_message(LOG_WARNING, MESSAGE_TRANSFER_FAILED,
+                    &(LogFields){.transfer = t->id,
+                                 .file_type = t->file_type,
+                                 .cwmp_fault = LOG_NUMBER(fault),
+                                 .error = t->text},
+                    "transfer %s of %s failed: %d %s", t->id, t->file_type, fault, t->text);
     else
-        log_info("transfer %s of %s is complete", t->id, t->file_type);
+        log_message(LOG_INFO, MESSAGE_TRANSFER_DONE,
+                    &(LogFields){.transfer = t->id, .file_type = t->file_type},
+                    "transfer %s of %s is complete", t->id, t->file_type);
     if (t->kind == TRANSFER_AUTONOMOUS && is_filtered(ts, t)) {
         discard(ts, t, t->wants, now);
         return;

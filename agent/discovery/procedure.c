@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "discovery/answer.h"
 #include "discovery/far-end.h"
+#include "discovery/procedure-log.h"
 
 #define ACTIONS_MAX 6
 
@@ -50,14 +51,12 @@ struct Procedure {
     ProcedureAction actions[ACTIONS_MAX];
 };
 
+static void error_set(Procedure *p, const ProcedureEvent *e, const char *text);
+static void registration_end(Procedure *p);
+
 static void push(Procedure *p, ProcedureAction action) {
     assert(p->n_actions < ACTIONS_MAX);
     p->actions[p->n_actions++] = action;
-}
-
-static void error_set(Procedure *p, const char *text) {
-    snprintf(p->last_error, sizeof p->last_error, "%s", text);
-    log_warning("%s", text);
 }
 
 /* Sites ----------------------------------------------------------------------------------------------- */
@@ -103,12 +102,11 @@ static void hems_use(Procedure *p, const char *url) {
         push(p, (ProcedureAction){.type = ACTION_MOVED});
         return;
     }
+    registration_end(p);
     snprintf(p->hems_url, sizeof p->hems_url, "%s", url);
     p->hems_host[0] = 0;
     if (url_parse(url, &parsed, NULL) == 0)
         snprintf(p->hems_host, sizeof p->hems_host, "%s", parsed.host);
-    p->outcome = OUTCOME_NONE;
-    far_end_withdraw(&p->far_end);
     push(p, (ProcedureAction){.type = ACTION_HEMS, .name = p->hems_url});
 }
 
@@ -129,7 +127,7 @@ static bool clock_skip(Procedure *p, Moment now) {
 }
 
 static void clock_do(Procedure *p, Moment now) {
-    error_set(p,
+    error_set(p, &(ProcedureEvent){EVENT_NONE},
               "the clock stands before the day this program was built, or before a time it has seen: "
               "certificates cannot be judged");
     p->deadline = now.mono + PROCEDURE_CLOCK_POLL;
@@ -232,8 +230,7 @@ static void tunnel_forget(Procedure *p, bool close) {
     if (close)
         push(p, (ProcedureAction){.type = ACTION_CLOSE});
     p->tunnel = p->session = false;
-    p->outcome = OUTCOME_NONE;
-    far_end_withdraw(&p->far_end);
+    registration_end(p);
     p->hems.list.n = 0;
 }
 
@@ -393,9 +390,50 @@ static const char *clause_of(const Procedure *p, ProcedureStep step) {
     return strempty(table[step].row.clauses[p->way]);
 }
 
+/* The journal ------------------------------------------------------------------------------------------- */
+
+/* What is published, with the HeMS of the sessions. */
+static ProcedureView view_for_log(const Procedure *p) {
+    ProcedureView view = procedure_view(p);
+    view.hems_url = p->hems_url;
+    return view;
+}
+
+/* What went wrong at this step, by *e*. */
+static void error_set(Procedure *p, const ProcedureEvent *e, const char *text) {
+    const ProcedureView view = view_for_log(p);
+    const char *name = p->step == STEP_HANDOVER_DNS ? site_of(p)->segws[p->handover]
+                       : p->step == STEP_MME_DNS    ? far_end_name(&p->far_end)
+                                                    : NULL;
+
+    snprintf(p->last_error, sizeof p->last_error, "%s", text);
+    procedure_log_failure(&view, e, name, text);
+}
+
+static void registration_end(Procedure *p) {
+    const ProcedureView view = view_for_log(p);
+
+    if (p->outcome == OUTCOME_REGISTERED)
+        procedure_log_lost(&view);
+    p->outcome = OUTCOME_NONE;
+    far_end_withdraw(&p->far_end);
+}
+
+/* The step is reached, and what it does is begun. *before*: how the registration stood. */
+static void step_log(const Procedure *p, Moment now, Outcome before) {
+    const ProcedureView view = view_for_log(p);
+    const bool waits = p->step == STEP_WAIT || p->step == STEP_WAIT_MME;
+
+    if (p->step == STEP_REGISTERED && p->outcome != before)
+        procedure_log_registered(&view);
+    else
+        procedure_log_step(&view, waits ? p->deadline - now.mono : USEC_NEVER);
+}
+
 /* The one place that writes the step; goes on over steps that have nothing to do or to wait for. */
 static void step_set(Procedure *p, Moment now, ProcedureStep step, const char *cause) {
     const struct Row *from = &table[p->step], *to;
+    const Outcome before = p->outcome;
 
     for (;; step = to->next) {
         to = &table[step];
@@ -403,11 +441,10 @@ static void step_set(Procedure *p, Moment now, ProcedureStep step, const char *c
         p->deadline = USEC_NEVER;
         if ((to->initial && !is_initial(p)) || (to->skip && to->skip(p, now)))
             continue;
-        const char *clause = clause_of(p, step);
         log_debug("procedure: %s -> %s (%s)", from->row.title, to->row.title, cause);
-        log_info("%s%s%s%s", to->row.title, clause[0] ? " (" : "", clause, clause[0] ? ")" : "");
         if (to->perform)
             to->perform(p, now);
+        step_log(p, now, before);
         if (to->event != EVENT_NONE)
             return;
         from = to;
@@ -427,7 +464,8 @@ static void round_start(Procedure *p, Moment now, const char *cause) {
 static bool side_failed(Procedure *p, Moment now) {
     if (!sites_failed(&p->config.sites, now) || !sites_next(&p->config.sites))
         return false;
-    log_notice("no success: trying HeMS %s", site_of(p)->hems_url);
+    log_message(LOG_NOTICE, MESSAGE_OTHER_HEMS, &(LogFields){.peer = site_of(p)->hems_url},
+                "no success: trying HeMS %s", site_of(p)->hems_url);
     if (p->tunnel)
         tunnel_forget(p, true);
     site_use(p);
@@ -437,13 +475,13 @@ static bool side_failed(Procedure *p, Moment now) {
 /* One step failed for good. Before the registration the way is tried again from its start, with a new tunnel,
  * where no mere session failed, and at another side when this one is dead; a registration that stands is not
  * taken back for a later session. */
-static void step_failed(Procedure *p, Moment now, const char *text) {
+static void way_failed(Procedure *p, Moment now, const char *text) {
     ProcedureStep on_failure = table[p->step].on_failure;
 
-    error_set(p, text);
     p->failed = p->step;
     if (p->tunnel && p->silent >= PROCEDURE_SILENT_ROUNDS) {
-        error_set(p, "nothing inside the tunnel answers: building it anew");
+        error_set(p, &(ProcedureEvent){EVENT_TUNNEL_DOWN},
+                  "nothing inside the tunnel answers: building it anew");
         tunnel_forget(p, true);
         on_failure = STEP_WAIT;
     } else if (p->step == STEP_HANDOVER_DNS) {
@@ -462,8 +500,14 @@ static void step_failed(Procedure *p, Moment now, const char *text) {
     step_set(p, now, on_failure, text);
 }
 
+static void step_failed(Procedure *p, Moment now, const ProcedureEvent *e, const char *text) {
+    error_set(p, e, text);
+    way_failed(p, now, text);
+}
+
 /* An address of a SeGW, or its name, is no good: the next one, then the next SeGW (SecGWServer1, 2, 3). */
-static void segw_failed(Procedure *p, Moment now, const char *text) {
+static void segw_failed(Procedure *p, Moment now, const ProcedureEvent *e) {
+    error_set(p, e, e->text);
     p->segw_index++;
     if (p->segw_index >= p->segws[p->segw].list.n) {
         p->segw_index = 0;
@@ -471,10 +515,9 @@ static void segw_failed(Procedure *p, Moment now, const char *text) {
     }
     if (p->segw >= site_of(p)->n_segws) {
         p->segw = 0;
-        step_failed(p, now, text);
+        way_failed(p, now, e->text);
         return;
     }
-    error_set(p, text);
     p->failed = p->step;
     step_set(p, now,
              p->tries >= PROCEDURE_TRIES ? STEP_WAIT
@@ -503,27 +546,27 @@ static void on_network(Procedure *p, Moment now, bool up) {
         return;
     if (step_builds_tunnel(p) || p->session)
         tunnel_forget(p, true);
-    error_set(p, "the uplink lost its address or default route");
+    error_set(p, &(ProcedureEvent){EVENT_NETWORK_DOWN}, "the uplink lost its address or default route");
     step_set(p, now, STEP_NETWORK, "network is down");
 }
 
 static void on_mme_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
     if (e->text) /* one name that does not resolve must not cost the others */
-        error_set(p, e->text);
+        error_set(p, e, e->text);
     far_end_answer(&p->far_end, e->text ? NULL : e->addresses, e->ttl, now);
     if (far_end_name(&p->far_end))
         step_set(p, now, STEP_MME_DNS, "next name");
     else if (far_end_usable(&p->far_end))
         step_set(p, now, STEP_REGISTERED, "MME resolved");
     else
-        step_failed(p, now, e->text ? e->text : "no MME has an address");
+        step_failed(p, now, e, e->text ? e->text : "no MME has an address");
 }
 
 /* The private DNS that does not know the Serving SeGW leaves the question to the public one; one that says
  * nothing does not, as long as its tunnel is there. */
 static void on_handover_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
     if (e->text && !e->absent) {
-        step_failed(p, now, e->text);
+        step_failed(p, now, e, e->text);
         return;
     }
     if (!e->text)
@@ -552,9 +595,9 @@ static void on_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
         step_set(p, now, table[p->step].next, "resolved");
     } else if (step_asks_for_segw(p)) {
         p->segws[p->segw].list.n = 0;
-        segw_failed(p, now, e->text);
+        segw_failed(p, now, e);
     } else
-        step_failed(p, now, e->text);
+        step_failed(p, now, e, e->text);
 }
 
 static void on_tunnel_down(Procedure *p, Moment now, const ProcedureEvent *e) {
@@ -563,12 +606,12 @@ static void on_tunnel_down(Procedure *p, Moment now, const ProcedureEvent *e) {
     if (!building && !p->tunnel)
         return;
     if (building && !e->moved) {
-        segw_failed(p, now, e->text);
+        segw_failed(p, now, e);
         return;
     }
     bool registered = p->outcome != OUTCOME_NONE;
+    error_set(p, e, e->text);
     tunnel_forget(p, false);
-    error_set(p, e->text);
     if (e->moved) { /* nobody failed: at once, by the new address */
         round_start(p, now, e->text);
         return;
@@ -639,7 +682,7 @@ static void on_initial_session_ended(Procedure *p, Moment now, const ProcedureEv
     if (e->site && e->site->n_segws > 0)
         assigned(p, now, e->site, e->s1);
     else
-        step_failed(p, now,
+        step_failed(p, now, e,
                     e->site ? "the Initial HeMS named a Serving HeMS and no Serving SeGW (SecGWServer1 to 3)"
                             : "the Initial HeMS named no serving side");
 }
@@ -648,9 +691,9 @@ static void on_session_ended(Procedure *p, Moment now, const ProcedureEvent *e) 
     p->session = false;
     if (e->text) {
         if (step_has_session(p))
-            step_failed(p, now, e->text);
+            step_failed(p, now, e, e->text);
         else /* what is published stays: the HeMS has taken our answer to it */
-            error_set(p, e->text);
+            error_set(p, e, e->text);
     } else if (is_initial(p)) {
         on_initial_session_ended(p, now, e);
     } else if (e->site && e->site->n_segws > 0 && sites_is_news(&p->config.sites, e->site)) {
@@ -663,7 +706,7 @@ static void on_session_ended(Procedure *p, Moment now, const ProcedureEvent *e) 
 static void on_session_unreached(Procedure *p, Moment now, const ProcedureEvent *e) {
     p->session = false;
     if (table[p->step].event == EVENT_SESSION_ACCEPTED && p->hems_index + 1 < p->hems.list.n) {
-        error_set(p, e->text);
+        error_set(p, e, e->text);
         p->hems_index++;
         step_set(p, now, p->step, "next address");
         return;
@@ -671,7 +714,7 @@ static void on_session_unreached(Procedure *p, Moment now, const ProcedureEvent 
     push(p, (ProcedureAction){.type = ACTION_SESSION_MISSED});
     p->hems.list.n = 0;
     p->silent = !e->silent ? 0 : MIN(p->silent + 1, (unsigned)PROCEDURE_SILENT_ROUNDS);
-    step_failed(p, now, e->text);
+    step_failed(p, now, e, e->text);
 }
 
 static bool waits_for_session(const Procedure *p) {

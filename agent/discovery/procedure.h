@@ -115,6 +115,8 @@ typedef struct ProcedureEvent {
     bool moved;         /* TUNNEL_DOWN: the uplink's address is another one, the gateway did not fail */
     const S1Config *s1; /* SESSION_ANSWERED, _ENDED; literals with, names without addresses */
     bool mme_set;       /* SESSION_ANSWERED: the MMEs themselves were set */
+    LogMessage message; /* TUNNEL_DOWN: what the journal calls the text; MESSAGE_NONE: any failure */
+    int fault;          /* SESSION_ENDED with a text: CWMP's, if it was one */
     const Site *site;   /* SESSION_ENDED: what HeMSs have assigned so far, NULL: nothing */
 } ProcedureEvent;
 

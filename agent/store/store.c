@@ -126,10 +126,11 @@ static int write_said(Store *store, int error) {
     if (error == store->said)
         return error;
     if (error < 0)
-        log_error("state %s: %s%s", store->path, store->why,
-                  error == -EBADMSG ? "; it is kept aside at the next start" : "");
+        log_message(LOG_ERR, MESSAGE_STORE_FAILED, &(LogFields){.error = store->why}, "state %s: %s%s",
+                    store->path, store->why, error == -EBADMSG ? "; it is kept aside at the next start" : "");
     else
-        log_notice("state %s: can be written again", store->path);
+        log_message(LOG_NOTICE, MESSAGE_STORE_WORKS, &(LogFields){}, "state %s: can be written again",
+                    store->path);
     store->said = error;
     return error;
 }
@@ -374,7 +375,8 @@ static int file_open_or_renew(Store *store) {
         snprintf(store->why + n, sizeof store->why - n, ", and cannot be moved: %s", strerror(-moved));
         return moved == -ENOSPC ? moved : -EROFS;
     }
-    log_error("state %s: %s; kept aside as %s, starting from factory data", store->path, store->why, aside);
+    log_message(LOG_ERR, MESSAGE_STORE_DAMAGED, &(LogFields){.error = store->why},
+                "state %s: %s; kept aside as %s, starting from factory data", store->path, store->why, aside);
     snprintf(store->lost, sizeof store->lost, "%s", store->why);
     return database_open(store);
 }
@@ -415,13 +417,15 @@ int store_open(Store **ret, const char *path) {
         return r;
     }
     if (r < 0) {
-        log_error("state %s: %s; starting from factory data, and NOTHING CAN BE STORED", path, store->why);
+        log_message(LOG_ERR, MESSAGE_STORE_FAILED, &(LogFields){.error = store->why},
+                    "state %s: %s; starting from factory data, and NOTHING CAN BE STORED", path, store->why);
         r = database_open_empty(store, r);
         if (r < 0)
             return r;
     } else if (store->frozen)
-        log_error("state %s: %s; what was stored is used, but NOTHING CAN BE STORED", path,
-                  strerror(-store->frozen));
+        log_message(LOG_ERR, MESSAGE_STORE_FAILED, &(LogFields){.error = strerror(-store->frozen)},
+                    "state %s: %s; what was stored is used, but NOTHING CAN BE STORED", path,
+                    strerror(-store->frozen));
     store->said = store->frozen;
     *ret = TAKE_PTR(store);
     return 0;
@@ -554,7 +558,8 @@ int store_reset(Store *store, const char *const *keep, size_t n) {
 
 static int read_failed(Store *store, int rc) {
     int r = sqlite_failed(store, "read", rc);
-    log_error("state %s: %s", store->path, store->why);
+    log_message(LOG_ERR, MESSAGE_STORE_FAILED, &(LogFields){.error = store->why}, "state %s: %s", store->path,
+                store->why);
     return r;
 }
 

@@ -25,8 +25,9 @@ void key_export_begin(const char *state) {
     snprintf(export.folder, sizeof export.folder, "%s/" KEY_EXPORT_FOLDER, state);
     if (mkdir(export.folder, 0700) < 0 && errno != EEXIST)
         log_error("%s: %s", export.folder, strerror(errno));
-    log_warning("THIS BUILD GIVES ALL KEYS AWAY: who reads %s reads IKE and the tunnel. It is for laboratories.",
-                export.folder);
+    log_warning(
+        "THIS BUILD GIVES ALL KEYS AWAY: who reads %s reads IKE and the tunnel. It is for laboratories.",
+        export.folder);
 }
 
 /* Wipes *line*. */

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "key-export-io.h"
 #include "manager.h"
 #include "security.h"
 
@@ -172,5 +173,6 @@ int main(int argc, char **argv) {
     }
     log_info("henb-agentd " VERSION " for %s %s %s, IKE identity %s", config.oui, config.product_class,
              config.serial_number, security_credential(security)->identity);
+    key_export_begin(state_folder());
     return run(&config, security);
 }

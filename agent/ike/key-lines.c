@@ -62,16 +62,15 @@ static const char *hex(const uint8_t *data, size_t size, char ret[static HEX_MAX
 static void ike_write(const Generation *g, char *ret) {
     const SealKeys *i = &g->keys.initiator, *r = &g->keys.responder;
     const char *encr = ike_name(ike_encr, ARRAY_SIZE(ike_encr), i->encr);
-    const char *integ =
-        i->integ ? ike_name(ike_integ, ARRAY_SIZE(ike_integ), i->integ) : "NONE [RFC4306]";
+    const char *integ = i->integ ? ike_name(ike_integ, ARRAY_SIZE(ike_integ), i->integ) : "NONE [RFC4306]";
     size_t encr_size = i->encr->key_size + i->encr->salt_size, integ_size = i->integ ? i->integ->key_size : 0;
     char keys[4][HEX_MAX];
 
     ret[0] = '\0';
     if (encr && integ)
         snprintf(ret, KEY_LINE_MAX, "%016" PRIx64 ",%016" PRIx64 ",%s,%s,\"%s\",%s,%s,\"%s\"\n", g->spi_i,
-                 g->spi_r, hex(i->encryption, encr_size, keys[0]), hex(r->encryption, encr_size, keys[1]), encr,
-                 hex(i->integrity, integ_size, keys[2]), hex(r->integrity, integ_size, keys[3]), integ);
+                 g->spi_r, hex(i->encryption, encr_size, keys[0]), hex(r->encryption, encr_size, keys[1]),
+                 encr, hex(i->integrity, integ_size, keys[2]), hex(r->integrity, integ_size, keys[3]), integ);
     explicit_bzero(keys, sizeof keys);
 }
 
@@ -98,8 +97,8 @@ void key_line_esp(const ChildSa *child, unsigned direction, char ret[static KEY_
         snprintf(ret, KEY_LINE_MAX, "\"%s\",\"*\",\"*\",\"0x%08x\",\"%s\",\"0x%s\",\"%s\",\"%s%s\"\n",
                  child->remote.address.family == AF_INET6 ? "IPv6" : "IPv4",
                  direction == CHILD_IN ? child->spi_in : child->spi_out, encr,
-                 hex(keys->encryption, keys->encryption_size, encryption), integ, keys->integrity_size ? "0x" : "",
-                 hex(keys->integrity, keys->integrity_size, integrity));
+                 hex(keys->encryption, keys->encryption_size, encryption), integ,
+                 keys->integrity_size ? "0x" : "", hex(keys->integrity, keys->integrity_size, integrity));
     explicit_bzero(encryption, sizeof encryption);
     explicit_bzero(integrity, sizeof integrity);
 }

@@ -94,8 +94,8 @@ def hidden(lab, store, ending=""):
     expect("CREDENTIALS_DIRECTORY=" in environment, f"that is not the agent's environment: {environment}")
     for name, secret in ("key", "PRIVATE KEY"), ("password", LOGIN["password"]):
         expect(secret not in environment, f"the {name} is in the environment")
-        for user, path, reads in (("henb", f"{CREDENTIALS}.{name}{ending}", True), ("nobody", f"{CREDENTIALS}.{name}{ending}", False),
-                                  ("henb", store / f"henb-agent.{name}{ending}", False)):
+        given, stored = f"{CREDENTIALS}.{name}{ending}", store / f"henb-agent.{name}{ending}"
+        for user, path, reads in ("henb", given, True), ("nobody", given, False), ("henb", stored, False):
             said = run("setpriv", "--reuid", user, "--clear-groups", "cat", path, check=False)
             expect((secret in said) == reads, f"{path} is read by {user}: {not reads}")
     said = run("setpriv", "--reuid", "nobody", "--clear-groups", "ls", Path(CREDENTIALS).parent, check=False)
@@ -103,7 +103,7 @@ def hidden(lab, store, ending=""):
     expect(LOGIN["password"] not in lab.agent.journal(), "the password is in the journal")
 
 
-@scenario("credentials", "key, certificate, root and password are systemd's credentials, which root alone can read where they are kept",
+@scenario("credentials", "key, certificate, root and password are systemd's credentials: root alone reads them where they are kept",
           **kept())
 def credentials(lab):
     CREDSTORE.mkdir(mode=0o700, exist_ok=True)
@@ -119,7 +119,7 @@ def credentials(lab):
         shutil.rmtree(CREDSTORE)
 
 
-@scenario("credentials-encrypted", "the same, encrypted to the box by systemd-creds; one that is damaged keeps the agent from starting",
+@scenario("credentials-encrypted", "the same, encrypted to the box by systemd-creds; a damaged one keeps the agent from starting",
           **kept(".encrypted"))
 def credentials_encrypted(lab):
     ENCRYPTED.mkdir(mode=0o700, exist_ok=True)

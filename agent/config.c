@@ -344,6 +344,8 @@ static const ConfigKey keys[] = {
     {"Registration", "WaitForLocation", parse_number, FIELD(wait_for_location), false, "0"},
     {"Registration", "InformParameters", parse_parameters, FIELD(inform_parameters), false, NULL,
      .adds = true},
+    {"Registration", "Username", parse_text, FIELD(username), false, NULL},
+    {"Registration", "PasswordFile", parse_path, FIELD(password_file), false, NULL},
     {"Registration", "FallbackRounds", parse_number, FIELD(fallback_rounds), false, "3"},
     {"Registration", "FallbackTime", parse_number, FIELD(fallback_time), false, "3600"},
     {"Log", "Level", parse_log_level, FIELD(log_level), false, "info"},

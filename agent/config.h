@@ -15,6 +15,7 @@
 #define INTERFACE_ID_DEFAULT  32593
 #define HEMS_PORT_INSIDE      7547 /* a bare HeMS name behind a SeGW means http://NAME:7547/ */
 #define IDENTITY_MAX_BYTES    65   /* TR-069 DeviceIdStruct: strings of 64; Operator= takes the same */
+#define USERNAME_MAX_BYTES    257  /* ManagementServer.Username (TR-181: 256), with its NUL */
 #define CONFIG_KEYS_MAX       48
 #define INFORM_PARAMETERS_MAX 1024 /* bytes of InformParameters=, with its NUL */
 #define ORIGIN_MAX_BYTES      256  /* "FILE:LINE: [SECTION] KEY=", with its NUL */
@@ -74,6 +75,8 @@ typedef struct Config {
     uint32_t wait_for_location;            /* seconds */
     uint32_t fallback_rounds;              /* failed rounds of a site (0: never the next one), and */
     uint32_t fallback_time;                /* seconds without success, before the next site is tried */
+    char username[USERNAME_MAX_BYTES];     /* for the HeMS, until one sets another; as the next one */
+    char password_file[PATH_MAX];          /* "": no password */
     char inform_parameters[INFORM_PARAMETERS_MAX]; /* names and partial paths, separated by spaces */
     char tunnel_interface[IFNAMSIZ];
     uint32_t interface_id;

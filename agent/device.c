@@ -116,6 +116,16 @@ static int factory_put_site(Model *model, const Config *f) {
     return factory_put(model, values, ARRAY_SIZE(values));
 }
 
+/* How it shows itself there: likewise. */
+static int factory_put_login(Model *model, const DeviceConfig *c) {
+    const FactoryValue username = {"Device.ManagementServer.Username", c->factory->username};
+    int r = factory_put(model, &username, 1);
+
+    if (r == 0)
+        r = model_put(model, "Device.ManagementServer.Password", strempty(c->password));
+    return r > 0 ? -EINVAL : r;
+}
+
 /* What the box is: outranks whatever may have been stored. */
 static int factory_put_identity(Model *model, const Config *f) {
     const FactoryValue values[] = {
@@ -171,6 +181,8 @@ static int tree_fill(Device *device) {
 
     c->rng->fill(c->rng->userdata, &seed, sizeof seed);
     int r = factory_put_site(tree->model, c->factory);
+    if (r == 0)
+        r = factory_put_login(tree->model, c);
     if (r == 0)
         r = alarms_new(&tree->alarms, &device->rows, seed);
     if (r == 0)

@@ -17,6 +17,7 @@ typedef struct Device Device;
 /* What it points to must outlive the device. */
 typedef struct DeviceConfig {
     const Config *factory;
+    const char *password; /* for the HeMS, until one sets another; NULL or "": none */
     Store *store;
     const char *state_directory; /* what of the box's memory is persistent */
     const Rng *rng;

@@ -11,6 +11,7 @@
 #include "base/log-journal-io.h"
 #include "base/log.h"
 #include "config.h"
+#include "key-export-io.h"
 #include "manager.h"
 #include "security.h"
 
@@ -176,5 +177,6 @@ int main(int argc, char **argv) {
     log_message(LOG_INFO, MESSAGE_STARTED, &(LogFields){.version = VERSION, .identity = identity},
                 "henb-agentd " VERSION " for %s %s %s, IKE identity %s", config.oui, config.product_class,
                 config.serial_number, identity);
+    key_export_begin(state_folder());
     return run(&config, security);
 }

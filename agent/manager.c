@@ -570,6 +570,7 @@ static usec_t on_real(void *userdata) {
 static int device_make(Manager *m) {
     DeviceConfig config = {
         .factory = m->config,
+        .password = security_password(m->security),
         .store = m->store,
         .state_directory = m->state,
         .rng = &m->rng,

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "ike/usim-file-io.h"
 #include "ike/usim-pcsc-io.h"
+#include "password-io.h"
 
 #define PEM_MAX (256 * 1024)
 
@@ -23,6 +24,7 @@ struct Security {
     const Config *config;
     Reading *reading;
     RevocationCache *revocation;
+    char password[PASSWORD_MAX_BYTES];
     UsimFile *usim_file;
     UsimPcsc *usim_pcsc;
     Usim usim;
@@ -140,6 +142,18 @@ int security_reload(Security *s) {
     return r;
 }
 
+static int password_load(Security *s) {
+    const char *path = s->config->password_file;
+    char error[ERROR_MAX_BYTES];
+
+    if (!*path)
+        return 0;
+    int r = password_read(path, s->password, error);
+    if (r < 0)
+        config_refuse(s->config, "Registration", "PasswordFile", path, error);
+    return r;
+}
+
 static int usim_read(Security *s, const char *folder) {
     const ConfigUsim *u = &s->config->usim;
     char text[CREDENTIAL_TEXT];
@@ -175,6 +189,8 @@ int security_new(Security **ret, const Config *config, const char *folder) {
     int r = revocation_cache_new(&s->revocation);
     if (r == 0)
         r = reading_renew(s);
+    if (r == 0)
+        r = password_load(s);
     if (r == 0 && folder)
         r = usim_read(s, folder);
     if (r < 0)
@@ -193,6 +209,7 @@ void security_free(Security *s) {
     revocation_cache_free(s->revocation);
     usim_file_free(s->usim_file);
     usim_pcsc_free(s->usim_pcsc);
+    explicit_bzero(s->password, sizeof s->password);
     free(s);
 }
 
@@ -206,6 +223,10 @@ const Credential *security_credential(const Security *s) {
 
 RevocationCache *security_revocation(Security *s) {
     return s->revocation;
+}
+
+const char *security_password(const Security *s) {
+    return s->password;
 }
 
 IkeConfig security_ike(const Security *s) {

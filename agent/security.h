@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What proves who is who: the operator's roots, this box's certificate and key, lists of what is revoked, the
- * hosting party's USIM. Read from the files agent.conf names, and read again on reload. */
+ * password for the HeMS, the hosting party's USIM. Read from the files agent.conf names, and read again on
+ * reload. */
 #pragma once
 
 #include "config.h"
@@ -22,6 +23,8 @@ int security_reload(Security *security);
 const TrustStore *security_trust(const Security *security);
 const Credential *security_credential(const Security *security);
 RevocationCache *security_revocation(Security *security);
+/* The one for the HeMS in the factory data, "" without. Read at the start only; wiped with *security*. */
+const char *security_password(const Security *security);
 /* All that agent.conf says of IKE and ESP whatever the gateway, with the present trust and credential;
  * without rng and clock_floor. */
 IkeConfig security_ike(const Security *security);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "clock.h"
 #include "ike/gateways.h"
+#include "key-export-io.h"
 
 /* An IKE SA with its gateway. Which pairs the kernel has of it, the SA knows. */
 typedef struct Association {
@@ -607,6 +608,7 @@ static void tunnel_run(Tunnel *t) {
         more = false;
         for (unsigned i = ASSOCIATIONS_; i-- > 0;)
             if (t->associations[i] && ike_sa_next(t->associations[i]->sa, &action)) {
+                key_export(t->associations[i]->sa, &action);
                 perform(t, i, &action);
                 more = true;
             }

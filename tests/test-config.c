@@ -132,7 +132,8 @@ START_TEST(other_keys_are_read) {
     ck_assert_msg(load(GOOD "[Trust]\nCRL=/proc/self/stat\nRevocation=strict\nClockPolicy=lenient\n"
                             "[Network]\nPrivateDNS=10.0.0.53 fd00::53\n"
                             "[Registration]\nWaitForLocation=60\nInformParameters=Device.FAP.GPS.\n"
-                            "FallbackRounds=0\nFallbackTime=9999999\n") == 0,
+                            "FallbackRounds=0\nFallbackTime=9999999\n"
+                            "Username=00A0BC-HeNB-1\nPasswordFile=/proc/self/stat\n") == 0,
                   "%s", error);
     ck_assert_str_eq(config.crl, "/proc/self/stat");
     ck_assert_int_eq(config.revocation, REVOCATION_STRICT);
@@ -144,6 +145,8 @@ START_TEST(other_keys_are_read) {
     ck_assert_str_eq(config.inform_parameters, "Device.FAP.GPS.");
     ck_assert_uint_eq(config.fallback_rounds, 0);
     ck_assert_uint_eq(config.fallback_time, 9999999);
+    ck_assert_str_eq(config.username, "00A0BC-HeNB-1");
+    ck_assert_str_eq(config.password_file, "/proc/self/stat");
     directory_remove();
 }
 END_TEST
@@ -314,6 +317,12 @@ START_TEST(mistakes_are_told) {
          "\"0123456789012345678901234567890123456789012345678901234567890123x\""},
         {"[Identity]\nManufacturer=a\033b\n",
          ":2: [Identity] Manufacturer=: holds a control character: \"a?b\""},
+        {GOOD "[Registration]\nUsername=a\033b\n",
+         ":14: [Registration] Username=: holds a control character: \"a?b\""},
+        {GOOD "[Registration]\nPasswordFile=password\n",
+         ":14: [Registration] PasswordFile=: not an absolute path: \"password\""},
+        {GOOD "[Registration]\nPasswordFile=/nowhere\n",
+         ":14: [Registration] PasswordFile=: cannot read \"/nowhere\": No such file or directory"},
         {"[Identity]\nManufacturer=a\xff\n", ":2: [Identity] Manufacturer=: not UTF-8: \"a\xff\""},
         {"[Serving]\nSeGW=segw_1.example\n",
          ":2: [Serving] SeGW=: not a host name or address: \"segw_1.example\""},

@@ -104,6 +104,18 @@ class Start(unittest.TestCase):
         Path(large).write_bytes(bytes(300 * 1024))
         self.assert_refused(12, "Key", large, "File too large", key=large)
 
+    def test_password(self):
+        """What is wrong with the file is told, nothing of what is in it."""
+        password = Path(self.folder, "password")
+        for content, wrong in (("", "there is no password in it"), ("secret\nsecret\n", "holds more than one line"),
+                               ("secret\0", "holds a NUL byte"), ("secret" * 50, "more than 256 bytes")):
+            password.write_text(content)
+            ended = self.run_agent("--check", more=f"[Registration]\nPasswordFile={password}\n")
+            self.assertEqual(ended, (78, f"<3>{self.config}:14: [Registration] PasswordFile={password}: {wrong}\n"))
+        password.write_text("secret\n")
+        ended = self.run_agent("--check", more=f"[Registration]\nPasswordFile={password}\n")
+        self.assertEqual(ended, (0, f"{self.config}: ok, this box is henb-000001.operator.example\n"))
+
     def test_interface_of_somebody_else(self):
         """The loopback interface is none of ours, anywhere."""
         status, said = self.run_agent(more="[Network]\nTunnelInterface=lo\n")

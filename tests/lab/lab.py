@@ -33,6 +33,7 @@ import concurrent.futures
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import time
 import traceback
@@ -147,8 +148,9 @@ class Lab:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def play(scenario, phase=lambda name: None):
-    """Plays one scenario; None, or why it failed. phase() is told what begins."""
+def play(scenario, phase=lambda name: None, keep=False, look=False):
+    """Plays one scenario; None, or why it failed. phase() is told what begins. *keep*: a good one leaves what a bad one
+    leaves. *look*: behind its steps, good or bad, there is a shell for a person who wants to see it alive."""
     logs = RESULTS / scenario.name
     logs.mkdir(parents=True, exist_ok=True)
     lab = Lab(scenario, logs)
@@ -157,8 +159,14 @@ def play(scenario, phase=lambda name: None):
         phase("set-up")
         lab.set_up()
         phase("steps")
-        scenario.steps(lab)
+        try:
+            scenario.steps(lab)
+        finally:
+            if look:
+                subprocess.run(["bash", "-i"], check=False)
         phase("end")
+        if keep:
+            lab.collect()
         if scenario.agent:
             if lab.agent.unit("ActiveState")["ActiveState"] == "active":
                 lab.agent.stop()
@@ -177,7 +185,7 @@ def play(scenario, phase=lambda name: None):
         lab.tear_down()
     except Exception:
         why = (why or "") + "\ntaking down: " + traceback.format_exc()
-    if not why:
+    if not why and not keep:
         for path in logs.glob("*.pcap"):
             path.unlink()
     os.sync()
@@ -208,6 +216,8 @@ class Cost:
 def main():
     parser = argparse.ArgumentParser(description="Plays scenarios of the lab; without names the default ones.")
     parser.add_argument("--long", action="store_true", help="the long ones too")
+    parser.add_argument("--keep", action="store_true", help="good ones leave captures, journal and state, too")
+    parser.add_argument("--look", action="store_true", help="a shell behind the steps of each, before it is taken down")
     parser.add_argument("--list", action="store_true", help="say which there are")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args([argument for argument in sys.argv[1:] if argument])
@@ -222,7 +232,7 @@ def main():
         for scenario in chosen:
             begin = time.monotonic()
             cost = Cost()
-            why = play(scenario, cost.phase)
+            why = play(scenario, cost.phase, arguments.keep, arguments.look)
             cost.phase(None)
             seconds = time.monotonic() - begin
             if why is None:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import agent as henb
 import places
+from contents import acs, s1
 from gateways import Gateway
-from machine import expect, run
+from machine import expect, run, wait_for
 from scenario import scenario
 from steps import refused, up
 
-CREDSTORE = Path("/etc/credstore")
+CREDSTORE, ENCRYPTED = Path("/etc/credstore"), Path("/etc/credstore.encrypted")
 CREDENTIALS = f"/run/credentials/{henb.UNIT}/henb-agent"
+
+LOGIN = {"type": "digest", "username": "00A0BC-000001", "password": "of this box alone"}
 
 
 def refusal(names, check):
@@ -70,19 +73,68 @@ def cert_intermediate_ok(lab):
     up(lab)
 
 
-@scenario("credentials", "key, certificate and root are systemd's credentials, which root alone can read where they are kept",
-          factory={"Trust": {"CA": f"{CREDENTIALS}.ca", "Certificate": f"{CREDENTIALS}.certificate", "Key": f"{CREDENTIALS}.key"}})
+def kept(ending=""):
+    """Of a scenario: agent.conf names systemd's credentials with this ending, and the HeMS wants the password."""
+    path = f"{CREDENTIALS}.{{}}{ending}".format
+    return {"factory": {"Trust": {"CA": path("ca"), "Certificate": path("certificate"), "Key": path("key")},
+                        "Registration": {"Username": LOGIN["username"], "PasswordFile": path("password")}},
+            "hems": acs(*s1(), auth=LOGIN)}
+
+
+def files():
+    """{name of the credential: its file of factory data}."""
+    (henb.CONFIG / "password").write_text(LOGIN["password"] + "\n")
+    return {"ca": henb.CONFIG / "ca.pem", "certificate": henb.CONFIG / "henb.pem", "key": henb.CONFIG / "henb-key.pem",
+            "password": henb.CONFIG / "password"}
+
+
+def hidden(lab, store, ending=""):
+    """The agent alone has the secrets, and not in its environment, which others may inherit."""
+    environment = Path(f"/proc/{lab.agent.pid()}/environ").read_text()
+    expect("CREDENTIALS_DIRECTORY=" in environment, f"that is not the agent's environment: {environment}")
+    for name, secret in ("key", "PRIVATE KEY"), ("password", LOGIN["password"]):
+        expect(secret not in environment, f"the {name} is in the environment")
+        given, stored = f"{CREDENTIALS}.{name}{ending}", store / f"henb-agent.{name}{ending}"
+        for user, path, reads in ("henb", given, True), ("nobody", given, False), ("henb", stored, False):
+            said = run("setpriv", "--reuid", user, "--clear-groups", "cat", path, check=False)
+            expect((secret in said) == reads, f"{path} is read by {user}: {not reads}")
+    said = run("setpriv", "--reuid", "nobody", "--clear-groups", "ls", Path(CREDENTIALS).parent, check=False)
+    expect("henb-agent." not in said, f"nobody sees which credentials there are: {said}")
+    expect(LOGIN["password"] not in lab.agent.journal(), "the password is in the journal")
+
+
+@scenario("credentials", "key, certificate, root and password are systemd's credentials: root alone reads them where they are kept",
+          **kept())
 def credentials(lab):
     CREDSTORE.mkdir(mode=0o700, exist_ok=True)
     try:
-        for name, file in ("ca", "ca.pem"), ("certificate", "henb.pem"), ("key", "henb-key.pem"):
-            kept = CREDSTORE / f"henb-agent.{name}"
-            shutil.move(henb.CONFIG / file, kept)
-            shutil.chown(kept, "root", "root")
-            kept.chmod(0o400)
+        for name, file in files().items():
+            path = CREDSTORE / f"henb-agent.{name}"
+            shutil.move(file, path)
+            shutil.chown(path, "root", "root")
+            path.chmod(0o400)
         up(lab)
-        for user, reads in ("henb", True), ("nobody", False):
-            said = run("setpriv", "--reuid", user, "--clear-groups", "cat", f"{CREDENTIALS}.key", check=False)
-            expect(("PRIVATE KEY" in said) == reads, f"the key is read by {user}: {not reads}")
+        hidden(lab, CREDSTORE)
     finally:
         shutil.rmtree(CREDSTORE)
+
+
+@scenario("credentials-encrypted", "the same, encrypted to the box by systemd-creds; a damaged one keeps the agent from starting",
+          **kept(".encrypted"))
+def credentials_encrypted(lab):
+    ENCRYPTED.mkdir(mode=0o700, exist_ok=True)
+    try:
+        for name, file in files().items():
+            path = ENCRYPTED / f"henb-agent.{name}.encrypted"
+            run("systemd-creds", "encrypt", "--with-key=host", file, path)
+            file.unlink()
+        up(lab)
+        hidden(lab, ENCRYPTED, ".encrypted")
+        lab.agent.stop()
+        up(lab)
+        lab.agent.stop()
+        run("systemd-creds", "encrypt", "--with-key=host", "--name=another", "-", path, stdin=LOGIN["password"])
+        lab.agent.start(wait=False)
+        wait_for("systemd to refuse it", lambda: lab.agent.unit("ExecMainStatus")["ExecMainStatus"] == "243", 30)
+    finally:
+        shutil.rmtree(ENCRYPTED)

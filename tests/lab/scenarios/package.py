@@ -4,7 +4,6 @@ tests/package has what needs no running system."""
 
 import os
 import pwd
-import re
 import shutil
 from pathlib import Path
 

@@ -21,6 +21,11 @@ EARLIER = HERE / "version-1.db"  # written by the release before
 INFORM = "Device.ManagementServer.InformParameter."
 
 
+def dpkg(*argv):
+    """Some of what it starts is Perl, and the agent: in an emulated guest beside others that takes its time."""
+    run("dpkg", *argv, timeout=600)
+
+
 def owner(path):
     """The package a file belongs to."""
     return run("dpkg", "-S", path).partition(":")[0]
@@ -67,7 +72,7 @@ def package_upgrade(lab):
     kept = lab.agent.parameters(INFORM)
     expect(any(value.endswith("Cell.8.RF.RSRP") for value in kept.values()), f"of the store before there is {kept}")
     before, lab.agent.begun = lab.agent.pid(), lab.agent.mark()
-    run("dpkg", "-i", DEB)
+    dpkg("-i", DEB)
     expect(lab.agent.pid() not in (0, before), "the upgrade has not started the new program")
     lab.agent.has_registered()
     lab.agent.registered()
@@ -78,7 +83,7 @@ def package_upgrade(lab):
     informed(lab, "hems", 2, "1 BOOT")
     expect("0 BOOTSTRAP" not in lab.boxes.informs()[1], f"after the upgrade it is a new box: {lab.boxes.informs()}")
     lab.agent.stop()
-    run("dpkg", "-i", DEB)
+    dpkg("-i", DEB)
     state = lab.agent.unit("ActiveState")
     expect(state == {"ActiveState": "inactive"}, f"the upgrade of a stopped agent: {state}")
 
@@ -88,7 +93,7 @@ def package_upgrade(lab):
 def package_purge(lab):
     up(lab)
     try:
-        run("dpkg", "--purge", NAME)
+        dpkg("--purge", NAME)
         lab.agent.no_tunnel()
         wait_for("the SeGW to have no IKE SA", lambda: not lab.boxes.segw_sas(), 5)
         left = [str(path) for path in (henb.STATE, Path("/usr/sbin/henb-agentd"), Path("/lib/systemd/system") / henb.UNIT,
@@ -97,4 +102,4 @@ def package_purge(lab):
         expect((henb.CONFIG / "henb-key.pem").exists(), "purging has taken the key away")
         expect(run("dpkg", "-s", NAME, check=False) == "", "the package is still known")
     finally:
-        run("dpkg", "-i", DEB)
+        dpkg("-i", DEB)

@@ -4,6 +4,7 @@ tests/package has what needs no running system."""
 
 import os
 import pwd
+import re
 import shutil
 from pathlib import Path
 
@@ -88,10 +89,17 @@ def package_upgrade(lab):
     expect(state == {"ActiveState": "inactive"}, f"the upgrade of a stopped agent: {state}")
 
 
-@scenario("package-purge", "purged while registered: the gateway hears of it, nothing stays in the kernel and on the disk "
-          "but what a person has put there")
+def way_to_clean():
+    """The commands by which README.md has a person take away what guards inner traffic."""
+    text = Path("/usr/share/doc/henb-agent/README.md").read_text(encoding="utf-8")
+    return re.search(rf"^ +ip link del {henb.TUNNEL}\n(?: +\S.*\n)+", text, re.M)[0]
+
+
+@scenario("package-purge", "purged while registered: the gateway hears of it, no tunnel and no state are left; what guards "
+          "inner traffic goes by README.md's commands")
 def package_purge(lab):
     up(lab)
+    inner, clean = lab.agent.inner(), way_to_clean()
     try:
         dpkg("--purge", NAME)
         lab.agent.no_tunnel()
@@ -101,5 +109,11 @@ def package_purge(lab):
         expect(not left, f"left on the disk: {left}")
         expect((henb.CONFIG / "henb-key.pem").exists(), "purging has taken the key away")
         expect(run("dpkg", "-s", NAME, check=False) == "", "the package is still known")
+        lab.agent.guard(inner)
+        run("sh", "-c", clean)
+        text, states, policies = henb.kernel(inner)
+        expect(not (text + run("ip", "-6", "rule")).count(str(henb.ID)) and henb.TUNNEL not in run("ip", "link"),
+               f"README.md's commands leave {text}")
+        expect(not states and not policies, f"README.md's commands leave {states} {policies}")
     finally:
         dpkg("-i", DEB)

@@ -126,7 +126,7 @@ class Agent:
         """Writes factory data: FACTORY with *overrides* {section: {key: value or None} or None}, certificates of
         *device*."""
         shutil.rmtree(CONFIG / "agent.conf.d", ignore_errors=True)
-        CONFIG.mkdir(exist_ok=True)
+        (CONFIG / "agent.conf.d").mkdir(parents=True)  # the package's
         config = configparser.ConfigParser(interpolation=None)
         config.optionxform = str
         for section in {**FACTORY, **overrides}:

@@ -184,7 +184,7 @@ def bus():
 
 
 SYSTEMD, MANAGER = "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager"
-OF_UNIT = {"ActiveState", "SubState"}
+OF_UNIT = {"ActiveState", "DropInPaths", "FragmentPath", "SubState", "UnitFileState"}
 
 
 def unit_property(unit, name):

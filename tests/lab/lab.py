@@ -45,7 +45,7 @@ import links
 import places
 import scenarios  # noqa: F401
 from boxes import Boxes
-from machine import RUN, Failure, run, say
+from machine import RUN, Failure, Skip, in_container, run, say
 from scenario import choose
 
 RESULTS = Path("/results")
@@ -149,12 +149,12 @@ class Lab:
 
 
 def play(scenario, phase=lambda name: None, keep=False, look=False):
-    """Plays one scenario; None, or why it failed. phase() is told what begins. *keep*: a good one leaves what a bad one
-    leaves. *look*: behind its steps, good or bad, there is a shell for a person who wants to see it alive."""
+    """Plays one scenario: ("ok", None), or ("FAIL" or "skip", why). phase() is told what begins. *keep*: a good one leaves
+    what a bad one leaves. *look*: behind its steps, good or bad, there is a shell for a person who wants to see it alive."""
     logs = RESULTS / scenario.name
     logs.mkdir(parents=True, exist_ok=True)
     lab = Lab(scenario, logs)
-    why = None
+    result, why = "ok", None
     try:
         phase("set-up")
         lab.set_up()
@@ -173,10 +173,12 @@ def play(scenario, phase=lambda name: None, keep=False, look=False):
             lab.agent.watch.check()
         lab.boxes.hems_verdict()
         lab.judge()
+    except Skip as skip:
+        result, why = "skip", str(skip)
     except Failure as failure:
-        why = str(failure)
+        result, why = "FAIL", str(failure)
     except Exception:  # a mistake in the lab is a failure of the scenario, not of the run
-        why = traceback.format_exc()
+        result, why = "FAIL", traceback.format_exc()
     if why:
         lab.collect()
         with contextlib.suppress(Failure):
@@ -184,12 +186,12 @@ def play(scenario, phase=lambda name: None, keep=False, look=False):
     try:
         lab.tear_down()
     except Exception:
-        why = (why or "") + "\ntaking down: " + traceback.format_exc()
+        result, why = "FAIL", (why or "") + "\ntaking down: " + traceback.format_exc()
     if not why and not keep:
         for path in logs.glob("*.pcap"):
             path.unlink()
     os.sync()
-    return why
+    return result, why
 
 
 class Cost:
@@ -226,21 +228,20 @@ def main():
         for scenario in chosen:
             say(f"{scenario.name:24} {scenario.what}")
         return 0
-    for module in links.MODULES:
-        run("modprobe", module)
+    if not in_container():
+        for module in links.MODULES:
+            run("modprobe", module)
     with open(RESULTS / "results", "w", encoding="utf-8") as results:
         for scenario in chosen:
             begin = time.monotonic()
             cost = Cost()
-            why = play(scenario, cost.phase, arguments.keep, arguments.look)
+            result, why = play(scenario, cost.phase, arguments.keep, arguments.look)
             cost.phase(None)
             seconds = time.monotonic() - begin
-            if why is None:
-                say(f"  ok    {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
-            else:
-                say(f"  FAIL  {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
+            say(f"  {result:5} {scenario.name:24} {seconds:5.1f} s  {scenario.what}")
+            if why:
                 say("        " + why.replace("\n", "\n        "))
-            print("ok" if why is None else "FAIL", scenario.name, f"{seconds:.1f}", cost, file=results, flush=True)
+            print(result, scenario.name, f"{seconds:.1f}", cost, file=results, flush=True)
             os.sync()
     return 0
 

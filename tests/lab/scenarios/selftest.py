@@ -2,6 +2,7 @@
 """The lab itself: its boxes, judge and prober work, and the kernel side of the tunnel alone."""
 
 import re
+import shutil
 import socket
 import struct
 import time
@@ -96,6 +97,26 @@ def lab_selftest(lab):
         expect(wanted in answers, f"the prober cannot see an answer '{wanted}': {answers}")
     leak = judge.judge_file(lab.logs / "leak.pcap", lab.rules())
     expect(leak.objections and leak.seen.get("inner", 0) >= 3, f"the judge does not see the leak: {leak}")
+
+
+@scenario("lab-selftest-here", "the lab without a guest: a container on the kernel that is there, which here is the guest's",
+          long=True, agent=False, hems=None, gateway=None, mme=False, traffic=False)
+def lab_selftest_here(lab):
+    here = lab.logs / "here"
+    root, given, results = here / "root", here / "input", here / "results"
+    root.mkdir(parents=True)
+    shutil.copytree("/input", given, ignore=shutil.ignore_patterns("lost+found"))
+    clock = time.time() - time.monotonic()
+    run("mount", "--bind", "/", root)
+    try:
+        said = run(given / "here", root, given, results, "register", "clock-wait", timeout=900)
+    finally:
+        run("umount", root)
+        shutil.rmtree(given)
+    seen = [line.split()[:2] for line in (results / "results").read_text(encoding="utf-8").splitlines()]
+    expect(seen == [["ok", "register"], ["skip", "clock-wait"]], f"in the container: {seen}: {said}")
+    expect(abs(time.time() - time.monotonic() - clock) < 60, "the container has set the clock")
+    expect("henb0" not in run("ip", "link") and not run("ip", "xfrm", "state"), "the container's tunnel is outside of it")
 
 
 def reached(address, port):

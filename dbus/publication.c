@@ -11,7 +11,8 @@ struct Publication {
     sd_bus *bus;
     sd_bus_slot *slot;
     PublicationConfig config;
-    void *data; /* what readers see */
+    void *data;         /* what readers see */
+    uint64_t refreshed; /* the wake-up of the event loop in which it was brought up to date */
     sd_bus_vtable vtable[PUBLISHED_MAX + METHODS_MAX + 2];
 };
 
@@ -65,6 +66,18 @@ bool addresses_equal(const void *a, const void *b) {
 
 /* The interface --------------------------------------------------------------------------------------- */
 
+/* A wake-up handles one message: what is counted is asked for once for one answer, and is of one moment. */
+static void refresh(Publication *p) {
+    uint64_t now = 0;
+
+    if (!p->config.refresh)
+        return;
+    if (sd_event_get_iteration(sd_bus_get_event(p->bus), &now) >= 0 && now == p->refreshed)
+        return;
+    p->refreshed = now;
+    p->config.refresh(p->config.userdata, p->data);
+}
+
 static int on_get(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_message *m,
                   void *userdata, sd_bus_error *error) {
     Publication *p = userdata;
@@ -73,8 +86,8 @@ static int on_get(sd_bus *bus, const char *path, const char *interface, const ch
         const PublishedProperty *property = &p->config.properties[i];
         if (!streq(property->name, name))
             continue;
-        if (property->news != NEWS_TOLD && p->config.refresh)
-            p->config.refresh(p->config.userdata, p->data);
+        if (property->news != NEWS_TOLD)
+            refresh(p);
         return property->append(m, (const char *)p->data + property->offset);
     }
     return -ENOENT;

@@ -105,7 +105,7 @@ def everybody(lab, nobody):
 def of_the_group(lab, engineer):
     reads(engineer)
     values = call(engineer, PARAMETERS, "Get", ["Device.Services.FAPService.1.FAPControl.LTE.AdminState"])[0]
-    expect([value for _, _, value in values] == ["1"], f"Parameters.Get: {values}")
+    expect([value for _, _, value in values] == ["true"], f"Parameters.Get: {values}")
     expect(hears(engineer, CHANGED, SOON), "what a HeMS has set was not heard")
     call(engineer, f"{henb.INTERFACE}.Alarms", "ClearAlarm", "Equipment Alarm", "Fan", "none")
     may_not_control(engineer, "the group", RARE)

@@ -9,12 +9,14 @@
  *   turn: a timer waits for two wake-ups of the bus at most. So the bus needs no lower priority, with which
  *   packets from the network could silence it.
  * - Publishing costs the same with 50 subscribed: the bus daemon makes the copies.
- * - What a client leaves unread is the sender's in the eyes of the bus daemon: when all of that was
- *   max_incoming_bytes (127 MB, some seconds of such calls) it read nothing more of the agent, and nobody
- * heard of anything any more. Now such a client is found out (dbus/callers.h).
- * - Calls that wanted no answer were worked on all the same, and the bus lets a client have any number of
- * them on the way. Now they are passed over.
- * - Each counter of one answer had the kernel asked again. Now one answer has it asked once. */
+ * - What a client leaves unread is the sender's in the eyes of the bus daemon. When all of that was
+ *   max_incoming_bytes, 127 MB, which took some seconds of such calls, it read nothing more of the agent,
+ *   and nobody heard of anything any more. Now such a client is found out (dbus/callers.h).
+ * - Calls that want no answer were worked on all the same, and a client may have any number of these on the
+ *   way. Now they are passed over.
+ * - Each counter of one answer had the kernel asked again. Now one answer has it asked once.
+ * - What is left is the bus daemon's own: it is one thread, and whatever it passes on or refuses, others wait
+ *   for. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -363,8 +365,8 @@ int main(int argc, char **argv) {
     log_set_level(LOG_ERR);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(shared != MAP_FAILED, "no memory");
-    printf("%30s | %-20s | %-20s | %-19s | %-25s | %s\n", "", "publishing, us", "timer late, us", "wake-ups",
-           "a Get, us", "the others");
+    printf("%30s | %-20s | %-20s | %-19s | %-25s | %-31s | %s\n", "", "publishing, us", "timer late, us",
+           "wake-ups", "another's Get, us", "the others", "cpu, ms");
     printf("%30s | %6s %5s %7s | %7s %7s %4s | %8s %5s %4s | %7s %8s %8s | %8s %6s %7s %6s | %7s %7s\n", "",
            "mean", "ratio", "most", "mean", "most", "wake", "", "calls", "most", "", "mean", "most",
            "signals", "calls", "unread", "heap", "agent", "bus");

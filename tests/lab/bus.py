@@ -49,6 +49,7 @@ _member = _declare(_text, "sd_bus_message_get_member", _pointer)
 _is_call = _declare(_int, "sd_bus_message_is_method_call", _pointer, _text, _text)
 _new_return = _declare(_int, "sd_bus_message_new_method_return", _pointer, _pointer)
 _send = _declare(_int, "sd_bus_send", _pointer, _pointer, _pointer)
+_flush = _declare(_int, "sd_bus_flush", _pointer)
 
 
 class Variant(str):
@@ -135,6 +136,17 @@ class Bus:
             if pairs:
                 _checked(_close_container(message))
         _checked(_close_container(message))
+
+    def call_blindly(self, times, destination, path, interface, member):
+        """Calls a method without arguments, so often, and reads none of the answers it wants."""
+        cookie = ctypes.c_uint64()
+        for _ in range(times):
+            message = _pointer()
+            _checked(_new_call(self.bus, ctypes.byref(message), destination.encode(), path.encode(), interface.encode(),
+                               member.encode()))
+            _checked(_send(self.bus, message, ctypes.byref(cookie)))
+            _unref(message)
+        _checked(_flush(self.bus))
 
     def set(self, destination, path, interface, name, text):
         """Sets a property that is a text."""

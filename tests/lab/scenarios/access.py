@@ -138,6 +138,23 @@ def of_root():
         call(bus(), henb.INTERFACE, method)
 
 
+def deaf(lab, engineer):
+    """Somebody who calls and reads nothing is found out, for which the bus has to tell the agent, and nobody else is
+    worse off."""
+    stranger = Caller("nobody")
+
+    def look():
+        stranger.call_blindly(50, henb.BUS, henb.OBJECT, "org.freedesktop.DBus.Introspectable", "Introspect")
+        call(bus(), "org.freedesktop.DBus.Peer", "Ping")
+        return "bytes unread" in lab.agent.journal()
+    try:
+        wait_for("the agent to see that its answers are not read", look, FAILURE)
+        reads(engineer)
+    finally:
+        stranger.process.kill()
+        stranger.process.wait()
+
+
 @scenario("access", "everybody reads all of the status and is refused the rest; the group henb has the data model and "
           "the daily methods, root the log level", hems=acs(*s1()))
 def access(lab):
@@ -150,6 +167,7 @@ def access(lab):
         everybody(lab, nobody)
         of_the_group(lab, engineer)
         of_root()
+        deaf(lab, engineer)
     finally:
         nobody.leave()
         engineer.leave()

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "dbus/alarms.h"
+#include "dbus/callers.h"
 #include "dbus/counters.h"
 #include "dbus/downloads.h"
 #include "dbus/log-control.h"
@@ -25,6 +26,7 @@
 
 struct Bus {
     sd_bus *connection;
+    Callers *callers;
     BusHandlers handlers;
     BusRequests *requests;
     BusParameters *parameters;
@@ -175,6 +177,8 @@ static int objects_add(Bus *bus, const Status *initial) {
 static int bus_open(Bus *bus, sd_event *event, const Status *initial) {
     int r = sd_bus_open_system(&bus->connection);
     if (r >= 0)
+        r = callers_new(&bus->callers, bus->connection);
+    if (r >= 0)
         r = objects_add(bus, initial);
     if (r >= 0)
         r = time_sync_new(&bus->time_sync, bus->connection);
@@ -214,6 +218,7 @@ int bus_new(Bus **ret, sd_event *event, const Status *initial, const BusHandlers
 void bus_free(Bus *bus) {
     if (!bus)
         return;
+    callers_free(bus->callers);
     bus_requests_free(bus->requests);
     publication_free(bus->agent);
     publication_free(bus->tunnel);

@@ -30,7 +30,8 @@ typedef struct PublicationConfig {
     const char *path, *interface;
     const PublishedProperty *properties; /* static, as *path* and *interface* are */
     size_t n, size;                      /* of the properties, of the struct in bytes */
-    /* Before a property that is not NEWS_TOLD is read: brings the struct up to date. May be NULL. */
+    /* Before properties that are not NEWS_TOLD are read, once for all of one answer: brings the struct up to
+     * date. May be NULL. */
     void (*refresh)(void *userdata, void *data);
     /* Rows that end with SD_BUS_VTABLE_END, or NULL. Their userdata is the publication:
      * publication_userdata(). */

@@ -373,11 +373,7 @@ START_TEST(counters_are_read_when_asked_for) {
 }
 END_TEST
 
-START_TEST(the_session) {
-    bus_setup(&handlers);
-    check_text(SESSION_PATH, SESSION, "LastOutcome", "none");
-    ck_assert_int_eq(bus_publish_session(bus, &session), 0);
-    check_heard("");
+static void session_fill(void) {
     session = (SessionStatus){.url = "https://hems.example/",
                               .running = true,
                               .last_session = 9,
@@ -386,6 +382,14 @@ START_TEST(the_session) {
                               .next_inform = 8,
                               .n_pending = 1,
                               .pending = {"1 BOOT"}};
+}
+
+START_TEST(the_session) {
+    bus_setup(&handlers);
+    check_text(SESSION_PATH, SESSION, "LastOutcome", "none");
+    ck_assert_int_eq(bus_publish_session(bus, &session), 0);
+    check_heard("");
+    session_fill();
     ck_assert_int_eq(bus_publish_session(bus, &session), 0);
     ck_assert_int_eq(bus_publish_session(bus, &session), 0);
     check_heard("Url,Running,LastSession,LastOutcome,LastFault,NextInform,PendingEvents");
@@ -441,6 +445,82 @@ START_TEST(how_the_registration_went) {
         ck_assert_int_ge(sd_bus_message_exit_container(m), 0);
     }
     sd_bus_message_unref(m);
+    bus_teardown();
+}
+END_TEST
+
+#define RADIO "org.example.Radio"
+
+/* Every field is another than at first. */
+static Status status_fill(void) {
+    return (Status){
+        .state = AGENT_REGISTERED,
+        .mme = {.n = 1, .items = {{.entry = "10.0.0.1", .port = 36412}}},
+        .mme_stored = {.n = 1, .items = {{.entry = "10.0.0.1", .port = 36412}}},
+        .s1_connection_mode = "All",
+        .admin_state = true,
+        .clock_trusted = true,
+        .inner_addresses = {.n = 1, .items = {address("10.0.0.1")}},
+        .tunnel_interface = "henb1",
+        .segw = "segw.example",
+        .segw_address = address("192.0.2.1"),
+        .hems = "http://hems.example/",
+        .step = "Step",
+        .clause = "5.1.3",
+        .last_error = "none",
+    };
+}
+
+/* Whether changes of the property are in PropertiesChanged, as the XML file has it. */
+static bool is_told(xmlNode *property) {
+    bool told = true;
+    for (xmlNode *a = xmlFirstElementChild(property); a; a = xmlNextElementSibling(a)) {
+        _cleanup_free_ char *name = (char *)xmlGetProp(a, (xmlChar *)"name");
+        _cleanup_free_ char *value = (char *)xmlGetProp(a, (xmlChar *)"value");
+        if (streq(name, "org.freedesktop.DBus.Property.EmitsChangedSignal"))
+            told = !streq(value, "false");
+    }
+    return told;
+}
+
+/* All of an interface has changed: what was heard is what the XML file says is told, in its order. */
+static void check_annotations(xmlDoc *doc, const char *interface) {
+    char told[512] = "";
+    for (xmlNode *i = xmlFirstElementChild(xmlDocGetRootElement(doc)); i; i = xmlNextElementSibling(i)) {
+        _cleanup_free_ char *of = (char *)xmlGetProp(i, (xmlChar *)"name");
+        for (xmlNode *m = xmlFirstElementChild(i); m && streq(of, interface); m = xmlNextElementSibling(m)) {
+            _cleanup_free_ char *name = (char *)xmlGetProp(m, (xmlChar *)"name");
+            if (streq((const char *)m->name, "property") && is_told(m))
+                strcat(strcat(told, *told ? "," : ""), name);
+        }
+    }
+    ck_assert_str_ne(told, "");
+    check_heard(told);
+}
+
+START_TEST(annotations_say_what_is_signalled) {
+    static const OwnerTable table = {.n = 1, .rows = {{"Device.A.", RADIO}}};
+    BusHandlers with_owners = handlers;
+    size_t size;
+
+    with_owners.owners = &table;
+    bus_setup(&with_owners);
+    _cleanup_free_ char *file = file_read(getenv("INTERFACE_XML"), &size);
+    xmlDoc *doc = xmlReadMemory(file, (int)size, NULL, NULL, XML_PARSE_NONET);
+    ck_assert_ptr_nonnull(doc);
+    Status status = status_fill();
+    ck_assert_int_eq(bus_publish(bus, &status), 0);
+    check_annotations(doc, NAME);
+    tunnel_fill();
+    counters = (TunnelCounters){.packets_in = 1, .packets_out = 1, .bytes_in = 1, .bytes_out = 1};
+    ck_assert_int_eq(bus_publish_tunnel(bus, &tunnel), 0);
+    check_annotations(doc, TUNNEL);
+    session_fill();
+    ck_assert_int_eq(bus_publish_session(bus, &session), 0);
+    check_annotations(doc, SESSION);
+    ck_assert_int_ge(sd_bus_request_name(client, RADIO, 0), 0);
+    check_annotations(doc, NAME ".Parameters");
+    xmlFreeDoc(doc);
     bus_teardown();
 }
 END_TEST
@@ -516,5 +596,5 @@ START_TEST(methods_nobody_does) {
 END_TEST
 
 SUITE("bus-objects", introspection_is_the_xml_file, one_call_tells_of_all_objects, the_tunnel,
-      counters_are_read_when_asked_for, the_session, how_the_registration_went, the_log_level,
-      methods_of_an_engineer, methods_nobody_does)
+      counters_are_read_when_asked_for, the_session, how_the_registration_went,
+      annotations_say_what_is_signalled, the_log_level, methods_of_an_engineer, methods_nobody_does)

@@ -189,29 +189,6 @@ static void check_heard(const char *expected) {
     *heard = 0;
 }
 
-/* Each member of the XML file has its place in API.md, with a line to try it. */
-START_TEST(every_member_is_explained) {
-    size_t size, n = 0;
-    _cleanup_free_ char *api = file_read(getenv("API"), NULL),
-                        *xml = file_read(getenv("INTERFACE_XML"), &size);
-    xmlDoc *doc = xmlReadMemory(xml, (int)size, NULL, NULL, XML_PARSE_NONET);
-    ck_assert_ptr_nonnull(doc);
-    for (xmlNode *i = xmlFirstElementChild(xmlDocGetRootElement(doc)); i; i = xmlNextElementSibling(i))
-        for (xmlNode *m = xmlFirstElementChild(i); m; m = xmlNextElementSibling(m)) {
-            _cleanup_free_ char *name = (char *)xmlGetProp(m, (xmlChar *)"name");
-            bool property = streq((const char *)m->name, "property");
-            char title[64];
-            snprintf(title, sizeof title, property ? "\n### %s \xe2\x80\x94" : "\n### %s(", name);
-            const char *at = strstr(api, title), *next = at ? strstr(at + 1, "\n### ") : NULL;
-            const char *line = at ? strstr(at, "\n    busctl ") : NULL;
-            ck_assert_msg(line && (!next || line < next), "%s is not in API.md with a busctl line", name);
-            n++;
-        }
-    ck_assert_uint_gt(n, 20);
-    xmlFreeDoc(doc);
-}
-END_TEST
-
 START_TEST(initial_status_is_readable) {
     bus_setup();
     check_text("State", "idle");
@@ -954,10 +931,10 @@ START_TEST(polkit_policy_has_what_is_asked_for) {
 }
 END_TEST
 
-SUITE("bus", every_member_is_explained, initial_status_is_readable, changes_are_told_once_with_their_names,
-      mme_as_an_s1_stack_reads_it, mme_outside_registered_is_our_bug,
-      text_that_is_no_utf8_is_told_all_the_same, taken_name, denied_name, bus_that_goes_away_ends_the_loop,
-      root_may_without_polkit, polkit_is_asked_about_the_caller, polkit_says_no, polkit_is_absent,
-      polkit_never_answers, answer_after_the_caller_left, one_request_of_a_kind_waits,
-      refusal_is_told_and_may_hold_anything, calls_are_bounded, stop_answers_who_waits, values_are_reported,
-      polkit_policy_has_what_is_asked_for, policy_for_everyone, policy_for_daemons_of_our_group)
+SUITE("bus", initial_status_is_readable, changes_are_told_once_with_their_names, mme_as_an_s1_stack_reads_it,
+      mme_outside_registered_is_our_bug, text_that_is_no_utf8_is_told_all_the_same, taken_name, denied_name,
+      bus_that_goes_away_ends_the_loop, root_may_without_polkit, polkit_is_asked_about_the_caller,
+      polkit_says_no, polkit_is_absent, polkit_never_answers, answer_after_the_caller_left,
+      one_request_of_a_kind_waits, refusal_is_told_and_may_hold_anything, calls_are_bounded,
+      stop_answers_who_waits, values_are_reported, polkit_policy_has_what_is_asked_for, policy_for_everyone,
+      policy_for_daemons_of_our_group)

@@ -33,6 +33,7 @@ _append = _declare(_int, "sd_bus_message_append_basic", _pointer, ctypes.c_char,
 _call = _declare(_int, "sd_bus_call", _pointer, _pointer, _usec, _pointer, _pointer)
 _error_free = _declare(None, "sd_bus_error_free", _pointer)
 _request_name = _declare(_int, "sd_bus_request_name", _pointer, _text, _uint64)
+_allow_interaction = _declare(_int, "sd_bus_message_set_allow_interactive_authorization", _pointer, _int)
 _open_container = _declare(_int, "sd_bus_message_open_container", _pointer, ctypes.c_char, _text)
 _close_container = _declare(_int, "sd_bus_message_close_container", _pointer)
 _unref = _declare(_pointer, "sd_bus_message_unref", _pointer)
@@ -48,6 +49,11 @@ _member = _declare(_text, "sd_bus_message_get_member", _pointer)
 _is_call = _declare(_int, "sd_bus_message_is_method_call", _pointer, _text, _text)
 _new_return = _declare(_int, "sd_bus_message_new_method_return", _pointer, _pointer)
 _send = _declare(_int, "sd_bus_send", _pointer, _pointer, _pointer)
+_flush = _declare(_int, "sd_bus_flush", _pointer)
+
+
+class Variant(str):
+    """A text that goes in a variant, as the value of a property."""
 
 
 class BusError(Exception):
@@ -91,18 +97,23 @@ class Bus:
         self.bus = _pointer()
         _checked(_open(ctypes.byref(self.bus)))
 
-    def call(self, destination, path, interface, member, *words, timeout=60):
-        """Calls a method with strings, integers of 32 bits, and lists of strings or of pairs of them as arguments; what it
-        answers, a list."""
+    def call(self, destination, path, interface, member, *words, timeout=60, interactive=False):
+        """Calls a method with strings, integers of 32 bits, variants, and lists of strings or of pairs of them as
+        arguments; what it answers, a list. *interactive*: polkit may ask somebody for a password."""
         message, reply, error = _pointer(), _pointer(), _Error()
         _checked(_new_call(self.bus, ctypes.byref(message), destination.encode(), path.encode(), interface.encode(),
                            member.encode()))
         try:
+            _checked(_allow_interaction(message, interactive))
             for word in words:
                 if isinstance(word, int):
                     _checked(_append(message, b"i", ctypes.byref(ctypes.c_int32(word))))
                 elif isinstance(word, list):
                     self._list(message, word)
+                elif isinstance(word, Variant):
+                    _checked(_open_container(message, b"v", b"s"))
+                    _checked(_append(message, b"s", ctypes.c_char_p(word.encode())))
+                    _checked(_close_container(message))
                 else:
                     _checked(_append(message, b"s", ctypes.c_char_p(word.encode())))
             if _call(self.bus, message, int(timeout * 1e6), ctypes.byref(error), ctypes.byref(reply)) < 0:
@@ -125,6 +136,21 @@ class Bus:
             if pairs:
                 _checked(_close_container(message))
         _checked(_close_container(message))
+
+    def call_blindly(self, times, destination, path, interface, member):
+        """Calls a method without arguments, so often, and reads none of the answers it wants."""
+        cookie = ctypes.c_uint64()
+        for _ in range(times):
+            message = _pointer()
+            _checked(_new_call(self.bus, ctypes.byref(message), destination.encode(), path.encode(), interface.encode(),
+                               member.encode()))
+            _checked(_send(self.bus, message, ctypes.byref(cookie)))
+            _unref(message)
+        _checked(_flush(self.bus))
+
+    def set(self, destination, path, interface, name, text):
+        """Sets a property that is a text."""
+        self.call(destination, path, "org.freedesktop.DBus.Properties", "Set", interface, name, Variant(text))
 
     def own(self, name):
         """Takes a well-known name."""

@@ -52,15 +52,13 @@ static int reload_try(Life *l, char *error) {
 static void on_reload(void *userdata, BusRequest *request) {
     Life *l = userdata;
     char error[ERROR_MAX_BYTES];
-    int r;
+    const bool leaving = l->stopping || l->again;
+    int r = leaving ? error_line(error, "the agent is stopping%s", l->again ? ", to begin again" : "")
+                    : reload_try(l, error);
 
-    if (l->stopping || l->again)
-        r = error_line(error, "the agent is stopping%s", l->again ? ", to begin again after a reload" : "");
-    else
-        r = reload_try(l, error);
     if (request) /* before the bus is left */
         bus_request_done(request, r < 0 ? error : NULL);
-    if (l->again) {
+    if (l->again && !leaving) {
         manager_stop(l->manager);
         sd_notify(false, "STATUS=Restarting with the new configuration");
     }

@@ -12,7 +12,7 @@ from machine import expect, run, wait_for
 from scenario import scenario
 from steps import FAILURE, URL, ping, properties, tunnels_made, up
 
-from .longlived import flows, one_pair, spis
+from .longlived import RELOAD_RATE, flows, one_pair, spis
 
 CONF, DROPINS = henb.CONFIG / "agent.conf", henb.CONFIG / "agent.conf.d"
 NOTHING = "reload: nothing has changed"
@@ -162,7 +162,7 @@ def reload_certificate(lab):
         dropin("50-renewed.conf", f"[Trust]\nCertificate={renewed}\n")
         reloaded()
         wait_for("another IKE SA", lambda: tunnels_made(lab, "segw") == box.tunnels + 1, FAILURE)
-    flows(lab, renew, authenticates=True)
+    flows(lab, renew, RELOAD_RATE, authenticates=True)
     one_pair(lab)
     box.same_process()
     properties(lab, State="registered")

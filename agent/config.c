@@ -783,7 +783,7 @@ int config_load(Config *ret, const char *path, char *error) {
     return r;
 }
 
-void config_refuse(const Config *config, const char *section, const char *key, const char *value,
-                   const char *error) {
-    log_error("%s%s: %s", config_origin(config, section, key), value, error);
+int config_refuse(const Config *config, const char *section, const char *key, const char *value,
+                  const char *why, char *error) {
+    return error_line(error, "%s%s: %s", config_origin(config, section, key), value, why);
 }

@@ -97,6 +97,8 @@ int config_load(Config *ret, const char *path, char *error);
 /* Where a key of a loaded configuration was set: "FILE:LINE: [SECTION] KEY=", without ":LINE" when nowhere.
  * For the line about a value that turns out to be unusable later. *section* and *key* must exist. */
 const char *config_origin(const Config *config, const char *section, const char *key);
-/* Logs that line: *value* of that key cannot be used, because of *error*. */
-void config_refuse(const Config *config, const char *section, const char *key, const char *value,
-                   const char *error);
+/* Writes that line to *error* (ERROR_MAX_BYTES): *value* of that key cannot be used, and *why*. Always
+ * -EINVAL.
+ */
+int config_refuse(const Config *config, const char *section, const char *key, const char *value,
+                  const char *why, char *error);

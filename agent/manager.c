@@ -37,6 +37,7 @@ struct Manager {
     const Config *config;
     const char *state; /* directory */
     Security *security;
+    ManagerReload reload;
     Rng rng;
     Store *store;
     Deregistration deregistration;
@@ -642,18 +643,16 @@ static int tunnel_make(Manager *m) {
     return tunnel_new(&m->tunnel, &config);
 }
 
-int manager_reload(Manager *m) {
-    int r = m->stopping ? -ESHUTDOWN : security_reload(m->security);
-
-    if (r < 0)
-        return r;
-    tunnel_reauthenticate(m->tunnel, security_trust(m->security), security_credential(m->security));
-    return 0;
+void manager_reloaded(Manager *m, bool log_level, bool credentials) {
+    if (log_level)
+        bus_log_level_changed(m->bus);
+    if (credentials)
+        tunnel_reauthenticate(m->tunnel, security_trust(m->security), security_credential(m->security));
 }
 
 static void on_reload(void *userdata, BusRequest *request) {
-    bool done = manager_reload(userdata) == 0;
-    bus_request_done(request, done ? NULL : "they cannot be used, or the agent is stopping: see the journal");
+    const Manager *m = userdata;
+    m->reload.wanted(m->reload.userdata, request);
 }
 
 static int stop_elapsed(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -702,7 +701,8 @@ static int timers_make(Manager *m) {
     return r < 0 ? r : 0;
 }
 
-int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *state) {
+int manager_new(Manager **ret, sd_event *event, const Config *config, Security *security, const char *state,
+                const ManagerReload *reload) {
     _cleanup_(manager_freep) Manager *m = calloc(1, sizeof *m);
 
     if (!m)
@@ -711,6 +711,7 @@ int manager_new(Manager **ret, sd_event *event, const Config *config, Security *
     m->config = config;
     m->security = security;
     m->state = state;
+    m->reload = *reload;
     m->rng = rng_system();
     NetlinkConfig netlink = {.interface = config->tunnel_interface,
                              .id = config->interface_id,

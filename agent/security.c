@@ -6,11 +6,21 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "ike/crypto.h"
 #include "ike/usim-file-io.h"
 #include "ike/usim-pcsc-io.h"
 #include "password-io.h"
 
 #define PEM_MAX (256 * 1024)
+
+/* The files that make a reading another one when they change. The key is none: it belongs to the certificate.
+ */
+typedef enum File {
+    FILE_CA,
+    FILE_CERTIFICATE,
+    FILE_CRL,
+    FILES_,
+} File;
 
 /* One reading of roots and certificate. */
 typedef struct Reading Reading;
@@ -18,6 +28,7 @@ struct Reading {
     Reading *former;
     TrustStore *trust;
     Credential *credential;
+    uint8_t hashes[FILES_][HASH_SIZE_MAX]; /* zeros: there is no such file */
 };
 
 struct Security {
@@ -30,9 +41,9 @@ struct Security {
     Usim usim;
 };
 
-/* Reads the whole file *path*, the value of *key*. 0 or negative errno, logged. */
+/* Reads the whole file *path*, the value of *key*. 0 or negative errno with a line in *error*. */
 static int file_read(const Config *config, const char *key, const char *path, size_t size_max, uint8_t **ret,
-                     size_t *ret_size) {
+                     size_t *ret_size, char *error) {
     FILE *f = fopen(path, "re");
     uint8_t *data = f ? malloc(size_max) : NULL;
     int r = f && !data ? -ENOMEM : -errno;
@@ -50,59 +61,86 @@ static int file_read(const Config *config, const char *key, const char *path, si
     if (f)
         fclose(f);
     if (r < 0)
-        config_refuse(config, "Trust", key, path, strerror(-r));
+        config_refuse(config, "Trust", key, path, strerror(-r), error);
     return r;
 }
 
-static int trust_read(const Config *config, TrustStore **ret) {
+static int file_hash(Reading *reading, File file, const uint8_t *data, size_t size, char *error) {
+    const struct iovec part = {(void *)data, size};
+
+    if (crypto_hash(HASH_SHA2_256, &part, 1, reading->hashes[file]) < 0)
+        return error_line(error, "a hash cannot be computed");
+    return 0;
+}
+
+static int trust_read(const Config *config, Reading *reading, char *error) {
     _cleanup_free_ uint8_t *pem = NULL;
-    char error[ERROR_MAX_BYTES];
+    char why[ERROR_MAX_BYTES];
     size_t size;
 
-    int r = file_read(config, "CA", config->ca, PEM_MAX, &pem, &size);
+    int r = file_read(config, "CA", config->ca, PEM_MAX, &pem, &size, error);
     if (r < 0)
         return r;
-    r = trust_store_load(ret, pem, size, error);
-    if (r < 0)
-        config_refuse(config, "Trust", "CA", config->ca, r == -EINVAL ? error : strerror(-r));
-    return r;
+    r = trust_store_load(&reading->trust, pem, size, why);
+    if (r < 0) {
+        config_refuse(config, "Trust", "CA", config->ca, r == -EINVAL ? why : strerror(-r), error);
+        return r;
+    }
+    return file_hash(reading, FILE_CA, pem, size, error);
 }
 
-static int credential_read(const Config *config, Credential **ret) {
+static int credential_read(const Config *config, Reading *reading, char *error) {
     _cleanup_free_ uint8_t *certificate = NULL, *key = NULL;
     size_t certificate_size, key_size;
-    char error[ERROR_MAX_BYTES];
+    char why[ERROR_MAX_BYTES];
 
-    int r = file_read(config, "Certificate", config->certificate, PEM_MAX, &certificate, &certificate_size);
+    int r = file_read(config, "Certificate", config->certificate, PEM_MAX, &certificate, &certificate_size,
+                      error);
     if (r < 0)
         return r;
-    r = file_read(config, "Key", config->key, PEM_MAX, &key, &key_size);
+    r = file_read(config, "Key", config->key, PEM_MAX, &key, &key_size, error);
     if (r < 0)
         return r;
-    r = credential_load(ret, certificate, certificate_size, key, key_size, error);
+    r = credential_load(&reading->credential, certificate, certificate_size, key, key_size, why);
     explicit_bzero(key, key_size);
     if (r == -EKEYREJECTED)
-        config_refuse(config, "Trust", "Key", config->key, error);
+        config_refuse(config, "Trust", "Key", config->key, why, error);
     else if (r < 0)
-        config_refuse(config, "Trust", "Certificate", config->certificate,
-                      r == -EINVAL ? error : strerror(-r));
-    return r;
+        config_refuse(config, "Trust", "Certificate", config->certificate, r == -EINVAL ? why : strerror(-r),
+                      error);
+    return r < 0 ? r : file_hash(reading, FILE_CERTIFICATE, certificate, certificate_size, error);
 }
 
-static int crl_read(const Config *config, RevocationCache *cache) {
+static int crl_read(const Config *config, Reading *reading, RevocationCache *cache, char *error) {
     _cleanup_free_ uint8_t *data = NULL;
-    char error[ERROR_MAX_BYTES] = "";
+    char why[ERROR_MAX_BYTES] = "";
     size_t size = 0;
 
     if (!config->crl[0] || config->revocation == REVOCATION_OFF)
-        return 0;
-    int r = file_read(config, "CRL", config->crl, REVOCATION_FILE_MAX + 1, &data, &size);
+        return revocation_cache_load(cache, NULL, 0, why);
+    int r = file_read(config, "CRL", config->crl, REVOCATION_FILE_MAX + 1, &data, &size, error);
     if (r < 0)
         return r;
-    r = revocation_cache_load(cache, data, size, error);
-    if (r < 0)
-        config_refuse(config, "Trust", "CRL", config->crl, r == -EINVAL ? error : strerror(-r));
-    return r;
+    r = revocation_cache_load(cache, data, size, why);
+    if (r < 0) {
+        config_refuse(config, "Trust", "CRL", config->crl, r == -EINVAL ? why : strerror(-r), error);
+        return r;
+    }
+    return file_hash(reading, FILE_CRL, data, size, error);
+}
+
+/* A list that cannot be read must not keep a box from ever starting again where lists need not be there.
+ * Those of before stay. */
+static int crl_read_where_needed(const Config *config, Reading *reading, const Reading *former,
+                                 RevocationCache *cache, char *error) {
+    int r = crl_read(config, reading, cache, error);
+
+    if (r == 0 || config->revocation == REVOCATION_STRICT)
+        return r;
+    log_error("%s", error);
+    if (former)
+        memcpy(reading->hashes[FILE_CRL], former->hashes[FILE_CRL], HASH_SIZE_MAX);
+    return 0;
 }
 
 static void reading_free(Reading *r) {
@@ -112,49 +150,41 @@ static void reading_free(Reading *r) {
 }
 DEFINE_CLEANUP(Reading, reading_free)
 
-static int reading_renew(Security *s) {
+int security_reload(Security *s, const Config *next, bool *ret_changed, char *error) {
     _cleanup_(reading_freep) Reading *reading = calloc(1, sizeof *reading);
 
-    int r = reading ? trust_read(s->config, &reading->trust) : -ENOMEM;
+    if (!reading) {
+        error_line(error, "%s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    int r = trust_read(next, reading, error);
     if (r == 0)
-        r = credential_read(s->config, &reading->credential);
+        r = credential_read(next, reading, error);
     if (r == 0)
-        r = crl_read(s->config, s->revocation);
-    /* A list that cannot be read must not keep a box from ever starting again where lists need not be there.
-     */
-    if (r < 0 && reading && reading->credential && s->config->revocation != REVOCATION_STRICT)
-        r = 0;
+        r = crl_read_where_needed(next, reading, s->reading, s->revocation, error);
     if (r < 0)
         return r;
-    reading->former = s->reading;
-    s->reading = TAKE_PTR(reading);
+    *ret_changed = !s->reading || memcmp(reading->hashes, s->reading->hashes, sizeof reading->hashes) != 0;
+    if (*ret_changed) {
+        reading->former = s->reading;
+        s->reading = TAKE_PTR(reading);
+    }
     return 0;
 }
 
-int security_reload(Security *s) {
-    int r = reading_renew(s);
-    if (r == 0)
-        log_message(LOG_NOTICE, MESSAGE_RELOADED, &(LogFields){},
-                    "certificates, key and revocation lists were read anew");
-    else
-        log_message(LOG_ERR, MESSAGE_RELOAD_REFUSED, &(LogFields){},
-                    "certificates, key and revocation lists stay what they were");
-    return r;
-}
-
-static int password_load(Security *s) {
+static int password_load(Security *s, char *error) {
     const char *path = s->config->password_file;
-    char error[ERROR_MAX_BYTES];
+    char why[ERROR_MAX_BYTES];
 
     if (!*path)
         return 0;
-    int r = password_read(path, s->password, error);
+    int r = password_read(path, s->password, why);
     if (r < 0)
-        config_refuse(s->config, "Registration", "PasswordFile", path, error);
+        config_refuse(s->config, "Registration", "PasswordFile", path, why, error);
     return r;
 }
 
-static int usim_read(Security *s, const char *folder) {
+static int usim_read(Security *s, const char *folder, char *error) {
     const ConfigUsim *u = &s->config->usim;
     char text[CREDENTIAL_TEXT];
     int r = 0;
@@ -165,14 +195,14 @@ static int usim_read(Security *s, const char *folder) {
     case USIM_MILENAGE:
         r = usim_file_new(&s->usim_file, u->argument, folder, text);
         if (r < 0)
-            config_refuse(s->config, "HostingParty", "USIM", u->argument, text);
+            config_refuse(s->config, "HostingParty", "USIM", u->argument, text, error);
         else
             s->usim = usim_file_driver(s->usim_file);
         return r;
     case USIM_PCSC:
         r = usim_pcsc_new(&s->usim_pcsc, u->argument);
         if (r < 0)
-            config_refuse(s->config, "HostingParty", "USIM", "pcsc", strerror(-r));
+            config_refuse(s->config, "HostingParty", "USIM", "pcsc", strerror(-r), error);
         else
             s->usim = usim_pcsc_driver(s->usim_pcsc);
         return r;
@@ -180,19 +210,21 @@ static int usim_read(Security *s, const char *folder) {
     return r;
 }
 
-int security_new(Security **ret, const Config *config, const char *folder) {
+int security_new(Security **ret, const Config *config, const char *folder, char *error) {
     _cleanup_(security_freep) Security *s = calloc(1, sizeof *s);
+    bool changed;
 
-    if (!s)
-        return -ENOMEM;
+    int r = s ? revocation_cache_new(&s->revocation) : -ENOMEM;
+    if (r < 0) {
+        error_line(error, "%s", strerror(-r));
+        return r;
+    }
     s->config = config;
-    int r = revocation_cache_new(&s->revocation);
+    r = security_reload(s, config, &changed, error);
     if (r == 0)
-        r = reading_renew(s);
-    if (r == 0)
-        r = password_load(s);
+        r = password_load(s, error);
     if (r == 0 && folder)
-        r = usim_read(s, folder);
+        r = usim_read(s, folder, error);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);

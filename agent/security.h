@@ -11,13 +11,15 @@
 typedef struct Security Security;
 
 /* Reads all of it; *folder* is where the USIM's sequence numbers are kept, and NULL leaves the USIM alone.
- * *config* must outlive it. 0 or negative errno, logged with file, line and key. */
-int security_new(Security **ret, const Config *config, const char *folder);
+ * *config* must outlive it. 0 or negative errno with a line in *error* (ERROR_MAX_BYTES) that names file,
+ * line and key. */
+int security_new(Security **ret, const Config *config, const char *folder, char *error);
 void security_free(Security *security);
 DEFINE_CLEANUP(Security, security_free)
-/* Reads roots, certificate, key and lists anew. What cannot be used changes nothing. 0 or negative errno,
- * logged. */
-int security_reload(Security *security);
+/* Reads roots, certificate, key and lists anew, from where *next* says they are: *config* as it is going to
+ * be, which differs from it in nothing else that is read here. *ret_changed*: they are others than before.
+ * What cannot be used changes nothing: negative errno with a line in *error*, as above. */
+int security_reload(Security *security, const Config *next, bool *ret_changed, char *error);
 
 /* The present ones. Those of before a reload live as long as *security*, for SAs that were made with them. */
 const TrustStore *security_trust(const Security *security);

@@ -259,3 +259,7 @@ int bus_publish_session(Bus *bus, const SessionStatus *status) {
 void bus_time_servers(Bus *bus, const char *const *servers, size_t n) {
     time_sync_set(bus->time_sync, servers, n);
 }
+
+void bus_log_level_changed(Bus *bus) {
+    bus_log_control_changed(bus->connection);
+}

@@ -112,6 +112,9 @@ void bus_owner_end(Bus *bus, const char *name, uint64_t id, bool committed);
 /* The signal Changed, for a change set that is committed; none without a change. 0 or negative errno. */
 int bus_changed(Bus *bus, const OwnerChange *changes, size_t n);
 
+/* log_get_level() is another than before: org.freedesktop.LogControl1 tells of it. */
+void bus_log_level_changed(Bus *bus);
+
 /* The NTP servers a HeMS has set (Device.Time.NTPServer1 to 5, those that are not empty), for
  * systemd-timesyncd, now and whenever it comes (dbus/time-sync.h). What goes wrong is logged. */
 void bus_time_servers(Bus *bus, const char *const *servers, size_t n);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See log-control.h. Who may write is the bus policy's matter, and sd-bus': root, or the agent's user. The
- * level lasts until the agent ends. */
+ * level lasts until the agent ends or a reload finds another one in agent.conf. */
 #include "dbus/log-control.h"
 
 #include "base/log.h"
+
+#define LOG_CONTROL_PATH      "/org/freedesktop/LogControl1"
+#define LOG_CONTROL_INTERFACE "org.freedesktop.LogControl1"
 
 static const char *const levels[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
 
@@ -49,7 +52,10 @@ static const sd_bus_vtable vtable[] = {
 };
 
 int bus_log_control_add(sd_bus *bus) {
-    int r = sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1",
-                                     vtable, NULL);
+    int r = sd_bus_add_object_vtable(bus, NULL, LOG_CONTROL_PATH, LOG_CONTROL_INTERFACE, vtable, NULL);
     return r < 0 ? r : 0;
+}
+
+void bus_log_control_changed(sd_bus *bus) {
+    sd_bus_emit_properties_changed(bus, LOG_CONTROL_PATH, LOG_CONTROL_INTERFACE, "LogLevel", NULL);
 }

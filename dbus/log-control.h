@@ -6,3 +6,5 @@
 
 /* 0 or negative errno. */
 int bus_log_control_add(sd_bus *bus);
+/* The level has changed by other means than the bus: its readers hear of it. */
+void bus_log_control_changed(sd_bus *bus);

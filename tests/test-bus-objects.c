@@ -550,6 +550,10 @@ START_TEST(the_log_level) {
     sd_bus_message_unref(m);
     check_text(LOG_PATH, LOG, "LogLevel", "debug");
     check_heard("");
+    log_set_level(LOG_WARNING); /* as a reload does */
+    bus_log_level_changed(bus);
+    check_text(LOG_PATH, LOG, "LogLevel", "warning");
+    check_heard("LogLevel");
     bus_teardown();
 }
 END_TEST

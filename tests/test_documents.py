@@ -84,6 +84,13 @@ class AgentConf(unittest.TestCase):
         self.assertEqual(mistakes(self.source + '    {"Log", "New", parse_text, FIELD(new), false, NULL},\n', self.page),
                          ["('Log', 'New') is not in the page"])
 
+    def test_reload(self):
+        """What the page says is in force at once is what the program takes while everything goes on."""
+        in_place = re.findall(r'^    \{"\w+", "(\w+)", IN_PLACE,', read("agent/config-compare.c"), re.M)
+        said = re.search(r"in force at once are\n(.*?)\nFor another value of any other key", self.page, re.S)[1]
+        self.assertEqual(re.findall(r"^\.BR (\w+)=", said, re.M), in_place)
+        self.assertIn("Level", in_place)
+
 
 class Pages(unittest.TestCase):
     def test_options(self):

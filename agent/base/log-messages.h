@@ -39,7 +39,7 @@
     X(STORE_FAILED, "5755b3f9e54e440490668a8f1b14a534", "ERROR")                                             \
     X(STORE_WORKS, "9c0c2e74269e4eda866ec9b351e70950", "")                                                   \
     X(RELOADED, "1c4efe430d074d91ad617d7083ed33ad", "")                                                      \
-    X(RELOAD_REFUSED, "335dc2d5653448ce965926491d19acff", "")
+    X(RELOAD_REFUSED, "335dc2d5653448ce965926491d19acff", "ERROR")
 
 #define X(name, id, fields) MESSAGE_##name,
 typedef enum LogMessage { MESSAGE_NONE, LOG_MESSAGES(X) MESSAGES_ } LogMessage;

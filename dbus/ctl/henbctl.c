@@ -203,7 +203,7 @@ static const struct {
     {"list", " [PATH...]", "All parameters below paths", 0, 64, verb_list},
     {"inform", "", "Start a TR-069 session now", 0, 0, verb_inform},
     {"reconnect", "", "Build the tunnel anew", 0, 0, verb_reconnect},
-    {"reload", "", "Read certificates, key and revocation lists anew", 0, 0, verb_reload},
+    {"reload", "", "Read agent.conf, certificates, key and revocation lists anew", 0, 0, verb_reload},
     {"deregister", "", "Take the box out of the operator's service", 0, 0, verb_deregister},
     {"clear-deregistration", "", "Let it register again", 0, 0, verb_clear_deregistration},
     {"wait", "", "Wait until the box is registered", 0, 0, verb_wait},

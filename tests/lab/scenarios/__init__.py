@@ -3,6 +3,6 @@
 
 from . import (  # noqa: F401
     selftest, serving, initial, public, registration, sessions, tree, transfers, deregistration, families, certificates,
-    failures, outage, longlived, hosting,
+    failures, outage, longlived, reload, hosting,
     revocation, power, clock,
     access, box, journal, keys, neighbours, package, repeats, demo, rtt, rekey_bench)

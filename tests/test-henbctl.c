@@ -26,6 +26,7 @@ static char asked[64];
 /* One run of it. */
 typedef struct Run {
     pid_t pid;
+    sd_event_source *end, *output;
     int out;
     char text[16384]; /* standard output and error */
     size_t size;
@@ -65,7 +66,7 @@ static int on_read(void *userdata, const char *name, BusVisitor visitor, void *t
 }
 
 static void on_counters(void *userdata, TunnelCounters *ret) {
-    *ret = (TunnelCounters){.packets_in = 77};
+    *ret = (TunnelCounters){.packets_in = 77, .bytes_in = 4620};
 }
 
 static const BusHandlers handlers = {
@@ -149,8 +150,8 @@ static void run_start(Run *run, const char *words) {
     }
     close(pipes[1]);
     run->out = pipes[0];
-    ck_assert_int_ge(sd_event_add_child(event, NULL, run->pid, WEXITED, on_exit_of, run), 0);
-    ck_assert_int_ge(sd_event_add_io(event, NULL, run->out, 1 /* EPOLLIN */, on_output, run), 0);
+    ck_assert_int_ge(sd_event_add_child(event, &run->end, run->pid, WEXITED, on_exit_of, run), 0);
+    ck_assert_int_ge(sd_event_add_io(event, &run->output, run->out, 1 /* EPOLLIN */, on_output, run), 0);
 }
 
 #define RUN_UNTIL(condition)                                                                                 \
@@ -160,7 +161,15 @@ static void run_start(Run *run, const char *words) {
 static void run_end(Run *run, int expected) {
     RUN_UNTIL(run->over);
     output_take(run);
+    sd_event_source_unref(run->end); /* or it would write to a run that is no more */
+    sd_event_source_unref(run->output);
+    close(run->out);
     ck_assert_msg(run->status == expected, "status %d, not %d: %s", run->status, expected, run->text);
+}
+
+static void run_kill(Run *run) {
+    ck_assert_int_eq(kill(run->pid, SIGTERM), 0);
+    run_end(run, 100 + SIGTERM);
 }
 
 /* A run to its end, which says *expected* somewhere. */
@@ -169,7 +178,6 @@ static void check_run(const char *words, int exit_status, const char *expected) 
     run_start(&run, words);
     run_end(&run, exit_status);
     ck_assert_msg(strstr(run.text, expected) != NULL, "%s: no \"%s\" in:\n%s", words, expected, run.text);
-    close(run.out);
 }
 
 /* The same with JSON on standard output. The caller's. */
@@ -180,7 +188,6 @@ static json_object *check_json(const char *words, int exit_status) {
     const char *json = strpbrk(run.text, "{["); /* what is said to a person may stand before it */
     json_object *o = json ? json_tokener_parse(json) : NULL;
     ck_assert_msg(o != NULL, "%s: no JSON:\n%s", words, run.text);
-    close(run.out);
     return o;
 }
 
@@ -195,7 +202,7 @@ START_TEST(looking) {
     timeline_note(&timeline, 6 * USEC_PER_SEC, AGENT_RETRYING, "Wait", "", "no answer");
     check_run("", 0, "henb-agent - idle\n");
     check_run("status", 0, "SeGW: segw.example\n");
-    check_run("tunnels", 0, "Packets: 77 in, 0 out\n");
+    check_run("tunnels", 0, "Packets: 77 (4.5K) in, 0 (0B) out\n");
     check_run("session", 0, "Fault: HTTP status 503\n");
     check_run("timeline", 0, "Build the tunnel (5.1.2.2 step 3)\n");
     check_run("timeline --svg", 0, "<rect class=\"failed\"");
@@ -316,8 +323,7 @@ START_TEST(waiting) {
     *strstr(monitor.text, "not running") = '-';
     agent_stop();
     RUN_UNTIL(strstr(monitor.text, "not running\n"));
-    ck_assert_int_eq(kill(monitor.pid, SIGTERM), 0);
-    RUN_UNTIL(monitor.over);
+    run_kill(&monitor);
     teardown();
 }
 END_TEST
@@ -330,8 +336,7 @@ START_TEST(monitoring_as_json) {
     RUN_UNTIL(strchr(run.text, '\n'));
     state_set(AGENT_RETRYING);
     RUN_UNTIL(strstr(run.text, "\"changed\":{\"State\":\"retrying\"}}\n"));
-    ck_assert_int_eq(kill(run.pid, SIGTERM), 0);
-    RUN_UNTIL(run.over);
+    run_kill(&run);
     teardown();
 }
 END_TEST

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ static sd_event *event;
 static Bus *bus;
 static Timeline timeline;
 static Status status = {.s1_connection_mode = "One", .segw = "segw.example"};
-static char asked[64];
+static char asked[64], reported[256];
 
 /* One run of it. */
 typedef struct Run {
@@ -62,6 +63,8 @@ static void on_reload(void *userdata, BusRequest *request) {
 static int on_read(void *userdata, const char *name, BusVisitor visitor, void *to) {
     if (streq(name, "Device."))
         return visitor(to, "Device.A", "string", "a=b") ?: visitor(to, "Device.B.1.C", "boolean", "true");
+    if (streq(name, "Device.E"))
+        return visitor(to, "Device.E", "string", "\x1b[2J");
     return streq(name, "Device.A") ? visitor(to, "Device.A", "string", "a=b") : -ENOENT;
 }
 
@@ -69,7 +72,27 @@ static void on_counters(void *userdata, TunnelCounters *ret) {
     *ret = (TunnelCounters){.packets_in = 77, .bytes_in = 4620};
 }
 
+static const char *on_report(void *userdata, const char *path, const char *value) {
+    if (streq(value, "north"))
+        return "not a number";
+    snprintf(reported + strlen(reported), sizeof reported - strlen(reported), "%s=%s;", path, value);
+    return NULL;
+}
+
+static void on_reported(void *userdata) {
+}
+
+static OwnerTable owners = {
+    .n = 3,
+    .rows = {{"Device.GPS.", "org.example.Gps"},
+             {"Device.GPS.Radio", "org.example.Radio"},
+             {"Device.Other.", "org.henb.Other"}},
+};
+
 static const BusHandlers handlers = {
+    .owners = &owners,
+    .report_value = on_report,
+    .reported = on_reported,
     .deregister = on_deregister,
     .clear_deregistration = on_clear,
     .reconnect = on_reconnect,
@@ -89,13 +112,17 @@ static void agent_stop(void) {
     bus = NULL;
 }
 
-static void setup(void) {
-    private_bus_start(&private_bus, NULL);
+static void setup_with(const char *policy) {
+    private_bus_start(&private_bus, policy);
     ck_assert_int_ge(sd_event_new(&event), 0);
     sigset_t mask;
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);
     ck_assert_int_eq(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
+}
+
+static void setup(void) {
+    setup_with(NULL);
 }
 
 static void teardown(void) {
@@ -185,7 +212,11 @@ static json_object *check_json(const char *words, int exit_status) {
     Run run;
     run_start(&run, words);
     run_end(&run, exit_status);
-    const char *json = strpbrk(run.text, "{["); /* what is said to a person may stand before it */
+    const char *json = run.text; /* what is said to a person may stand in a line before it */
+    while (json && *json != '{' && *json != '[') {
+        json = strchr(json, '\n');
+        json = json ? json + 1 : NULL;
+    }
     json_object *o = json ? json_tokener_parse(json) : NULL;
     ck_assert_msg(o != NULL, "%s: no JSON:\n%s", words, run.text);
     return o;
@@ -223,7 +254,12 @@ START_TEST(looking_as_json) {
         {"-j session", "\"LastOutcome\": \"none\""},
         {"--json timeline", "["},
         {"--json list", "\"Device.B.1.C\": { \"type\": \"boolean\", \"value\": \"true\" }"},
+        {"--json get Device.A", "{ \"Device.A\": { \"type\": \"string\", \"value\": \"a=b\" } }"},
+        {"--json status", "\"timeline\": ["},
         {"--json inform", "\"done\": true"},
+        {"--json reconnect", "\"done\": true"},
+        {"--json reload", "\"done\": true"},
+        {"--json clear-deregistration", "\"done\": true"},
     };
     setup();
     agent_start();
@@ -255,6 +291,91 @@ START_TEST(acting) {
 }
 END_TEST
 
+/* A value is reported in the name of its owner, if that does not run and the bus lets us have it. */
+START_TEST(setting) {
+    static const char policy[] =
+        "<policy context=\"default\"><allow user=\"*\"/><allow own=\"org.henb.Agent1\"/>"
+        "<allow own_prefix=\"org.example\"/><allow send_destination=\"*\"/><allow receive_sender=\"*\"/>"
+        "</policy>";
+    sd_bus *radio = NULL;
+
+    setup_with(policy);
+    agent_start();
+    check_run("set Device.GPS.A=1=2 Device.GPS.B=", 0, "");
+    ck_assert_str_eq(reported, "Device.GPS.A=1=2;Device.GPS.B=;");
+    check_run("set Device.GPS.A=1 Device.GPS.Radio=2", 0, "");
+    check_run("set Device.GPS.A=north", 1, "henbctl: Device.GPS.A: not a number\n");
+    check_run("set Device.X=1", 1, "henbctl: Device.X: it belongs to nobody on this box");
+    check_run(
+        "set Device.GPS.A=1 Device.Other.B=2", 1,
+        "henbctl: Device.Other.B: it belongs to org.henb.Other, and the bus does not let you have that");
+    ck_assert_int_ge(sd_bus_open_system(&radio), 0);
+    ck_assert_int_ge(sd_bus_request_name(radio, "org.example.Radio", 0), 0);
+    check_run("set Device.GPS.Radio=1", 1, "it belongs to org.example.Radio, which runs");
+    sd_bus_flush_close_unref(radio);
+    ck_assert_str_eq(reported, "Device.GPS.A=1=2;Device.GPS.B=;Device.GPS.A=1;Device.GPS.Radio=2;");
+    teardown();
+}
+END_TEST
+
+/* What came from a peer does not reach the terminal as it came. */
+START_TEST(hostile_words_from_the_bus) {
+    static const char *const runs[] = {"status",     "tunnels",      "session",
+                                       "timeline",   "get Device.E", "-j status",
+                                       "-j tunnels", "-j timeline",  "-j get Device.E"};
+    TunnelStatus tunnel = {.up = true, .peer_identity = "\x1b[2J\x7f\xc2\x9b\x31m"};
+    SessionStatus session = {.url = "http://h/\x1b]0;x\a", .last_fault = "\xe2\x80\xae\r\n"};
+
+    setup();
+    timeline_note(&timeline, 5, AGENT_RETRYING, "Wait", "", "\x1b[31m\xff");
+    snprintf(status.last_error, sizeof status.last_error, "\x1b[31m");
+    agent_start();
+    ck_assert_int_eq(bus_publish_tunnel(bus, &tunnel), 0);
+    ck_assert_int_eq(bus_publish_session(bus, &session), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+        Run run;
+        run_start(&run, runs[i]);
+        run_end(&run, 0);
+        for (const char *c = run.text; *c; c++)
+            if (((unsigned char)*c < 0x20 && *c != '\n') || *c == 0x7f || strncmp(c, "\xc2\x9b", 2) == 0 ||
+                strncmp(c, "\xe2\x80\xae", 3) == 0)
+                ck_abort_msg("%s: byte %d in %s", runs[i], *c, run.text);
+    }
+    teardown();
+}
+END_TEST
+
+/* SYSTEMD_COLORS, NO_COLOR and COLUMNS, as systemd's tools have them; this output is no terminal. */
+START_TEST(looks) {
+    static const struct {
+        const char *colours, *no_color;
+        bool coloured;
+    } cases[] = {{NULL, NULL, false}, {"1", NULL, true},         {"1", "1", true},  {"0", NULL, false},
+                 {"256", NULL, true}, {"auto-256", NULL, false}, {"no", "1", false}};
+    setup();
+    agent_start();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Run run;
+        cases[i].colours ? setenv("SYSTEMD_COLORS", cases[i].colours, 1) : unsetenv("SYSTEMD_COLORS");
+        cases[i].no_color ? setenv("NO_COLOR", cases[i].no_color, 1) : unsetenv("NO_COLOR");
+        run_start(&run, "tunnels");
+        run_end(&run, 0);
+        ck_assert_msg((strchr(run.text, 0x1b) != NULL) == cases[i].coloured, "case %zu: %s", i, run.text);
+    }
+    unsetenv("SYSTEMD_COLORS");
+    setenv("COLUMNS", "30", 1);
+    setenv("LC_ALL", "C", 1);
+    check_run("status", 0,
+              "\n          S1: to one of the MMEs,\n              cell off by the\n              operator\n");
+    check_run("status", 0, "* henb-agent");
+    setenv("LC_ALL", "C.UTF-8", 1);
+    check_run("status", 0, "\xe2\x97\x8f henb-agent");
+    unsetenv("COLUMNS");
+    unsetenv("LC_ALL");
+    teardown();
+}
+END_TEST
+
 START_TEST(no_agent) {
     setup();
     check_run("status", 3, "henb-agent - not running\n");
@@ -274,23 +395,52 @@ START_TEST(wrong_command_lines) {
     check_run("get", 64, "Usage: henbctl get NAME...");
     check_run("status now", 64, "Usage: henbctl status");
     check_run("wait --timeout=soon", 64, "no number of seconds");
+    check_run("wait --timeout=-1", 64, "no number of seconds");
+    check_run("status --timeout=1", 64, "status takes no --timeout");
+    check_run("status --svg", 64, "status takes no --svg");
+    check_run("timeline --names", 64, "timeline takes no --names");
+    check_run("timeline --json --svg", 64, "--json does not go with --svg");
+    check_run("set Device.A", 64, "set wants NAME=VALUE");
+    check_run("set =1", 64, "set wants NAME=VALUE");
+    check_run("--frobnicate", 64, "frobnicate");
     check_run("--help", 0, "clear-deregistration");
     check_run("--version", 0, "henbctl ");
     teardown();
 }
 END_TEST
 
-START_TEST(checking_a_configuration) {
+static void check_configuration(const char *text, int exit_status, const char *expected) {
     char words[256], path[] = "/tmp/henbctl-conf-XXXXXX";
     int fd = mkstemp(path);
 
     ck_assert_int_ge(fd, 0);
-    ck_assert_int_gt(dprintf(fd, "[Identity]\nOUI=xyz\n"), 0);
+    ck_assert_int_gt(dprintf(fd, "%s", text), 0);
     close(fd);
-    setup();
     snprintf(words, sizeof words, "check-config %s", path);
-    check_run(words, 1, ":2: [Identity] OUI=");
+    check_run(words, exit_status, expected);
+    snprintf(words, sizeof words, "--json check-config %s", path);
+    json_object *o = check_json(words, exit_status);
+    const char *message = json_object_get_string(json_object_object_get(o, "message"));
+    ck_assert(exit_status == 0 ? json_object_get_boolean(json_object_object_get(o, "done"))
+                               : strstr(message, expected) != NULL);
+    json_object_put(o);
     unlink(path);
+}
+
+START_TEST(checking_a_configuration) {
+    setup();
+    setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere", 1); /* it needs no bus */
+    check_configuration("[Identity]\nOUI=xyz\n", 1, ":2: [Identity] OUI=");
+    check_configuration("[Identity]\nOUI\n", 1, ":2: neither [Section] nor Key=Value");
+    check_configuration("[Identity]\nOui=00A0BC\n", 1, ":2: ");
+    check_configuration(
+        "[Identity]\nManufacturer=E\nOUI=00A0BC\nProductClass=H\nSerialNumber=1\n"
+        "[Trust]\nCA=/proc/self/status\nCertificate=/proc/self/status\nKey=/proc/self/status\n"
+        "[Serving]\nSeGW=segw.operator.example\nHeMS=hems.operator.example\n",
+        0, ": ok\n");
+    check_run("check-config /nowhere/agent.conf", 1,
+              "henbctl: /nowhere/agent.conf: No such file or directory\n");
+    check_run("status", 1, "henbctl: no system bus: ");
     teardown();
 }
 END_TEST
@@ -336,10 +486,24 @@ START_TEST(monitoring_as_json) {
     RUN_UNTIL(strchr(run.text, '\n'));
     state_set(AGENT_RETRYING);
     RUN_UNTIL(strstr(run.text, "\"changed\":{\"State\":\"retrying\"}}\n"));
+    agent_stop();
+    RUN_UNTIL(strstr(run.text, "\"running\":false}\n"));
+    const char *rest = run.text;
+    for (size_t n; *rest; rest += n + 1) { /* each line is an object that says when */
+        n = strcspn(rest, "\n");
+        char line[sizeof run.text];
+        snprintf(line, sizeof line, "%.*s", (int)n, rest);
+        json_object *o = json_tokener_parse(line);
+        ck_assert_msg(json_object_object_get(o, "time") != NULL, "%s", line);
+        json_object_put(o);
+    }
+    ck_assert_ptr_nonnull(
+        strstr(run.text, "\"path\":\"/org/henb/Agent1/tunnel/0\",\"interface\":\"org.henb.Agent1.Tunnel\""));
+    ck_assert_ptr_nonnull(strstr(run.text, "\"path\":\"/org/henb/Agent1/session\""));
     run_kill(&run);
     teardown();
 }
 END_TEST
 
-SUITE("henbctl", looking, looking_as_json, acting, no_agent, wrong_command_lines, checking_a_configuration,
-      waiting, monitoring_as_json)
+SUITE("henbctl", looking, looking_as_json, acting, setting, hostile_words_from_the_bus, looks, no_agent,
+      wrong_command_lines, checking_a_configuration, waiting, monitoring_as_json)

@@ -235,7 +235,7 @@ static int verb_check_config(Ctl *ctl) {
     static Config config;
     const char *file = ctl->arguments[0] ?: CONFIG_FILE_DEFAULT;
     char error[ERROR_MAX_BYTES];
-    int r = config_load(&config, file, error);
+    int r = config_check(&config, file, error);
 
     if (r < 0) {
         sd_bus_error_set(&ctl->error, "org.freedesktop.DBus.Error.InvalidFileContent", error);

@@ -409,6 +409,15 @@ START_TEST(wrong_command_lines) {
 }
 END_TEST
 
+/* What could not be written was not said. */
+START_TEST(output_that_fails) {
+    char command[512];
+
+    snprintf(command, sizeof command, "%s --help >/dev/full 2>/dev/null", getenv("HENBCTL"));
+    ck_assert_int_eq(WEXITSTATUS(system(command)), 1);
+}
+END_TEST
+
 static void check_configuration(const char *text, int exit_status, const char *expected) {
     char words[256], path[] = "/tmp/henbctl-conf-XXXXXX";
     int fd = mkstemp(path);
@@ -506,4 +515,4 @@ START_TEST(monitoring_as_json) {
 END_TEST
 
 SUITE("henbctl", looking, looking_as_json, acting, setting, hostile_words_from_the_bus, looks, no_agent,
-      wrong_command_lines, checking_a_configuration, waiting, monitoring_as_json)
+      wrong_command_lines, output_that_fails, checking_a_configuration, waiting, monitoring_as_json)

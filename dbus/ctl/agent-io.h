@@ -31,6 +31,5 @@ int agent_own(sd_bus *bus, const char *name);
 int agent_report(sd_bus *bus, char **assignments, sd_bus_error *error);
 /* The word in State; the caller's. */
 int agent_read_state(sd_bus *bus, char **ret, sd_bus_error *error);
-/* Calls a method without arguments of AGENT_INTERFACE; polkit may ask for a password. *timeout* 0: sd-bus'
- * own. */
+/* Calls a method without arguments of AGENT_INTERFACE; polkit may ask for a password. */
 int agent_call(sd_bus *bus, const char *method, usec_t timeout, sd_bus_error *error);

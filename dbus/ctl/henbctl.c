@@ -16,7 +16,9 @@
 
 #define ERROR_REFUSED AGENT_INTERFACE ".Error.Refused"
 #define EXIT_ABSENT   3 /* of a unit that does not run, after LSB and systemctl */
-/* A session that runs is waited for. */
+/* polkit may ask for a password, for two minutes. */
+#define ACT_TIMEOUT (150 * USEC_PER_SEC)
+/* And a session that runs is waited for. */
 #define DEREGISTER_TIMEOUT (10 * 60 * USEC_PER_SEC)
 #define JSON_LINE          (JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 #define JSON_TREE          (JSON_C_TO_STRING_PRETTY | JSON_LINE)
@@ -204,15 +206,15 @@ static int verb_set(Ctl *ctl) {
 }
 
 static int verb_inform(Ctl *ctl) {
-    return act(ctl, "Inform", 0);
+    return act(ctl, "Inform", ACT_TIMEOUT);
 }
 
 static int verb_reconnect(Ctl *ctl) {
-    return act(ctl, "Reconnect", 0);
+    return act(ctl, "Reconnect", ACT_TIMEOUT);
 }
 
 static int verb_reload(Ctl *ctl) {
-    return act(ctl, "Reload", 0);
+    return act(ctl, "Reload", ACT_TIMEOUT);
 }
 
 static int verb_deregister(Ctl *ctl) {
@@ -220,7 +222,7 @@ static int verb_deregister(Ctl *ctl) {
 }
 
 static int verb_clear_deregistration(Ctl *ctl) {
-    return act(ctl, "ClearDeregistration", 0);
+    return act(ctl, "ClearDeregistration", ACT_TIMEOUT);
 }
 
 static int verb_wait(Ctl *ctl) {
@@ -394,7 +396,8 @@ static int verb_run(Ctl *ctl, const char *name, unsigned n) {
     return EX_USAGE;
 }
 
-int main(int argc, char **argv) {
+/* Exit status. */
+static int run(int argc, char **argv) {
     char *none[] = {NULL};
     Ctl ctl = {.timeout = USEC_NEVER, .now = clock_now()};
     int r = options_parse(&ctl, argc, argv);
@@ -408,4 +411,13 @@ int main(int argc, char **argv) {
     sd_bus_error_free(&ctl.error);
     sd_bus_flush_close_unref(ctl.bus);
     return r;
+}
+
+int main(int argc, char **argv) {
+    int r = run(argc, argv);
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return r;
+    fprintf(stderr, "henbctl: standard output: %s\n", strerror(errno));
+    return r ?: EXIT_FAILURE;
 }

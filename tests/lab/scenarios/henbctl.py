@@ -111,7 +111,8 @@ def monitored(lab):
     return [one["changed"]["State"] for one in changes if "State" in one.get("changed", {})]
 
 
-@scenario("henbctl", "what henbctl tells nobody and an engineer, and does for root", hems=acs(*s1(), allow=["INFORM-DEREGISTERED"]))
+@scenario("henbctl", "what henbctl tells nobody and an engineer, and does for root",  # out of service and back is 0 BOOTSTRAP
+          hems=acs(*s1(), allow=["INFORM-BOOTSTRAP"]))
 def henbctl_works(lab):
     says("status", "henb-agent - not running\n", user="nobody", status=3)
     says("session", "henbctl: the agent is not running\n", user="nobody", status=3)

@@ -514,5 +514,21 @@ START_TEST(monitoring_as_json) {
 }
 END_TEST
 
+START_TEST(the_bus_goes_away) {
+    Run monitor, wait;
+    setup();
+    run_start(&monitor, "monitor");
+    run_start(&wait, "wait");
+    RUN_UNTIL(strstr(monitor.text, "not running\n"));
+    private_bus_stop(&private_bus);
+    run_end(&monitor, 1);
+    run_end(&wait, 1);
+    ck_assert_ptr_nonnull(strstr(monitor.text, "henbctl: the bus has closed the connection\n"));
+    private_bus_start(&private_bus, NULL);
+    teardown();
+}
+END_TEST
+
 SUITE("henbctl", looking, looking_as_json, acting, setting, hostile_words_from_the_bus, looks, no_agent,
-      wrong_command_lines, output_that_fails, checking_a_configuration, waiting, monitoring_as_json)
+      wrong_command_lines, output_that_fails, checking_a_configuration, waiting, monitoring_as_json,
+      the_bus_goes_away)

@@ -41,7 +41,10 @@ static void json_print(json_object *o, int flags) {
 /* Says what went wrong, where it is looked for. Exit status. */
 static int failed(Ctl *ctl, int r) {
     bool absent = agent_is_absent(&ctl->error);
-    const char *text = absent ? "the agent is not running" : ctl->error.message ?: strerror(-r);
+    const char *text = absent                               ? "the agent is not running"
+                       : ctl->error.message                 ? ctl->error.message
+                       : r == -ENOTCONN || r == -ECONNRESET ? "the bus has closed the connection"
+                                                            : strerror(-r);
 
     if (ctl->json) {
         _cleanup_(json_object_putp) json_object *o = json_object_new_object();

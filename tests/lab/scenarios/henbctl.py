@@ -177,6 +177,8 @@ def wait_registered(lab):
         wait_for("the stack", lambda: unit_property(STACK, "ActiveState") == "active", 30)
         expect(STARTED.read_text() == 's "registered"\n', f"at the stack's start State was {STARTED.read_text()}")
         expect(unit_property(WAIT_UNIT, "ActiveState") == "active", f"{WAIT_UNIT} is not active")
+        lab.agent.stop()
+        wait_for("it to go down with the agent", lambda: unit_property(WAIT_UNIT, "ActiveState") == "inactive")
     finally:
         for unit in (STACK, WAIT_UNIT):
             job("StopUnit", unit)

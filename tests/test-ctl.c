@@ -226,6 +226,24 @@ START_TEST(odd_timelines) {
 }
 END_TEST
 
+/* What XML cannot hold, or a browser would act on, is not in the picture. */
+START_TEST(pictures_are_well_formed) {
+    _cleanup_(json_object_putp) json_object *steps = json_tokener_parse(
+        "[{\"start\":1,\"end\":2,\"outcome\":\"\\\"><x\",\"title\":\"<\\u001b\\u009b\\ufffe\\u202e&>\","
+        "\"error\":\"]]>\"}]");
+    _cleanup_free_ char *svg = NULL;
+    size_t size;
+    FILE *out = open_memstream(&svg, &size);
+
+    timeline_print_svg(out, 0, steps);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(svg, ">&lt;????&amp;&gt; ("));
+    ck_assert_ptr_nonnull(strstr(svg, "class=\"&quot;&gt;&lt;x\""));
+    ck_assert_ptr_nonnull(strstr(svg, "]]&gt;"));
+    ck_assert_uint_ne(widest(svg), UINT_MAX);
+}
+END_TEST
+
 START_TEST(trees_of_answers) {
     _cleanup_(json_object_putp) json_object *objects = json_tokener_parse(
         "{\"/org/henb/Agent1\":{\"org.henb.Agent1\":{\"State\":\"idle\"},\"org.henb.Agent1.Alarms\":{}},"
@@ -249,4 +267,4 @@ START_TEST(trees_of_answers) {
 END_TEST
 
 SUITE("ctl", golden_texts, durations, sizes, texts_are_wrapped, texts_are_harmless, json_is_harmless,
-      nothing_is_wider_than_the_terminal, odd_timelines, trees_of_answers)
+      nothing_is_wider_than_the_terminal, odd_timelines, pictures_are_well_formed, trees_of_answers)

@@ -27,9 +27,9 @@ typedef struct Range {
 
 /* C0, DEL and C1, line and paragraph separators, and what has no width or turns the direction of writing. */
 static const Range unsafe[] = {
-    {0x0001, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad},   {0x0300, 0x036f},    {0x061c, 0x061c},
-    {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0xe000, 0xf8ff},    {0xfe00, 0xfe0f},
-    {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff},
+    {0x0001, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad}, {0x0300, 0x036f},   {0x061c, 0x061c},
+    {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xe000, 0xf8ff},   {0xfe00, 0xfe0f},
+    {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff},
 };
 /* Two columns: East Asian Wide and Fullwidth (UAX 11), in its large blocks. */
 static const Range wide[] = {
@@ -69,6 +69,13 @@ static Glyph glyph_take(const char *text, bool utf8) {
     if (n == 0 || IN(unsafe, code) || (n > 1 && !utf8))
         return (Glyph){"?", 1, n == 0 ? 1 : n, 1, code};
     return (Glyph){text, n, n, IN(wide, code) ? 2 : 1, code};
+}
+
+size_t style_character(const char *text, const char **ret) {
+    Glyph g = glyph_take(text, true);
+
+    *ret = g.shown;
+    return g.taken;
 }
 
 /* The columns of the first *bytes* of it. */

@@ -31,6 +31,9 @@ void style_print(FILE *out, const Style *style, const char *text);
 /* The same in lines of at most *columns* (0: one line), broken between words, or inside one that is longer;
  * all but the first after *indent* spaces. Returns the columns of the last one. */
 unsigned style_wrap(FILE *out, const Style *style, const char *text, unsigned indent, unsigned columns);
+/* The bytes of *text*'s first character, which is one; it is shown as *ret*, itself or "?" as above, in
+ * UTF-8. */
+size_t style_character(const char *text, const char **ret);
 /* JSON as it is, but that those characters are written as \u and four digits. */
 void style_print_json(FILE *out, const char *json);
 

@@ -712,9 +712,7 @@ static int files_check(Loader *l) {
         if (!*path)
             continue;
         r = file_check(path);
-        if (r == -EACCES && l->foreign)
-            continue;
-        if (r < 0)
+        if (r < 0 && !(r == -EACCES && l->foreign))
             return loader_fail(l, r, origin->file, origin->line, &keys[i], "cannot read \"%s\": %s", path,
                                strerror(-r));
     }

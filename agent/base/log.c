@@ -26,7 +26,7 @@ void log_write(int level, const char *format, ...) {
 
     if (level > log_level)
         return;
-    n = isatty(STDERR_FILENO) ? 0 : snprintf(line, sizeof line, "<%d>", level); /* that is for the journal */
+    n = snprintf(line, sizeof line, "<%d>", level);
     va_start(ap, format);
     int m = vsnprintf(line + n, sizeof line - (size_t)n, format, ap);
     va_end(ap);

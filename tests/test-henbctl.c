@@ -4,6 +4,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -155,30 +156,44 @@ static int on_output(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-/* *words*: its arguments with spaces between. */
-static void run_start(Run *run, const char *words) {
+/* *words*: its arguments with spaces between. *writing* is where it writes, *reading* where that comes out.
+ */
+static void run_spawn(Run *run, const char *words, int reading, int writing) {
     char copy[256], *arguments[16] = {(char *)"henbctl"}, *rest = copy, *word;
-    int pipes[2];
 
-    *run = (Run){};
+    *run = (Run){.out = reading};
     snprintf(copy, sizeof copy, "%s", words);
     for (size_t n = 1; (word = strsep(&rest, " ")) && n < ARRAY_SIZE(arguments) - 1;)
         if (*word)
             arguments[n++] = word;
-    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    ck_assert_int_eq(fcntl(reading, F_SETFL, O_NONBLOCK), 0);
     run->pid = fork();
     ck_assert_int_ge(run->pid, 0);
     if (run->pid == 0) {
-        fcntl(pipes[1], F_SETFL, 0);
-        dup2(pipes[1], STDOUT_FILENO);
-        dup2(pipes[1], STDERR_FILENO);
+        dup2(writing, STDOUT_FILENO);
+        dup2(writing, STDERR_FILENO);
         execv(getenv("HENBCTL"), arguments);
         _exit(127);
     }
-    close(pipes[1]);
-    run->out = pipes[0];
+    close(writing);
     ck_assert_int_ge(sd_event_add_child(event, &run->end, run->pid, WEXITED, on_exit_of, run), 0);
     ck_assert_int_ge(sd_event_add_io(event, &run->output, run->out, 1 /* EPOLLIN */, on_output, run), 0);
+}
+
+static void run_start(Run *run, const char *words) {
+    int pipes[2];
+
+    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+    run_spawn(run, words, pipes[0], pipes[1]);
+}
+
+static void run_start_in_terminal(Run *run, const char *words, unsigned short columns) {
+    struct winsize size = {.ws_row = 24, .ws_col = columns};
+    int controller, terminal;
+
+    ck_assert_int_eq(openpty(&controller, &terminal, NULL, NULL, &size), 0);
+    fcntl(controller, F_SETFD, FD_CLOEXEC);
+    run_spawn(run, words, controller, terminal);
 }
 
 #define RUN_UNTIL(condition)                                                                                 \
@@ -345,33 +360,61 @@ START_TEST(hostile_words_from_the_bus) {
 }
 END_TEST
 
-/* SYSTEMD_COLORS, NO_COLOR and COLUMNS, as systemd's tools have them; this output is no terminal. */
-START_TEST(looks) {
+static void variable_set(const char *name, const char *value) {
+    ck_assert_int_eq(value ? setenv(name, value, 1) : unsetenv(name), 0);
+}
+
+/* SYSTEMD_COLORS, NO_COLOR and TERM, as systemd's tools have them. */
+START_TEST(colours) {
     static const struct {
-        const char *colours, *no_color;
+        bool terminal;
+        const char *term, *colours, *no_color;
         bool coloured;
-    } cases[] = {{NULL, NULL, false}, {"1", NULL, true},         {"1", "1", true},  {"0", NULL, false},
-                 {"256", NULL, true}, {"auto-256", NULL, false}, {"no", "1", false}};
+    } cases[] = {
+        {false, "xterm", NULL, NULL, false},       {false, "xterm", "1", NULL, true},
+        {false, "xterm", "1", "1", true},          {false, "xterm", "256", NULL, true},
+        {false, "xterm", "auto-256", NULL, false}, {true, "xterm", NULL, NULL, true},
+        {true, "xterm", "auto-16", NULL, true},    {true, "xterm", "0", NULL, false},
+        {true, "xterm", "no", NULL, false},        {true, "xterm", NULL, "1", false},
+        {true, "dumb", NULL, NULL, false},         {true, NULL, NULL, NULL, false},
+    };
     setup();
     agent_start();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         Run run;
-        cases[i].colours ? setenv("SYSTEMD_COLORS", cases[i].colours, 1) : unsetenv("SYSTEMD_COLORS");
-        cases[i].no_color ? setenv("NO_COLOR", cases[i].no_color, 1) : unsetenv("NO_COLOR");
-        run_start(&run, "tunnels");
+        variable_set("TERM", cases[i].term);
+        variable_set("SYSTEMD_COLORS", cases[i].colours);
+        variable_set("NO_COLOR", cases[i].no_color);
+        if (cases[i].terminal)
+            run_start_in_terminal(&run, "tunnels", 80);
+        else
+            run_start(&run, "tunnels");
         run_end(&run, 0);
         ck_assert_msg((strchr(run.text, 0x1b) != NULL) == cases[i].coloured, "case %zu: %s", i, run.text);
     }
-    unsetenv("SYSTEMD_COLORS");
-    setenv("COLUMNS", "30", 1);
-    setenv("LC_ALL", "C", 1);
+    teardown();
+}
+END_TEST
+
+/* As wide as COLUMNS says, or else the terminal; in the characters of the locale. */
+START_TEST(widths_and_locales) {
+    Run run;
+
+    setup();
+    agent_start();
+    variable_set("COLUMNS", NULL);
+    variable_set("TERM", "dumb");
+    run_start_in_terminal(&run, "status", 40);
+    run_end(&run, 0);
+    ck_assert_msg(strstr(run.text, "\r\n          S1: to one of the MMEs, cell\r\n              off by the"),
+                  "%s", run.text);
+    variable_set("COLUMNS", "30");
+    variable_set("LC_ALL", "C");
     check_run("status", 0,
               "\n          S1: to one of the MMEs,\n              cell off by the\n              operator\n");
     check_run("status", 0, "* henb-agent");
-    setenv("LC_ALL", "C.UTF-8", 1);
+    variable_set("LC_ALL", "C.UTF-8");
     check_run("status", 0, "\xe2\x97\x8f henb-agent");
-    unsetenv("COLUMNS");
-    unsetenv("LC_ALL");
     teardown();
 }
 END_TEST
@@ -529,6 +572,6 @@ START_TEST(the_bus_goes_away) {
 }
 END_TEST
 
-SUITE("henbctl", looking, looking_as_json, acting, setting, hostile_words_from_the_bus, looks, no_agent,
-      wrong_command_lines, output_that_fails, checking_a_configuration, waiting, monitoring_as_json,
-      the_bus_goes_away)
+SUITE("henbctl", looking, looking_as_json, acting, setting, hostile_words_from_the_bus, colours,
+      widths_and_locales, no_agent, wrong_command_lines, output_that_fails, checking_a_configuration, waiting,
+      monitoring_as_json, the_bus_goes_away)

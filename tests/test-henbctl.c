@@ -530,6 +530,20 @@ START_TEST(waiting) {
 }
 END_TEST
 
+/* An agent that is on the bus and does not answer: this one's loop does not run. */
+START_TEST(waiting_for_a_silent_agent) {
+    Run run;
+
+    setup();
+    agent_start();
+    run_start(&run, "wait --timeout=0");
+    ck_assert_int_eq(waitid(P_PID, (id_t)run.pid, &(siginfo_t){}, WEXITED | WNOWAIT), 0);
+    run_end(&run, 1);
+    ck_assert_str_eq(run.text, "henbctl: not registered in time\n");
+    teardown();
+}
+END_TEST
+
 START_TEST(monitoring_as_json) {
     Run run;
     setup();
@@ -574,4 +588,4 @@ END_TEST
 
 SUITE("henbctl", looking, looking_as_json, acting, setting, hostile_words_from_the_bus, colours,
       widths_and_locales, no_agent, wrong_command_lines, output_that_fails, checking_a_configuration, waiting,
-      monitoring_as_json, the_bus_goes_away)
+      waiting_for_a_silent_agent, monitoring_as_json, the_bus_goes_away)

@@ -18,6 +18,10 @@
     "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" AGENT_NAME "'"
 #define JSON_LINE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
+/* How long an agent has to answer, whatever is left. */
+#define ASK_MIN USEC_PER_SEC
+#define ASK_MAX (25 * USEC_PER_SEC)
+
 static int matches_add(sd_bus *bus, sd_bus_message_handler_t changes, sd_bus_message_handler_t owner,
                        void *userdata) {
     int r = sd_bus_add_match(bus, NULL, RULE_CHANGES, changes, userdata);
@@ -31,15 +35,19 @@ static int on_news(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     return 0;
 }
 
-/* 1, 0, or negative errno. */
-static int is_registered(sd_bus *bus) {
+/* 1, 0, or negative errno; -EAGAIN: there was no answer in time, and nothing may come that tells of it. */
+static int is_registered(sd_bus *bus, usec_t left) {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_free_ char *state = NULL;
-    int r = agent_read_state(bus, &state, &error);
+    int r = sd_bus_set_method_call_timeout(bus, MIN(MAX(left, ASK_MIN), ASK_MAX));
 
-    if (r < 0)
-        return agent_is_absent(&error) || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY) ? 0 : r;
-    return streq(state, "registered");
+    if (r >= 0)
+        r = agent_read_state(bus, &state, &error);
+    if (r >= 0)
+        return streq(state, "registered");
+    if (agent_is_absent(&error) || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY))
+        return 0;
+    return r == -ETIMEDOUT ? -EAGAIN : r;
 }
 
 /* Until there is news. 0, -ETIME, or negative errno. */
@@ -60,6 +68,11 @@ static int news_wait(sd_bus *bus, const bool *news, usec_t until) {
     return 0;
 }
 
+static usec_t left_until(usec_t until) {
+    usec_t now = clock_now().mono;
+    return until == USEC_NEVER ? USEC_NEVER : until - MIN(now, until);
+}
+
 int follow_until_registered(sd_bus *bus, usec_t timeout) {
     usec_t until = timeout == USEC_NEVER ? USEC_NEVER : clock_now().mono + timeout;
     bool news = false;
@@ -67,10 +80,15 @@ int follow_until_registered(sd_bus *bus, usec_t timeout) {
 
     while (r >= 0) {
         news = false;
-        r = is_registered(bus);
-        if (r != 0)
-            return r < 0 ? r : 0;
-        r = news_wait(bus, &news, until);
+        r = is_registered(bus, left_until(until));
+        if (r > 0)
+            return 0;
+        if (r == -EAGAIN && left_until(until) > 0)
+            r = 0;
+        else if (r == -EAGAIN)
+            r = -ETIME;
+        else if (r == 0)
+            r = news_wait(bus, &news, until);
     }
     return r;
 }

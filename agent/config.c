@@ -374,7 +374,8 @@ typedef struct Loader {
     } owners[2 * OWNERS_MAX];
     size_t n_owners;
     size_t reading;
-    int result; /* negative once *error* is written */
+    bool foreign; /* this is not the agent's user */
+    int result;   /* negative once *error* is written */
 
     /* The file being read. */
     const char *file;
@@ -713,7 +714,7 @@ static int files_check(Loader *l) {
         if (!*path)
             continue;
         r = file_check(path);
-        if (r < 0)
+        if (r < 0 && !(r == -EACCES && l->foreign))
             return loader_fail(l, r, origin->file, origin->line, &keys[i], "cannot read \"%s\": %s", path,
                                strerror(-r));
     }
@@ -753,8 +754,8 @@ const char *config_origin(const Config *config, const char *section, const char 
     return config->origins[found - keys];
 }
 
-int config_load(Config *ret, const char *path, char *error) {
-    Loader l = {.config = ret, .path = path, .error = error};
+static int load(Config *ret, const char *path, char *error, bool foreign) {
+    Loader l = {.config = ret, .path = path, .error = error, .foreign = foreign};
     char **dropins = NULL;
 
     memset(ret, 0, sizeof *ret);
@@ -781,6 +782,14 @@ int config_load(Config *ret, const char *path, char *error) {
     free(dropins);
     free(l.text);
     return r;
+}
+
+int config_load(Config *ret, const char *path, char *error) {
+    return load(ret, path, error, false);
+}
+
+int config_check(Config *ret, const char *path, char *error) {
+    return load(ret, path, error, true);
 }
 
 int config_refuse(const Config *config, const char *section, const char *key, const char *value,

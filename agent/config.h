@@ -94,6 +94,9 @@ typedef struct Config {
  * Initial HeMS on the internet, TS 32.593 5.1.2.2 to 5.1.2.4), http: without a tunnel, who the operator is,
  * files that cannot be read. Logs a warning about what is hardly meant. */
 int config_load(Config *ret, const char *path, char *error);
+/* The same for anybody but the agent's user, who must not be able to read its key: a file that the caller may
+ * not read is no mistake. */
+int config_check(Config *ret, const char *path, char *error);
 /* Where a key of a loaded configuration was set: "FILE:LINE: [SECTION] KEY=", without ":LINE" when nowhere.
  * For the line about a value that turns out to be unusable later. *section* and *key* must exist. */
 const char *config_origin(const Config *config, const char *section, const char *key);

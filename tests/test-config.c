@@ -527,6 +527,34 @@ START_TEST(files_that_cannot_be_read) {
 }
 END_TEST
 
+/* Only the agent can read its key: that is no mistake for whoever else looks, but what is not there is one.
+ */
+START_TEST(files_of_the_agents_user) {
+    char key[96], text[512];
+
+    if (getuid() != 0) {
+        printf("config: only root can be somebody else\n");
+        return;
+    }
+    directory_make();
+    snprintf(key, sizeof key, "%s/key.pem", dir);
+    file_write_text(key, "");
+    ck_assert_int_eq(chmod(key, 0600), 0);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    snprintf(text, sizeof text,
+             IDENTITY SERVING "[Trust]\nCA=/proc/self/status\nCertificate=/proc/self/status\nKey=%s\n", key);
+    ck_assert_msg(load(text) == 0, "%s", error);
+    ck_assert_int_eq(seteuid(65534), 0);
+    ck_assert_int_eq(config_load(&config, path, error), -EACCES);
+    ck_assert_msg(config_check(&config, path, error) == 0, "%s", error);
+    ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(unlink(key), 0);
+    ck_assert_int_eq(config_check(&config, path, error), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(error, ":12: [Trust] Key=: cannot read"));
+    directory_remove();
+}
+END_TEST
+
 START_TEST(dropins_in_order_of_their_names) {
     dropin_write("20-b.conf", "[Serving]\nSeGW=b.example\n[Network]\nInterfaceId=2\n");
     dropin_write("10-a.conf",
@@ -698,6 +726,6 @@ END_TEST
 SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read, ipsec_is_read,
       groups_without_pfs, inform_parameters_add_up, crl_that_is_not_looked_at, hems_becomes_a_url,
       comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
-      files_that_cannot_be_read, dropins_in_order_of_their_names, mistakes_in_dropins_name_them,
-      origins_of_keys_are_kept, hosting_party, owners_of_the_data_model, example_is_right, utf8,
-      every_state_has_its_word)
+      files_that_cannot_be_read, files_of_the_agents_user, dropins_in_order_of_their_names,
+      mistakes_in_dropins_name_them, origins_of_keys_are_kept, hosting_party, owners_of_the_data_model,
+      example_is_right, utf8, every_state_has_its_word)

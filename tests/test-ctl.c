@@ -2,6 +2,7 @@
 /* henbctl's texts, character by character: data/ctl/NAME.json is what the agent publishes, NAME.KIND.txt what
  * is said of it. */
 #include <check.h>
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -14,6 +15,7 @@
 /* 03:07:15 UTC on 25 November 2026; 1.5 s after the last step of timeline.json began. */
 static const Moment now = {.mono = 5501000, .real = UINT64_C(1795576035000000)};
 static const Style plain = {.width = 80};
+static const Style narrow = {.width = 40, .utf8 = true};
 static const Style rich = {.width = 80, .colours = true, .utf8 = true};
 
 static json_object *tree_read(const char *name) {
@@ -58,6 +60,8 @@ START_TEST(golden_texts) {
     check_print(status_print, &plain, "older.json", "older.status.txt");
     check_print(timeline_at, &plain, "timeline.json", "timeline.plain.txt");
     check_print(timeline_at, &rich, "timeline.json", "timeline.rich.txt");
+    check_print(timeline_at, &narrow, "timeline.json", "timeline.narrow.txt");
+    check_print(status_print, &narrow, "registered.json", "registered.narrow.txt");
     check_print(svg_at, &plain, "timeline.json", "timeline.svg");
 }
 END_TEST
@@ -86,24 +90,118 @@ START_TEST(durations) {
 }
 END_TEST
 
-static void check_cut(const Style *style, const char *text, unsigned columns, const char *expected,
-                      unsigned taken) {
+static void check_shown(const Style *style, const char *text, unsigned columns, const char *expected,
+                        unsigned last) {
     _cleanup_free_ char *printed = NULL;
     size_t size;
     FILE *out = open_memstream(&printed, &size);
-    unsigned n = style_print(out, style, text, columns);
+    unsigned n = style_wrap(out, style, text, 2, columns);
     fclose(out);
     ck_assert_str_eq(printed, expected);
-    ck_assert_uint_eq(n, taken);
+    ck_assert_uint_eq(n, last);
 }
 
-START_TEST(texts_are_cut_and_harmless) {
-    check_cut(&plain, "abcdef", 0, "abcdef", 6);
-    check_cut(&plain, "abcdef", 6, "abcdef", 6);
-    check_cut(&plain, "abcdef", 5, "abcd~", 5);
-    check_cut(&rich, "\xc3\xa4\xc3\xb6\xc3\xbc", 3, "\xc3\xa4\xc3\xb6\xc3\xbc", 3);
-    check_cut(&rich, "\xc3\xa4\xc3\xb6\xc3\xbc", 2, "\xc3\xa4\xe2\x80\xa6", 2);
-    check_cut(&rich, "a\x1b[31m\n\xff\x7f", 0, "a?[31m???", 9);
+START_TEST(texts_are_wrapped) {
+    check_shown(&plain, "", 10, "", 0);
+    check_shown(&plain, "ab cde f", 0, "ab cde f", 8);
+    check_shown(&plain, "ab cde f", 8, "ab cde f", 8);
+    check_shown(&plain, "ab cde f", 7, "ab cde\n  f", 1);
+    check_shown(&plain, "ab cde f", 5, "ab\n  cde f", 5);
+    check_shown(&plain, "a abcdefgh b", 3, "a\n  abc\n  def\n  gh\n  b", 1);
+    check_shown(&rich, "\xc3\xa4\xc3\xb6\xc3\xbc x", 3, "\xc3\xa4\xc3\xb6\xc3\xbc\n  x", 1);
+    check_shown(&rich, "\xe4\xb8\xad\xe6\x96\x87", 3, "\xe4\xb8\xad\n  \xe6\x96\x87", 2);
+    check_shown(&rich, "\xe4\xb8\xad", 1, "\xe4\xb8\xad", 2); /* no narrower than a character */
+}
+END_TEST
+
+/* Control characters of ASCII and of Latin 1, what turns the direction, what is no UTF-8. */
+START_TEST(texts_are_harmless) {
+    check_shown(&rich, "a\x1b[31m\n\t\xff\x7f", 0, "a?[31m????", 10);
+    check_shown(&rich, "\xc2\x9b\x31m \xc2\x85\xc2\xad", 0, "?1m ??", 6);
+    check_shown(&rich, "\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8b\xf3\xa0\x80\x81", 0, "????", 4);
+    check_shown(&rich, "\xc0\xaf\xed\xa0\x80", 0, "?????", 5);
+    check_shown(&plain, "\xc3\xa4\xe2\x82\xac", 0, "??", 2); /* no UTF-8 there */
+}
+END_TEST
+
+/* The longest line in columns; UINT_MAX where a control character is part of no colour. */
+static unsigned widest(const char *text) {
+    unsigned most = 0, n = 0;
+
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '\x1b' && c[1] == '[') {
+            c += 1 + strspn((const char *)c + 1, "[0123456789;");
+            if (*c != 'm')
+                return UINT_MAX;
+        } else if (*c == '\n') {
+            n = 0;
+        } else if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) {
+            return UINT_MAX;
+        } else if ((*c & 0xc0) != 0x80) {
+            n += *c >= 0xe4 && *c <= 0xe9 ? 2 : 1; /* the wide ones of these texts */
+            most = MAX(most, n);
+        }
+    }
+    return most;
+}
+
+START_TEST(json_is_harmless) {
+    _cleanup_(json_object_putp) json_object *o = json_object_new_object(), *again = NULL;
+    const char *text = "\x1b[31m\x7f\xc2\x9b\xe2\x80\xae\xc3\xa4\xf3\xa0\x80\x81\"\n";
+    _cleanup_free_ char *printed = NULL;
+    size_t size;
+    FILE *out = open_memstream(&printed, &size);
+
+    json_object_object_add(o, "t", json_object_new_string(text));
+    style_print_json(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
+    fclose(out);
+    ck_assert_uint_ne(widest(printed), UINT_MAX);
+    ck_assert_ptr_null(strchr(printed, 0x1b));
+    ck_assert_ptr_null(strstr(printed, "\xe2\x80\xae"));
+    ck_assert_ptr_nonnull(strstr(printed, "\xc3\xa4"));
+    again = json_tokener_parse(printed);
+    ck_assert_str_eq(tree_text(again, "t"), text);
+}
+END_TEST
+
+START_TEST(sizes) {
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } cases[] = {
+        {0, "0B"},         {1023, "1023B"},       {1024, "1.0K"}, {96080, "93.8K"}, {1048575, "1023.9K"},
+        {1 << 20, "1.0M"}, {UINT64_MAX, "15.9E"},
+    };
+    char text[SIZE_TEXT_MAX];
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        ck_assert_str_eq(size_format(cases[i].bytes, text), cases[i].text);
+}
+END_TEST
+
+/* No text of any terminal from 40 columns on is wider than it, and in one that is narrower none is lost. */
+START_TEST(nothing_is_wider_than_the_terminal) {
+    static const struct {
+        Printer print;
+        const char *json;
+    } cases[] = {
+        {status_print, "registered.json"},  {status_print, "retrying.json"}, {status_print, "hostile.json"},
+        {tunnels_print, "registered.json"}, {tunnels_print, "hostile.json"}, {session_print, "retrying.json"},
+        {session_print, "hostile.json"},    {timeline_at, "timeline.json"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(json_object_putp) json_object *tree = tree_read(cases[i].json);
+        for (unsigned width = 1; width <= 210; width++) {
+            Style style = {.width = width, .colours = width % 2, .utf8 = width % 3};
+            _cleanup_free_ char *text = NULL;
+            size_t size;
+            FILE *out = open_memstream(&text, &size);
+            cases[i].print(out, &style, now, tree);
+            fclose(out);
+            unsigned most = widest(text);
+            ck_assert_msg(most <= MAX(width, 40u), "%s: %u columns of %u:\n%s", cases[i].json, most, width,
+                          text);
+        }
+    }
 }
 END_TEST
 
@@ -125,6 +223,24 @@ START_TEST(odd_timelines) {
     timeline_print_svg(out, 0, odd);
     timeline_print(out, &plain, 0, odd);
     fclose(out);
+}
+END_TEST
+
+/* What XML cannot hold, or a browser would act on, is not in the picture. */
+START_TEST(pictures_are_well_formed) {
+    _cleanup_(json_object_putp) json_object *steps = json_tokener_parse(
+        "[{\"start\":1,\"end\":2,\"outcome\":\"\\\"><x\",\"title\":\"<\\u001b\\u009b\\ufffe\\u202e&>\","
+        "\"error\":\"]]>\"}]");
+    _cleanup_free_ char *svg = NULL;
+    size_t size;
+    FILE *out = open_memstream(&svg, &size);
+
+    timeline_print_svg(out, 0, steps);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(svg, ">&lt;????&amp;&gt; ("));
+    ck_assert_ptr_nonnull(strstr(svg, "class=\"&quot;&gt;&lt;x\""));
+    ck_assert_ptr_nonnull(strstr(svg, "]]&gt;"));
+    ck_assert_uint_ne(widest(svg), UINT_MAX);
 }
 END_TEST
 
@@ -150,4 +266,5 @@ START_TEST(trees_of_answers) {
 }
 END_TEST
 
-SUITE("ctl", golden_texts, durations, texts_are_cut_and_harmless, odd_timelines, trees_of_answers)
+SUITE("ctl", golden_texts, durations, sizes, texts_are_wrapped, texts_are_harmless, json_is_harmless,
+      nothing_is_wider_than_the_terminal, odd_timelines, pictures_are_well_formed, trees_of_answers)

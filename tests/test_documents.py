@@ -4,6 +4,7 @@
 README.md quotes of its words it says. debian/control has what packages.txt has."""
 
 import re
+import subprocess
 import unittest
 from pathlib import Path
 from xml.etree import ElementTree
@@ -92,6 +93,26 @@ class AgentConf(unittest.TestCase):
         self.assertIn("Level", in_place)
 
 
+def plain(page):
+    """A man page without roff's marks: a heading or a term is a line of its own."""
+    lines = []
+    for line in page.replace("\\-", "-").splitlines():
+        macro, _, rest = line.partition(" ")
+        if macro in (".SH", ".TP", ".B", ".I", ".BI", ".BR", ".IR", ".RI"):
+            words = re.findall(r'"([^"]*)"|(\S+)', re.sub(r"\\f.", "", rest))
+            text = "".join(quoted or word for quoted, word in words) if macro[2:3] in "IR" and len(macro) == 3 else rest
+            lines.append(macro if macro == ".TP" else text.strip('"'))
+        else:
+            lines.append(re.sub(r"\\f.", "", line))
+    return "\n".join(lines)
+
+
+def head(page, section):
+    """The terms (.TP) of a section of a page that plain() has seen."""
+    text = re.search(rf"^{section}\n(.*?)(?=^[A-Z][A-Z ]+$|\Z)", page, re.M | re.S)[1]
+    return re.findall(r"^\.TP\n(.*)$", text, re.M)
+
+
 class Pages(unittest.TestCase):
     def test_options(self):
         page = read("docs/henb-agentd.8").replace("\\-", "-")
@@ -101,6 +122,36 @@ class Pages(unittest.TestCase):
             self.assertIn(f"--{option}", page)
         for status in re.findall(r"(\d+) ", re.search(r"Exit status: (.*?);\n", read("agent/main.c"), re.S)[1]):
             self.assertIn(f"\n.B {status}\n", page)
+
+    def test_henbctl(self):
+        """Each verb with its arguments, each option with its verbs and each exit status of --help, and nothing else."""
+        source, page = read("dbus/ctl/henbctl.c"), plain(read("docs/henbctl.1"))
+        verbs = re.findall(r'^    \{"([a-z-]+)", "([^"]*)", "[^"]+", \d+, \d+, verb_', source, re.M)
+        self.assertGreater(len(verbs), 12)
+        self.assertEqual(sorted(head(page, "VERBS TO LOOK") + head(page, "VERBS TO ACT")),
+                         sorted(verb + arguments for verb, arguments in verbs))
+        options = re.findall(r'^        "  (?:(-\w), |    )(--\w+)(=\w+)? +(?:([a-z, ]+): )?', source, re.M)
+        self.assertGreater(len(options), 4)
+        said = head(page, "OPTIONS")
+        self.assertEqual(said, [f"{short}, {long}" if short else long + value for short, long, value, _ in options])
+        for _, long, _, of in options:
+            entry = " ".join(page.partition("\nOPTIONS\n")[2].partition(long)[2].split())
+            self.assertTrue(re.match(rf"\S* ?{of}", entry), f"{long} is for {of or 'all'}")
+        statuses = re.search(r'"Exit status: (.*?)\."', source)[1]
+        self.assertEqual(sorted(head(page, "EXIT STATUS")), sorted(re.findall(r"\b\d+\b", statuses)))
+
+    def test_roff(self):
+        """groff has nothing to object to, and each page that is named under SEE ALSO is there or of somebody else."""
+        pages = sorted((ROOT / "docs").glob("*.[0-9]"))
+        self.assertGreater(len(pages), 4)
+        installed = re.findall(r"'([^']+\.\d)'", read("docs/meson.build"))
+        self.assertEqual(sorted(installed), [page.name for page in pages])
+        for page in pages:
+            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], text=True, capture_output=True, check=True)
+            self.assertEqual(done.stderr, "", page.name)
+            for name, section in re.findall(r"^\.BR (henb[\w.-]*|org\.henb\.\w+|agent\.conf) \((\d)\)",
+                                            page.read_text(encoding="utf-8").replace("\\-", "-"), re.M):
+                self.assertIn(f"{name}.{section}", installed, page.name)
 
     def test_interfaces(self):
         page = read("docs/org.henb.Agent1.5")

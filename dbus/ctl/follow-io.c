@@ -18,6 +18,10 @@
     "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" AGENT_NAME "'"
 #define JSON_LINE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
+/* How long an agent has to answer, whatever is left. */
+#define ASK_MIN USEC_PER_SEC
+#define ASK_MAX (25 * USEC_PER_SEC)
+
 static int matches_add(sd_bus *bus, sd_bus_message_handler_t changes, sd_bus_message_handler_t owner,
                        void *userdata) {
     int r = sd_bus_add_match(bus, NULL, RULE_CHANGES, changes, userdata);
@@ -31,15 +35,19 @@ static int on_news(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     return 0;
 }
 
-/* 1, 0, or negative errno. */
-static int is_registered(sd_bus *bus) {
+/* 1, 0, or negative errno; -EAGAIN: there was no answer in time, and nothing may come that tells of it. */
+static int is_registered(sd_bus *bus, usec_t left) {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_free_ char *state = NULL;
-    int r = agent_read_state(bus, &state, &error);
+    int r = sd_bus_set_method_call_timeout(bus, MIN(MAX(left, ASK_MIN), ASK_MAX));
 
-    if (r < 0)
-        return agent_is_absent(&error) || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY) ? 0 : r;
-    return streq(state, "registered");
+    if (r >= 0)
+        r = agent_read_state(bus, &state, &error);
+    if (r >= 0)
+        return streq(state, "registered");
+    if (agent_is_absent(&error) || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY))
+        return 0;
+    return r == -ETIMEDOUT ? -EAGAIN : r;
 }
 
 /* Until there is news. 0, -ETIME, or negative errno. */
@@ -60,6 +68,11 @@ static int news_wait(sd_bus *bus, const bool *news, usec_t until) {
     return 0;
 }
 
+static usec_t left_until(usec_t until) {
+    usec_t now = clock_now().mono;
+    return until == USEC_NEVER ? USEC_NEVER : until - MIN(now, until);
+}
+
 int follow_until_registered(sd_bus *bus, usec_t timeout) {
     usec_t until = timeout == USEC_NEVER ? USEC_NEVER : clock_now().mono + timeout;
     bool news = false;
@@ -67,10 +80,15 @@ int follow_until_registered(sd_bus *bus, usec_t timeout) {
 
     while (r >= 0) {
         news = false;
-        r = is_registered(bus);
-        if (r != 0)
-            return r < 0 ? r : 0;
-        r = news_wait(bus, &news, until);
+        r = is_registered(bus, left_until(until));
+        if (r > 0)
+            return 0;
+        if (r == -EAGAIN && left_until(until) > 0)
+            r = 0;
+        else if (r == -EAGAIN)
+            r = -ETIME;
+        else if (r == 0)
+            r = news_wait(bus, &news, until);
     }
     return r;
 }
@@ -101,27 +119,38 @@ static void change_print(const Follower *f, const char *interface, const char *n
                            ? json_object_get_string(value)
                            : json_object_to_json_string_ext(value, JSON_LINE);
     stamp_print(f);
-    printf("%s%s%s: ", prefix, *prefix ? "." : "", name);
-    style_print(stdout, f->style, text, 0);
+    style_print(stdout, f->style, prefix);
+    fputs(*prefix ? "." : "", stdout);
+    style_print(stdout, f->style, name);
+    fputs(": ", stdout);
+    style_print(stdout, f->style, text);
     putchar('\n');
 }
 
-static void line_print(const char *interface, json_object *changes) {
-    _cleanup_(json_object_putp) json_object *line = json_object_new_object();
-
-    json_object_object_add(line, "time", json_object_new_uint64(clock_now().real));
-    json_object_object_add(line, "interface", json_object_new_string(interface));
-    json_object_object_add(line, "changed", json_object_get(changes));
-    puts(json_object_to_json_string_ext(line, JSON_LINE));
+/* *object* is the caller's still. */
+static void line_print(json_object *object) {
+    style_print_json(stdout, json_object_to_json_string_ext(object, JSON_LINE));
+    putchar('\n');
+    fflush(stdout);
 }
 
-static void changes_print(const Follower *f, const char *interface, json_object *changes) {
-    if (f->json)
-        line_print(interface, changes);
-    else {
+static json_object *line_new(void) {
+    json_object *line = json_object_new_object();
+    json_object_object_add(line, "time", json_object_new_uint64(clock_now().real));
+    return line;
+}
+
+static void changes_print(const Follower *f, const char *path, const char *interface, json_object *changes) {
+    if (!f->json) {
         json_object_object_foreach(changes, name, value) change_print(f, interface, name, value);
+        fflush(stdout);
+        return;
     }
-    fflush(stdout);
+    _cleanup_(json_object_putp) json_object *line = line_new();
+    json_object_object_add(line, "path", json_object_new_string(path));
+    json_object_object_add(line, "interface", json_object_new_string(interface));
+    json_object_object_add(line, "changed", json_object_get(changes));
+    line_print(line);
 }
 
 static int on_changes(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -132,21 +161,35 @@ static int on_changes(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     if (r >= 0)
         r = message_read_json(m, &changes);
     if (r >= 0)
-        changes_print(userdata, interface, changes);
+        changes_print(userdata, sd_bus_message_get_path(m), interface, changes);
     return r;
 }
 
 static void absence_print(const Follower *f) {
-    if (f->json)
-        puts("{\"running\":false}");
-    else {
+    if (!f->json) {
         stamp_print(f);
         puts("not running");
+        fflush(stdout);
+        return;
     }
-    fflush(stdout);
+    _cleanup_(json_object_putp) json_object *line = line_new();
+    json_object_object_add(line, "running", json_object_new_boolean(false));
+    line_print(line);
 }
 
-/* All of it, as if it had changed. */
+/* Each object as if all of it had changed. */
+static void tree_print(const Follower *f, json_object *tree) {
+    json_object *tunnel;
+
+    changes_print(f, AGENT_PATH, AGENT_INTERFACE, tree_child(tree, "agent"));
+    for (size_t i = 0; (tunnel = tree_item(tree, "tunnels", i)); i++) {
+        _cleanup_free_ char *path = strdup(tree_text(tunnel, "Path"));
+        json_object_object_del(tunnel, "Path");
+        changes_print(f, strempty(path), AGENT_INTERFACE ".Tunnel", tunnel);
+    }
+    changes_print(f, AGENT_PATH "/session", AGENT_INTERFACE ".Session", tree_child(tree, "session"));
+}
+
 static int all_print(sd_bus *bus, const Follower *f) {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_(json_object_putp) json_object *tree = NULL;
@@ -156,10 +199,9 @@ static int all_print(sd_bus *bus, const Follower *f) {
         absence_print(f);
         return 0;
     }
-    if (r < 0)
-        return r;
-    changes_print(f, AGENT_INTERFACE, tree_child(tree, "agent"));
-    return 0;
+    if (r >= 0)
+        tree_print(f, tree);
+    return MIN(r, 0);
 }
 
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -17,9 +17,11 @@ static bool colours_wanted(bool terminal) {
     for (size_t i = 0; wanted && i < ARRAY_SIZE(no); i++)
         if (streq(wanted, no[i]))
             return false;
-    if (wanted && *wanted)
+    if (wanted && *wanted && strncmp(wanted, "auto-", strlen("auto-")) != 0)
         return true;
-    return terminal && !getenv("NO_COLOR") && term && !streq(term, "dumb");
+    if (!wanted && getenv("NO_COLOR"))
+        return false;
+    return terminal && term && !streq(term, "dumb");
 }
 
 static unsigned width_of(bool terminal) {

@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See timeline-view.h. After the model of systemd-analyze plot: time runs to the right, a step is a line. */
 #include "base/macro.h"
-#include "base/utf8.h"
 #include "dbus/ctl/timeline-view.h"
 
 #define WIDTH  800u /* of the bars */
 #define MARGIN 20u
 #define ROW    22u
 #define TOP    60u
-#define TEXTS  560u /* room to the right of the bars */
+#define LETTER 7u /* of a text, about */
 #define TICKS  10u
 
-/* Text as XML has it; a byte it cannot hold is "?". */
+/* Text as XML has it. */
 static void text_print(FILE *out, const char *text) {
     static const struct {
         char c;
         const char *entity;
     } entities[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}};
+    const char *shown;
 
     for (size_t n; *text; text += n) {
-        n = utf8_sequence(text);
-        const char *shown = n == 0 || (unsigned char)*text < 0x20 ? "?" : NULL;
-        n = n == 0 ? 1 : n;
-        for (size_t i = 0; i < ARRAY_SIZE(entities) && !shown; i++)
+        n = style_character(text, &shown);
+        for (size_t i = 0; i < ARRAY_SIZE(entities); i++)
             if (*text == entities[i].c)
                 shown = entities[i].entity;
-        if (shown)
-            fputs(shown, out);
-        else
-            fwrite(text, 1, n, out);
+        fwrite(shown, 1, shown == text ? n : strlen(shown), out);
     }
 }
 
@@ -70,6 +65,19 @@ static void row_print(FILE *out, const TimelineSpan *span, usec_t now, const jso
     fputs("</text>\n", out);
 }
 
+/* How far to the right the bars and texts reach. */
+static size_t right_of(const TimelineSpan *span, usec_t now, const json_object *steps) {
+    size_t right = MARGIN + WIDTH;
+
+    for (size_t i = 0; i < json_object_array_length(steps); i++) {
+        const json_object *step = json_object_array_get_idx(steps, i);
+        size_t letters = strlen(tree_text(step, "title")) + strlen(tree_text(step, "clause")) +
+                         strlen(tree_text(step, "error")) + DURATION_MAX / 2;
+        right = MAX(right, x_of(span, timeline_step_end(step, now)) + letters * LETTER);
+    }
+    return right;
+}
+
 void timeline_print_svg(FILE *out, usec_t now, const json_object *steps) {
     size_t n = json_object_array_length(steps);
     TimelineSpan span = timeline_span(steps, now);
@@ -77,12 +85,12 @@ void timeline_print_svg(FILE *out, usec_t now, const json_object *steps) {
 
     fprintf(out,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%zu\">\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%zu\">\n"
             "<style>text { font: 12px sans-serif } .tick { stroke: none; fill: #888; text-anchor: middle }\n"
             "line.tick { stroke: #ddd } rect.done { fill: #4a9 } rect.failed { fill: #d44 } "
             "rect.running { fill: #ca3 }</style>\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-            MARGIN + WIDTH + TEXTS, TOP + n * ROW + MARGIN);
+            right_of(&span, now, steps) + MARGIN, TOP + n * ROW + MARGIN);
     fprintf(out, "<text x=\"%u\" y=\"20\">HeNB registration (TS 32.593 5.1): %zu steps, %s</text>\n", MARGIN,
             n, n ? duration_format(span.length, duration) : "0s");
     if (n > 0)

@@ -3,9 +3,11 @@
 #include "base/macro.h"
 #include "dbus/ctl/timeline-view.h"
 
-#define TIMES   20 /* columns of the two numbers */
-#define BAR_MIN 10u
-#define BAR_MAX 40u
+#define TIMES    20u /* columns of the two numbers */
+#define BAR_MIN  10u
+#define BAR_MAX  40u
+#define TEXT_MIN 28u /* columns of a text beside its bar */
+#define BELOW    4u  /* before a text below it */
 
 usec_t timeline_step_end(const json_object *step, usec_t now) {
     usec_t start = tree_number(step, "start"), end = tree_number(step, "end");
@@ -36,7 +38,7 @@ static void seconds_print(FILE *out, usec_t usec) {
 
 /* At least one column, so that each step can be seen. */
 static void bar_print(FILE *out, const Style *style, const TimelineSpan *span, usec_t start, usec_t end,
-                      unsigned columns, Colour colour) {
+                      unsigned columns, Colour colour, bool padded) {
     unsigned from = (unsigned)((start - MIN(span->start, start)) * columns / span->length);
     unsigned to = (unsigned)((end - MIN(span->start, end)) * columns / span->length);
 
@@ -45,30 +47,68 @@ static void bar_print(FILE *out, const Style *style, const TimelineSpan *span, u
     fprintf(out, "%*s%s", (int)from, "", style_on(style, colour));
     for (unsigned i = from; i < to; i++)
         fputs(style->utf8 ? "\xe2\x96\x88" : "#", out);
-    fprintf(out, "%s%*s", style_off(style), (int)(columns - to), "");
+    fprintf(out, "%s%*s", style_off(style), padded ? (int)(columns - to) : 0, "");
 }
 
-static void step_print(FILE *out, const Style *style, const TimelineSpan *span, usec_t now, unsigned columns,
+/* Where the columns are. In a narrow terminal the texts are below the bars instead of beside them. */
+typedef struct Layout {
+    unsigned bar, indent, room; /* *room* of the texts; 0: as wide as it gets */
+    bool below;
+} Layout;
+
+static Layout layout_of(const Style *style) {
+    unsigned width = style->width;
+    Layout l = {.bar = width ? MIN(MAX(width / 5, BAR_MIN), BAR_MAX) : BAR_MAX};
+
+    l.indent = TIMES + l.bar + 2;
+    if (width == 0)
+        return l;
+    l.below = width < l.indent + TEXT_MIN;
+    if (l.below) {
+        l.bar = MIN(MAX(width, TIMES + 1 + BAR_MIN) - TIMES - 1, BAR_MAX);
+        l.indent = BELOW;
+    }
+    l.room = MAX(width, l.indent + TEXT_MIN / 2) - l.indent;
+    return l;
+}
+
+/* The title and, where it has room, the clause behind it. */
+static void title_print(FILE *out, const Style *style, const Layout *l, const json_object *step) {
+    const char *clause = tree_text(step, "clause");
+    char text[128];
+
+    unsigned used = style_wrap(out, style, tree_text(step, "title"), l->indent, l->room);
+    if (!*clause)
+        return;
+    snprintf(text, sizeof text, "(%s)", clause);
+    if (l->room > 0 && used + 1 + strlen(text) > l->room)
+        fprintf(out, "\n%*s", (int)l->indent, "");
+    else
+        fputc(' ', out);
+    fputs(style_on(style, COLOUR_FAINT), out);
+    style_wrap(out, style, text, l->indent, l->room);
+    fputs(style_off(style), out);
+}
+
+static void step_print(FILE *out, const Style *style, const Layout *l, const TimelineSpan *span, usec_t now,
                        const json_object *step) {
     usec_t start = tree_number(step, "start"), end = timeline_step_end(step, now);
-    const char *clause = tree_text(step, "clause"), *error = tree_text(step, "error");
-    unsigned used = TIMES + columns + 2, room = style->width > used + 10 ? style->width - used : 0;
-    Colour colour = timeline_step_colour(step);
-    char title[128];
+    const char *error = tree_text(step, "error");
 
     seconds_print(out, start - MIN(span->start, start));
     seconds_print(out, end - start);
     fputc(' ', out);
-    bar_print(out, style, span, start, end, columns, colour);
-    fputc(' ', out);
-    snprintf(title, sizeof title, "%s%s%s%s", tree_text(step, "title"), *clause ? " (" : "", clause,
-             *clause ? ")" : "");
-    style_print(out, style, title, room);
+    bar_print(out, style, span, start, end, l->bar, timeline_step_colour(step), !l->below);
+    if (l->below)
+        fprintf(out, "\n%*s", (int)l->indent, "");
+    else
+        fputc(' ', out);
+    title_print(out, style, l, step);
     fputc('\n', out);
     if (!*error)
         return;
-    fprintf(out, "%*s%s", (int)used, "", style_on(style, COLOUR_BAD));
-    style_print(out, style, error, 0);
+    fprintf(out, "%*s%s", (int)l->indent, "", style_on(style, COLOUR_BAD));
+    style_wrap(out, style, error, l->indent, l->room);
     fprintf(out, "%s\n", style_off(style));
 }
 
@@ -80,16 +120,18 @@ static const char *outcome_of(const json_object *last) {
 void timeline_print(FILE *out, const Style *style, usec_t now, const json_object *steps) {
     size_t n = json_object_array_length(steps);
     TimelineSpan span = timeline_span(steps, now);
-    unsigned columns = style->width ? MIN(MAX(style->width / 5, BAR_MIN), BAR_MAX) : BAR_MAX;
-    char duration[DURATION_MAX];
+    Layout layout = layout_of(style);
+    char duration[DURATION_MAX], text[128];
 
     if (n == 0) {
         fputs("No registration has begun.\n", out);
         return;
     }
-    fprintf(out, "Registration %s, %s in %zu steps\n", outcome_of(json_object_array_get_idx(steps, n - 1)),
-            duration_format(span.length, duration), n);
-    fprintf(out, "%10s%10s\n", "at", "took");
+    snprintf(text, sizeof text, "Registration %s, %s in %zu step%s",
+             outcome_of(json_object_array_get_idx(steps, n - 1)), duration_format(span.length, duration), n,
+             n == 1 ? "" : "s");
+    style_wrap(out, style, text, 0, style->width);
+    fprintf(out, "\n%10s%10s\n", "at", "took");
     for (size_t i = 0; i < n; i++)
-        step_print(out, style, &span, now, columns, json_object_array_get_idx(steps, i));
+        step_print(out, style, &layout, &span, now, json_object_array_get_idx(steps, i));
 }

@@ -33,25 +33,25 @@ bool tree_flag(const json_object *object, const char *key) {
     return json_object_is_type(child, json_type_boolean) && json_object_get_boolean(child);
 }
 
+size_t tree_length(const json_object *array) {
+    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
 static json_object *item(const json_object *array, size_t i) {
-    return json_object_is_type(array, json_type_array) && i < json_object_array_length(array)
-               ? json_object_array_get_idx(array, i)
-               : NULL;
+    return i < tree_length(array) ? json_object_array_get_idx(array, i) : NULL;
 }
 
 json_object *tree_item(const json_object *object, const char *key, size_t i) {
     return item(tree_child(object, key), i);
 }
 
-const char *tree_join(const json_object *object, const char *key, const char *between, char *ret,
-                      size_t size) {
-    const json_object *one;
-    size_t n = 0;
+const char *tree_join(const json_object *array, const char *between, char *ret, size_t size) {
+    size_t length = tree_length(array), n = 0;
 
     *ret = 0;
-    for (size_t i = 0; n < size && (one = tree_item(object, key, i)); i++)
+    for (size_t i = 0; n < size && i < length; i++)
         n += (size_t)snprintf(ret + n, size - n, "%s%s", i ? between : "",
-                              strempty(json_object_get_string((json_object *)one)));
+                              strempty(json_object_get_string(item(array, i))));
     return ret;
 }
 

@@ -15,9 +15,9 @@ bool tree_flag(const json_object *object, const char *key);
 json_object *tree_child(const json_object *object, const char *key);
 /* The i-th of an array in an object; NULL: no more. */
 json_object *tree_item(const json_object *object, const char *key, size_t i);
+size_t tree_length(const json_object *array); /* 0 of anything else */
 /* The array's texts with *between* them; "" for none. Written to *ret*, cut to *size*. */
-const char *tree_join(const json_object *object, const char *key, const char *between, char *ret,
-                      size_t size);
+const char *tree_join(const json_object *array, const char *between, char *ret, size_t size);
 
 static inline void json_object_putp(json_object **p) {
     json_object_put(*p);

@@ -7,7 +7,7 @@ import time
 import agent as henb
 import places
 from contents import periodic, s1, sessions, spv
-from machine import expect, run, say
+from machine import expect, parameters, run, say
 from scenario import scenario
 from steps import FAILURE, associated, nothing_leaves
 from ways import inside, outside
@@ -42,10 +42,20 @@ def watched(lab):
     lab.agent.watch.listeners.append(tell)
 
 
+TERMINAL = parameters(colours=0, columns=100, utf8=0)  # of the person who watches
+
+
+def henbctl(*verbs):
+    """What a person without privileges sees who asks henbctl."""
+    look = (f"SYSTEMD_COLORS={TERMINAL['colours']}", f"COLUMNS={TERMINAL['columns'] - 4}",
+            f"LC_ALL={'C.UTF-8' if TERMINAL['utf8'] else 'C'}")
+    for verb in verbs:
+        show(f"henbctl {verb}", *run("runuser", "-u", "nobody", "--", "env", *look, "henbctl", verb).rstrip().splitlines())
+
+
 def left(lab):
-    """What the judge saw leave the box."""
+    """What the judge has seen leave the box; the agent goes on."""
     lab.agent.watch.listeners.clear()
-    lab.agent.stop()
     verdict = lab.judge()
     show("what left the HeNB on the uplink, by packets", ", ".join(f"{kind} {n}" for kind, n in verdict.seen.items()))
 
@@ -78,6 +88,7 @@ def demo_serving(lab):
     left(lab)
     say("")
     say(f"State {state}, MME on the bus, S1 association up: the main job is done.")
+    henbctl("status", "timeline")
 
 
 def sessions_seen(lab, *names):
@@ -109,6 +120,7 @@ def demo_inside(lab):
     left(lab)
     say("")
     say("From the initial side to the serving side, registered there: MME on the bus, S1 association up.")
+    henbctl("status", "timeline")
 
 
 @scenario("demo-5.1.2.4", "by an Initial HeMS on the internet", demo=True, **outside(factory=QUIET))
@@ -126,6 +138,7 @@ def demo_outside(lab):
     left(lab)
     say("")
     say("By TLS to the Initial HeMS, by IPsec to the serving side: MME on the bus, S1 association up.")
+    henbctl("status", "timeline")
 
 
 @scenario("demo-5.1.4", "out of service, and back", demo=True, factory=QUIET, hems=sessions(
@@ -154,3 +167,4 @@ def demo_deregistration(lab):
     left(lab)
     say("")
     say("Out of service, silent through a restart, and back by root's word only.")
+    henbctl("status", "timeline")

@@ -681,7 +681,7 @@ static int bus_make(Manager *m) {
     snprintf(m->status.tunnel_interface, sizeof m->status.tunnel_interface, "%s",
              m->config->tunnel_interface);
     status_fill(m, &view);
-    m->shown = (Shown){.tunnel = m->tunnel, .security = m->security, .hems = m->status.hems};
+    m->shown = (Shown){.tunnel = m->tunnel, .cpe = m->cpe, .security = m->security, .hems = m->status.hems};
     shown_handle(&m->shown, &handlers);
     int r = bus_new(&m->bus, m->event, &m->status, &handlers);
     if (r < 0)

@@ -35,8 +35,15 @@ UP = "S1 up: on henb0 from 10.64.0.1, to one of mme.operator.example (10.0.0.20)
 ABSENT = "S1 down: the agent is not on the bus\n"
 
 
+def too_long(*_):
+    raise TimeoutError(f"nothing for {SECONDS} s")
+
+
 class OnABus(unittest.TestCase):
     def setUp(self):
+        signal.signal(signal.SIGALRM, too_long)
+        signal.alarm(SECONDS)
+        self.addCleanup(signal.alarm, 0)
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         config = folder.name + "/bus.conf"

@@ -5,4 +5,4 @@ from . import (  # noqa: F401
     selftest, serving, initial, public, registration, sessions, tree, transfers, deregistration, families, certificates,
     failures, outage, longlived, hosting,
     revocation, power, clock,
-    box, stack, neighbours, repeats, demo, rtt, rekey_bench)
+    box, stack, readme, neighbours, repeats, demo, rtt, rekey_bench)

@@ -86,8 +86,8 @@ def sees_a_dead_gateway(lab, stack):
     properties(lab, Mme=mme_list(places.MME))
 
 
-@scenario("stack-unit", "the example of an S1 stack under its unit: it starts when the box is registered, and sees loss and return "
-          "of gateway and agent without being restarted", uplink=False, hems="again.json")
+@scenario("stack-unit", "the example of an S1 stack under its unit: starts when registered, sees loss and return",
+          uplink=False, hems="again.json")
 def stack_unit(lab):
     with installed() as stack:
         starts_registered(lab, stack)

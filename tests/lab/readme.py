@@ -28,7 +28,7 @@ def kinds(command, lines):
     if " get-property " in command:
         return [line.split()[0] for line in lines]
     if command.startswith("henbctl status"):
-        return [line.partition(":")[0] for line in lines]
+        return [re.split(r": | \d", line.strip())[0] for line in lines]
     if command.startswith("henbctl timeline"):
         return [word for line in lines for word in re.findall(r"\((5\.1.*?)\)", line)]
     return lines

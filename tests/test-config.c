@@ -697,6 +697,55 @@ START_TEST(example_is_right) {
 }
 END_TEST
 
+/* The text of the next block of agent.conf in a Markdown file, with files of Trust that can be read here; *at
+ * goes behind it. */
+static char *block_take(char **at) {
+    static const char begin[] = "```ini\n", trust[] = "=/etc/henb-agent/", there[] = "=/proc/self/status ;";
+    char *block = strstr(*at, begin), *end = block ? strstr(block + strlen(begin), "```") : NULL,
+         *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_msg(end != NULL, "the block is missing");
+    *end = 0;
+    *at = end + 1;
+    for (char *rest = block + strlen(begin), *found; rest; rest = found ? found + strlen(trust) : NULL) {
+        found = strstr(rest, trust);
+        fprintf(out, "%.*s%s", (int)(found ? (size_t)(found - rest) : strlen(rest)), rest,
+                found ? there : "");
+    }
+    fclose(out);
+    return text;
+}
+
+/* What all boxes have, and then one block for each way in. */
+START_TEST(readme_shows_each_way) {
+    static const struct {
+        const char *clause;
+        const char *serving_segw, *serving_hems, *initial_segw, *initial_hems;
+    } ways[] = {
+        {"5.1.2.2", "segw.operator.example", "http://hems.operator.example:7547/", "", ""},
+        {"5.1.2.3", "", "", "segw0.operator.example", "http://hems0.operator.example:7547/"},
+        {"5.1.2.4", "", "", "", "https://hems0.operator.example/"},
+    };
+    _cleanup_free_ char *readme = file_read(getenv("README"), NULL);
+    char *at = strstr(readme, "## Factory data"), text[2048];
+    _cleanup_free_ char *common = block_take(&at);
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        const char *clause = strstr(at, ways[i].clause);
+        _cleanup_free_ char *way = block_take(&at);
+        ck_assert_msg(clause && clause < at, "%s has no block of its own", ways[i].clause);
+        snprintf(text, sizeof text, "%s%s", common, way);
+        ck_assert_msg(load(text) == 0, "%s: %s", ways[i].clause, error);
+        ck_assert_str_eq(config.serving.segw, ways[i].serving_segw);
+        ck_assert_str_eq(config.serving.hems, ways[i].serving_hems);
+        ck_assert_str_eq(config.initial.segw, ways[i].initial_segw);
+        ck_assert_str_eq(config.initial.hems, ways[i].initial_hems);
+        ck_assert_int_ne(load(common), 0);
+    }
+    directory_remove();
+}
+END_TEST
+
 START_TEST(utf8) {
     static const char *const good[] = {"", "a", "Ö", "€", "\xf0\x9f\x93\xb6", "\xf4\x8f\xbf\xbf"};
     static const char *const bad[] = {"\x80",
@@ -728,4 +777,4 @@ SUITE("config", serving_pair_is_read, other_keys_are_read, initial_pair_is_read,
       comments_blanks_and_indentation, mistakes_are_told, long_line_is_an_error, nul_byte_is_an_error,
       files_that_cannot_be_read, files_of_the_agents_user, dropins_in_order_of_their_names,
       mistakes_in_dropins_name_them, origins_of_keys_are_kept, hosting_party, owners_of_the_data_model,
-      example_is_right, utf8, every_state_has_its_word)
+      example_is_right, readme_shows_each_way, utf8, every_state_has_its_word)

@@ -776,13 +776,13 @@ START_TEST(an_hour_of_outage_is_cheap) {
 }
 END_TEST
 
-/* README.md has a row for each step that has a clause, "| clauses | what happens | asked of |", in this
+/* docs/PROCEDURE.md has a row for each step that has a clause, "| clauses | what happens | asked of |", in this
  * order, and no other. */
-START_TEST(readme_shows_the_same_table) {
+START_TEST(document_shows_the_same_table) {
     static const char *const asked_of[] = {
         [RESOLVER_NONE] = "", [RESOLVER_PUBLIC] = "public DNS ", [RESOLVER_PRIVATE] = "private DNS "};
-    _cleanup_free_ char *readme = file_read(getenv("README"), NULL);
-    char *line = strtok(readme, "\n");
+    _cleanup_free_ char *document = file_read(getenv("PROCEDURE"), NULL);
+    char *line = strtok(document, "\n");
 
     for (ProcedureStep step = 0; step < STEPS_; step++) {
         const ProcedureRow *row = procedure_row(step);
@@ -797,7 +797,7 @@ START_TEST(readme_shows_the_same_table) {
         snprintf(end, sizeof end, " | %s|", asked_of[row->resolver]);
         while (line && strncmp(line, "| 5.", 4) != 0)
             line = strtok(NULL, "\n");
-        ck_assert_msg(line && strncmp(line, begin, strlen(begin)) == 0, "%s: README.md says\n%s\nnot\n%s",
+        ck_assert_msg(line && strncmp(line, begin, strlen(begin)) == 0, "%s: docs/PROCEDURE.md says\n%s\nnot\n%s",
                       row->title, line ? line : "nothing", begin);
         ck_assert_msg(streq(line + strlen(line) - strlen(end), end), "%s: does not end in \"%s\"", line, end);
         line = strtok(NULL, "\n");
@@ -820,4 +820,4 @@ SUITE("ways", way_of_5_1_2_3_by_names, way_of_5_1_2_4_by_names, a_hems_without_a
       a_lenient_clock_goes_on, deregistered_box_sends_nothing, deregistered_box_starts_deregistered,
       answers_live_for_their_ttl, thread_8_a_changed_record_is_used, an_hour_of_outage_is_cheap,
       mmes_are_refreshed_while_the_hems_fails, a_silent_hems_alone_keeps_the_tunnel,
-      a_tunnel_that_never_lasts_is_a_failed_round, a_move_survives_a_silent_dns, readme_shows_the_same_table)
+      a_tunnel_that_never_lasts_is_a_failed_round, a_move_survives_a_silent_dns, document_shows_the_same_table)

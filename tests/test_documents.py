@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The man pages say what the program has: each key of agent.conf with its default, each option, each interface. What
-README.md quotes of its words it says. debian/control has what packages.txt has."""
+README.md quotes of its words it says, and what it shows of the bus there is. debian/control has what packages.txt has."""
 
 import re
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/lab"))
+
+import readme  # noqa: E402
+
 KEY = re.compile(r'^    \{"(\w+)", "(\w+)", parse_\w+, FIELD\([\w.]+\), (true|false), ("[^"]*"|\w+)', re.M)
 # Defaults that are no text of the table, or that the page has to say in words.
 MACROS = {"VERSION": "the version of the agent"}
@@ -176,16 +181,9 @@ def undocumented(xml):
             if re.match("<(property|method|signal) ", line) and not before.endswith("-->")]
 
 
-def troubles(readme):
-    """The rows of README.md's table of troubles."""
-    table = readme.partition("## When it does not work")[2].partition("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")]
-    return [row for row in rows[1:] if not row[0].startswith("---")]
-
-
 def unsaid(rows, program):
     """What the second column quotes and the program never says."""
-    return [text for row in rows for text in re.findall(r"`([^`]+)`", row[1]) if text not in program]
+    return [text for row in rows for text in readme.quotes(row[1]) if text not in program]
 
 
 class Packages(unittest.TestCase):
@@ -199,14 +197,59 @@ class Packages(unittest.TestCase):
                                             "python3", "systemd"})
 
 
-class Troubles(unittest.TestCase):
-    def test_the_program_says_so(self):
-        sources = [path for folder in ("agent", "dbus", "netlink") for path in sorted((ROOT / folder).rglob("*.[ch]"))]
-        program = re.sub(r'"\s*\n\s*"', "", "".join(path.read_text(encoding="utf-8") for path in sources))
-        rows = troubles(read("README.md"))
-        self.assertGreater(len(rows), 15)
+def sources(*folders):
+    """The program's texts, those over several lines as one."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.[ch]"))]
+    return re.sub(r'"\s*\n\s*"', "", "".join(path.read_text(encoding="utf-8") for path in paths))
+
+
+class Readme(unittest.TestCase):
+    def test_troubles_are_in_the_programs_words(self):
+        """Here that it has the words; the lab's scenarios look whether it says them (steps.trouble)."""
+        # What is put together from parts: a label and a text, a number, the name of an exchange.
+        program = sources("agent", "dbus", "netlink") + " MME: none HTTP 404 from does not answer IKE_SA_INIT"
+        rows = readme.troubles()
+        self.assertGreater(len(rows), 20)
         self.assertEqual(unsaid(rows, program), [])
         self.assertEqual(unsaid([["x", "`no answer for ever`", "y"]], program), ["no answer for ever"])
+
+    def interface(self, name):
+        """{member: (kind, signature)} of an interface in the XML."""
+        found = next(one for one in ElementTree.parse(ROOT / "dbus/org.henb.Agent1.xml").getroot().iter("interface")
+                     if one.get("name") == name)
+        members = {one.get("name"): ("property", one.get("type")) for one in found.iter("property")}
+        for one in found.iter("method"):
+            arguments = "".join(part.get("type") for part in one.iter("arg") if part.get("direction", "in") == "in")
+            members[one.get("name")] = ("method", arguments or "-")
+        return members
+
+    def test_session_shows_the_interface(self):
+        seen = {command: lines for command, lines in readme.session()}
+        tree = next(lines for command, lines in seen.items() if command.startswith("busctl tree"))
+        api = read("dbus/API.md")
+        paths = [re.search(r"/org\S*", line)[0] for line in tree if "/org/henb" in line]
+        self.assertGreaterEqual(len(paths), 4)
+        for path in paths:
+            self.assertTrue(path == "/org/henb/Agent1/tunnel" or f"`{path}`" in api, path)
+        shown = next(lines for command, lines in seen.items() if command.startswith("busctl introspect"))[1:]
+        members = {line.split()[0].lstrip("."): tuple(line.split()[1:3]) for line in shown}
+        self.assertGreater(len(members), 15)
+        self.assertLessEqual(members.items(), self.interface("org.henb.Agent1").items())
+
+    def test_session_shows_properties_with_their_types(self):
+        for command, lines in readme.session():
+            if " get-property " not in command:
+                continue
+            interface, *names = command.split()[4:]
+            members = self.interface(interface)
+            self.assertEqual([line.split()[0] for line in lines], [members[name][1] for name in names], command)
+
+    def test_session_shows_the_labels_of_henbctl(self):
+        program = sources("dbus/ctl")
+        lines = next(lines for command, lines in readme.session() if command == "henbctl status")
+        for line in lines[1:]:
+            label = line.partition(":")[0].strip()
+            self.assertTrue(not re.match(r" *[A-Z][A-Za-z1 ]*:", line) or f'"{label}"' in program, line)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ usec_t procedure_deadline(const Procedure *procedure);
 bool procedure_next(Procedure *procedure, ProcedureAction *ret);
 ProcedureView procedure_view(const Procedure *procedure);
 
-/* One row of the table, for the README and its test. */
+/* One row of the table, for docs/PROCEDURE.md and its test. */
 typedef struct ProcedureRow {
     const char *title;
     const char *clauses[WAYS_]; /* clause and steps; NULL: not on that way */

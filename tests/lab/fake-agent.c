@@ -6,6 +6,7 @@
  *     drop                          gives it back
  *     State registered              sets a property and says so with PropertiesChanged
  *     AdminState 1
+ *     S1ConnectionMode All
  *     TunnelInterface henb0
  *     InnerAddresses 10.64.0.1 2001:db8::1
  *     Mme ENTRY PORT ADDRESS...     one MME; alone, none
@@ -34,6 +35,7 @@ typedef struct Agent {
     sd_bus *bus;
     const char *state;
     const char *interface;
+    const char *mode;
     int admin_state;
     Words inner;
     size_t n_mme;
@@ -76,6 +78,8 @@ static const sd_bus_vtable VTABLE[] = {
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("TunnelInterface", "s", NULL, offsetof(Agent, interface),
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("S1ConnectionMode", "s", NULL, offsetof(Agent, mode),
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("InnerAddresses", "as", get_words, offsetof(Agent, inner),
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Mme", "a(sasq)", get_mme, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -117,6 +121,8 @@ static int agent_obey(Agent *agent, const Words *line, const char **ret_property
         agent->state = rest.items[0];
     else if (streq(verb, "TunnelInterface"))
         agent->interface = rest.items[0];
+    else if (streq(verb, "S1ConnectionMode"))
+        agent->mode = rest.items[0];
     else if (streq(verb, "AdminState"))
         agent->admin_state = atoi(rest.items[0]);
     else
@@ -143,7 +149,7 @@ static int on_line(sd_event_source *source, int fd, uint32_t revents, void *data
 }
 
 int main(void) {
-    static Agent agent = {.state = "idle", .interface = "henb0", .admin_state = 1};
+    static Agent agent = {.state = "idle", .interface = "henb0", .mode = "One", .admin_state = 1};
     sd_event *event;
     setvbuf(stdout, NULL, _IOLBF, 0);
     int r = sd_event_default(&event);

@@ -10,8 +10,9 @@ from pathlib import Path
 import agent as henb
 import judge
 import places
+import readme
 from gateways import Gateway
-from machine import expect, run, wait_for
+from machine import Failure, expect, run, wait_for
 
 FAILURE = henb.FAILURE_SECONDS
 URL = f"http://{places.HEMS_NAME}:{places.HEMS_PORT}/"
@@ -90,6 +91,20 @@ def process_facts(lab):
     allowed = 1 << 12 | 1 << 10  # CAP_NET_ADMIN, CAP_NET_BIND_SERVICE
     for name in ("CapEff", "CapPrm", "CapBnd"):
         expect(int(status[name], 16) & ~allowed == 0, f"the daemon has {name} {status[name]}")
+
+
+def trouble(quote, timeout=FAILURE):
+    """henbctl status shows what the row with this quote in README.md's table of troubles says it does."""
+    wanted = next(words for words in (readme.quotes(row[1]) for row in readme.troubles()) if quote in words)
+    seen = []
+
+    def look():
+        seen[:] = [run("henbctl", "status", check=False)]
+        return all(words in seen[0] for words in wanted)
+    try:
+        wait_for(quote, look, timeout)
+    except Failure:
+        raise Failure(f"henbctl status does not show {wanted}, but\n{seen[0]}") from None
 
 
 def no_key_in_journal(lab):

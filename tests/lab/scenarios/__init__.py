@@ -5,4 +5,4 @@ from . import (  # noqa: F401
     selftest, serving, initial, public, registration, sessions, tree, transfers, deregistration, families, certificates,
     failures, outage, longlived, reload, hosting,
     revocation, power, clock,
-    access, box, henbctl, journal, keys, neighbours, package, repeats, demo, rtt, rekey_bench)
+    access, box, henbctl, journal, keys, neighbours, package, stack, readme, repeats, demo, rtt, rekey_bench)

@@ -11,7 +11,7 @@ from contents import acs, s1
 from gateways import Gateway
 from machine import expect, run, wait_for
 from scenario import scenario
-from steps import refused, up
+from steps import refused, trouble, up
 
 CREDSTORE, ENCRYPTED = Path("/etc/credstore"), Path("/etc/credstore.encrypted")
 CREDENTIALS = f"/run/credentials/{henb.UNIT}/henb-agent"
@@ -27,6 +27,7 @@ def refusal(names, check):
 @scenario("cert-wrong-name", "the gateway's name is in the CN only", hems=None, gateway=Gateway("segw-wrong-name"))
 def cert_wrong_name(lab):
     refused(lab, refusal("other.operator.example", "subjectAltName does not carry the expected identity"))
+    trouble("subjectAltName does not carry the expected identity")
 
 
 @scenario("cert-unknown-ca", "the gateway's certificate is from a stranger with our root's name", hems=None,
@@ -38,6 +39,7 @@ def cert_unknown_ca(lab):
 @scenario("cert-expired", "the gateway's certificate ended yesterday", hems=None, gateway=Gateway("segw-expired"))
 def cert_expired(lab):
     refused(lab, refusal(places.SEGW_NAME, "expired"))
+    trouble("expired")
 
 
 @scenario("cert-ca-false", "the gateway's certificate is under one that is no CA", hems=None,
@@ -45,6 +47,7 @@ def cert_expired(lab):
 def cert_ca_false(lab):
     # strongSwan sends no issuer that is no CA; the unit tests hand the agent the whole chain.
     refused(lab, refusal(places.SEGW_NAME, "issued by a CA that is not trusted"))
+    trouble("issued by a CA that is not trusted")
 
 
 def sent(lab, issuer):

@@ -10,7 +10,7 @@ from contents import acs, s1
 from gateways import Gateway
 from machine import set_clock
 from scenario import scenario
-from steps import FAILURE, mme_list, ping, properties, up
+from steps import FAILURE, mme_list, ping, properties, trouble, up
 from ways import outside
 
 LENIENT = {"Trust": {"ClockPolicy": "lenient"}}
@@ -44,6 +44,7 @@ def clock_wait(lab):
         lab.agent.wait("State", "waiting-network")
         properties(lab, ClockTrusted=False)
         lab.agent.failed("clock", "waiting-network")
+        trouble("Wait for a plausible clock")
         now()
         lab.agent.registered()
         properties(lab, ClockTrusted=True)

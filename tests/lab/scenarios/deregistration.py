@@ -10,7 +10,7 @@ from gateways import Gateway
 from machine import expect, run, wait_for
 from scenario import scenario
 from servers import INITIAL_HEMS, SERVING_HEMS
-from steps import FAILURE, informed, killed, mme_list, nothing_leaves, ping, properties, silent, up
+from steps import FAILURE, informed, killed, mme_list, nothing_leaves, ping, properties, silent, trouble, up
 from ways import OPERATOR
 
 RESET = {"rpc": "FactoryReset"}
@@ -28,6 +28,7 @@ def deregistered(lab):
     """Out of service: nothing on the bus, in the kernel, at the gateway."""
     lab.agent.wait("State", "deregistered")
     properties(lab, Mme=[], MmeStored=[], InnerAddresses=[])
+    trouble("De-registered by the operator")
     expect("5.1.4" in lab.agent.get("Clause"), f"Clause is {lab.agent.get('Clause')!r}, wanted 5.1.4")
     lab.agent.no_tunnel()
     wait_for("the SeGW to have no IKE SA", lambda: not lab.boxes.segw_sas(), 10)

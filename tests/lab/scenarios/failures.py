@@ -4,7 +4,7 @@
 from gateways import Gateway
 from machine import wait_for
 from scenario import scenario
-from steps import FAILURE, ping, refused
+from steps import FAILURE, ping, refused, trouble
 
 
 @scenario("segw-silent", "the SeGW does not answer; later it does")
@@ -13,6 +13,7 @@ def segw_silent(lab):
     lab.agent.start()
     lab.agent.failed(r"answer|respon|timed? ?out|silent")
     lab.agent.no_tunnel(lambda: lab.agent.get("State") == "retrying")
+    trouble("does not answer IKE_SA_INIT")
     lab.boxes.hear("segw")
     lab.agent.registered(FAILURE)
     ping()
@@ -22,6 +23,7 @@ def segw_silent(lab):
           gateway=Gateway(ike="aes128-sha1-modp1024"))
 def segw_refuses(lab):
     refused(lab, r"NO_PROPOSAL_CHOSEN|proposal")
+    trouble("NO_PROPOSAL_CHOSEN")
 
 
 @scenario("segw-refuses-esp", "the SeGW accepts the IKE SA and none of our ESP proposals", hems=None,
@@ -36,6 +38,7 @@ def dns_silent(lab):
     lab.boxes.silence("internet", "udp dport 53")
     lab.agent.start()
     lab.agent.failed(r"dns|resolv|segw\.operator\.example")
+    trouble("no server answered")
     lab.boxes.hear("internet")
     lab.agent.registered(FAILURE)
 
@@ -43,6 +46,7 @@ def dns_silent(lab):
 @scenario("dns-nxdomain", "the public DNS does not know the SeGW", public_names={}, hems=None)
 def dns_nxdomain(lab):
     refused(lab, r"segw\.operator\.example")
+    trouble("the name does not exist (NXDOMAIN)")
 
 
 @scenario("hems-nxdomain", "the private DNS does not know the HeMS", private_names={}, hems=None)
@@ -62,21 +66,24 @@ def hems_down(lab):
     ping()
 
 
-def hems_fails(name, what, pattern, long=False):
+def hems_fails(name, what, pattern, long=False, shows=None):
     """The HeMS fails two sessions, and the third is good: nothing was lost (the ACS checks events and RetryCount).
     tests/test_cpe.py plays all of them on loopback, too."""
     @scenario(f"hems-{name}", what, long=long, hems=f"hems-{name}.json")
     def steps(lab):
         lab.agent.start()
         lab.agent.failed(pattern)
+        if shows:
+            trouble(shows)
         lab.agent.whole_or_none()
         lab.agent.registered(FAILURE)
         ping()
 
 
-hems_fails("404", "the HeMS answers 404, then 204", "404", long=True)
+hems_fails("404", "the HeMS answers 404, then 204", "404", long=True, shows="HTTP 404 from")
 hems_fails("503", "the HeMS answers 503 with Retry-After, then well", "503")
-hems_fails("401", "the HeMS takes no credentials, then needs none", "401|credential|unauthori[sz]ed", long=True)
+hems_fails("401", "the HeMS takes no credentials, then needs none", "401|credential|unauthori[sz]ed", long=True,
+           shows="HTTP 401 from")
 hems_fails("html", "the HeMS answers with a web page, then well", "html|soap|content|xml|envelope", long=True)
 hems_fails("malformed-xml", "the HeMS answers with broken XML, then well", "xml|soap|well-formed", long=True)
 hems_fails("reset", "the HeMS resets the connection, then does not", "reset|connection|recv", long=True)

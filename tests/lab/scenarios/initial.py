@@ -8,7 +8,7 @@ from machine import expect, wait_for
 from scenario import scenario
 from servers import INITIAL_HEMS, MOVED_HEMS, SERVING_HEMS
 from steps import (FAILURE, asked_of, associated, clauses, in_order, informed, mme_list, ping, properties, sent_to, silent,
-                   tunnels_made)
+                   trouble, tunnels_made)
 from ways import PRIVATE_NAMES, inside
 
 NAMED_IN_PUBLIC = {places.SEGW_INITIAL_NAME: [places.INITIAL.segw], places.SEGW_SERVING_NAME: [places.SEGW]}
@@ -165,6 +165,7 @@ def serving_dns_silent(lab):
 def no_private_dns(lab):
     lab.agent.start()
     lab.agent.failed(r"PrivateDNS|no DNS|names no|DNS server")
+    trouble("the SeGW named no DNS server for the inside")
     lab.agent.stop()
     lab.agent.configure("ecdsa", {"Network": {"PrivateDNS": places.PRIVATE_DNS}})
     lab.agent.start()

@@ -12,7 +12,7 @@ import judge
 import places
 from machine import expect, inside, run, wait_for
 from scenario import scenario
-from steps import down, killed, ping, properties, silent, up
+from steps import down, killed, ping, properties, silent, trouble, up
 
 
 @scenario("prober", "the inner address never answers outside: before, while registered, after stop, after a crash")
@@ -211,6 +211,7 @@ def bad_config(lab):
         no_start(lab, 78, pattern)
     main.unlink()
     no_start(lab, 78, r"agent\.conf")
+    trouble("henb-agent - not running")
     expect(not lab.agent.watch.changes, f"it was on the bus: {lab.agent.watch.changes}")
 
 

@@ -12,7 +12,7 @@ from gateways import Gateway
 from machine import CERTIFICATES, HERE, RUN, expect, wait_for
 from scenario import scenario
 from servers import listening
-from steps import refused, up
+from steps import refused, trouble, up
 
 PKI_NAME, OCSP_PORT, CRL_PORT = "pki.operator.example", 8888, 8889
 POLICIES = ("off", "if-available", "strict")
@@ -85,6 +85,7 @@ def dead(policy, how):
             silent_pki(lab)
         if policy == "strict":
             refused(lab, r"revocation of the certificate of .* cannot be checked: OCSP http://pki\.operator\.example:8888/: ")
+            trouble("cannot be checked")
             return
         up(lab)
         if policy == "if-available":

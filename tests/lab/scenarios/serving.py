@@ -11,7 +11,7 @@ from gateways import Gateway
 from machine import expect, run, wait_for
 from scenario import scenario
 from steps import (RSA, URL, associated, down, killed, network_settings, no_key_in_journal, ping, process_facts, properties,
-                   silent, up)
+                   silent, trouble, up)
 from ways import OPERATOR
 
 
@@ -109,6 +109,7 @@ def mme_by_name(lab):
 def admin_false(lab):
     up(lab)
     properties(lab, AdminState=False)
+    trouble("off by the operator")
     status, output = lab.boxes.s1_stack(timeout=5)
     expect(status == 1 and "AdminState" in output, f"the S1 stand-in: status {status}: {output.strip()}")
     expect("association" not in lab.boxes.log("mme"), "the MME got an association")
@@ -119,6 +120,7 @@ def no_mme(lab):
     lab.agent.start()
     lab.agent.wait("State", "registered-without-mme")
     properties(lab, Mme=[])
+    trouble("registered-without-mme")
     lab.agent.tunnel()
     ping()
 
@@ -205,6 +207,7 @@ def kill_9(lab):
 def late_network(lab):
     lab.agent.start()
     lab.agent.wait("State", "waiting-network")
+    trouble("Wait for the network")
     lab.boxes.uplink()
     lab.agent.registered()
     lab.agent.tunnel()

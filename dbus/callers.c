@@ -9,12 +9,12 @@
 #define DAEMON "org.freedesktop.DBus"
 
 /* Whoever has not called for longest makes place for another one. */
-#define CALLERS_MAX 64
-#define NAME_MAX_   32 /* ":1.4294967295" and room; the bus daemon makes these names */
+#define CALLERS_MAX     64
+#define CALLER_NAME_MAX 32 /* ":1.4294967295" and room; the bus daemon makes these names */
 
 typedef struct Caller {
     Callers *callers;
-    char name[NAME_MAX_];
+    char name[CALLER_NAME_MAX];
     unsigned calls; /* since the daemon was asked */
     bool deaf;
     uint64_t last; /* the number of its last call of all calls */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemctl reload: what runs takes what it can and the tunnel stays; for the rest all begins again in the same process.
-It returns when that is done, and fails when it was refused."""
+"""systemctl reload: what runs takes what it can and the tunnel stays; for the rest all begins again in the same
+process. It returns when that is done, and fails when it was refused."""
 
 import re
 import subprocess
@@ -84,7 +84,7 @@ def signalled(lab):
     before = times(lab, NOTHING)
     run("systemctl", "kill", "--kill-who=main", "--signal=HUP", henb.UNIT)
     wait_for("the reload by a signal", lambda: times(lab, NOTHING) == before + 1, 30)
-    wait_for("the unit to be no longer reloading", lambda: lab.agent.unit("ActiveState") == {"ActiveState": "active"}, 30)
+    wait_for("the unit to be active again", lambda: lab.agent.unit("ActiveState") == {"ActiveState": "active"}, 30)
 
 
 def fed(lab):
@@ -92,8 +92,8 @@ def fed(lab):
     wait_for("systemd's watchdog to be fed", lambda: lab.agent.unit(WATCHDOG) != before, FED)
 
 
-@scenario("reload", "systemctl reload without a change, with another log level, with what cannot be used, by a signal: the tunnel "
-          "is not touched")
+@scenario("reload", "systemctl reload without a change, with another log level, with what cannot be used, by a signal: "
+          "the tunnel is not touched")
 def reload_keeps(lab):
     up(lab)
     box = Box(lab)
@@ -115,8 +115,8 @@ def reload_keeps(lab):
     fed(lab)
 
 
-@scenario("reload-again", "systemctl reload with another HeMS: the tunnel goes, registered with that one by the same process; with "
-          "an interface that is not ours: goes on as before", hems=acs(*s1(), allow=CUT_OFF),
+@scenario("reload-again", "systemctl reload with another HeMS: the tunnel goes, registered with that one by the same "
+          "process; with an interface that is not ours: goes on as before", hems=acs(*s1(), allow=CUT_OFF),
           private_names={places.HEMS_NAME: [places.HEMS], places.HEMS_SERVING_NAME: [places.HEMS],
                          places.MME_NAME: [places.MME]})
 def reload_again(lab):
@@ -150,7 +150,8 @@ def whole(lab, box, tunnels):
     ping()
 
 
-@scenario("reload-certificate", "a renewed certificate under another name, by a drop-in: authenticated anew with it, make before break")
+@scenario("reload-certificate", "a renewed certificate under another name, by a drop-in: authenticated anew with it, "
+          "make before break")
 def reload_certificate(lab):
     up(lab)
     box = Box(lab)

@@ -211,6 +211,7 @@ START_TEST(group_is_forgotten) {
     open_gateway(0);
     run(10 * USEC_PER_SEC);
     ck_assert_uint_eq(world.downs, 1);
+    ck_assert_int_eq(world.message, MESSAGE_SEGW_REFUSED);
     gateway_restart(0, &(Switches){.group = IKE_DH_ECP_256});
     ck_assert_uint_eq(inits_of(0), 1);
     /* A silent one has refused nothing. */
@@ -220,6 +221,7 @@ START_TEST(group_is_forgotten) {
     open_gateway(0);
     run(20 * USEC_PER_SEC);
     ck_assert_uint_eq(world.downs, 2);
+    ck_assert_int_eq(world.message, MESSAGE_NONE);
     world.silent[0] = false;
     ck_assert_uint_eq(inits_of(0), 1);
     fixture_free(&f);
@@ -400,6 +402,7 @@ START_TEST(clock_is_set) {
         if (bad) {
             ck_assert_ptr_nonnull(strstr(world.text, "SeGW 203.0.113.1: gateway not trusted now"));
             ck_assert_ptr_nonnull(strstr(world.text, "expired"));
+            ck_assert_int_eq(world.message, MESSAGE_SEGW_UNTRUSTED);
             ck_assert_uint_eq(world.gateways[0].deletes_ike, 1);
         }
         fixture_free(&f);

@@ -414,6 +414,7 @@ static void on_report(void *userdata, const TunnelReport *report) {
         world.downs++;
         world.moves += report->moved;
         snprintf(world.text, sizeof world.text, "%s", report->text);
+        world.message = report->message;
         if (world.reopen) {
             Address next = address(world.reopen);
             world.reopen = NULL;

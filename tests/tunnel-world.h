@@ -91,6 +91,7 @@ typedef struct World {
     Tunnel *tunnel;
     unsigned ups, again, downs, moves, idles;
     char text[512];
+    LogMessage message;
     const char *reopen; /* what the next report down does */
     void (*on_report)(const TunnelReport *report);
 } World;

@@ -109,7 +109,7 @@ def lab_selftest_here(lab):
     clock = time.time() - time.monotonic()
     run("mount", "--bind", "/", root)
     try:
-        said = run(given / "here", root, given, results, "register", "clock-wait", timeout=900)
+        said = run(given / "here", root, given, results, "register", "clock-wait", timeout=1800)
     finally:
         run("umount", root)
         shutil.rmtree(given)

@@ -42,7 +42,7 @@ def watched(lab):
     lab.agent.watch.listeners.append(tell)
 
 
-TERMINAL = parameters(colours=0, columns=100, utf8=0)  # of the person who watches
+TERMINAL = parameters(colours=0, columns=124, utf8=0)  # of the person who watches
 
 
 def henbctl(*verbs):

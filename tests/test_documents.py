@@ -152,7 +152,8 @@ class Pages(unittest.TestCase):
         installed = re.findall(r"'([^']+\.\d)'", read("docs/meson.build"))
         self.assertEqual(sorted(installed), [page.name for page in pages])
         for page in pages:
-            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], text=True, capture_output=True, check=True)
+            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], text=True, capture_output=True,
+                                  check=True)
             self.assertEqual(done.stderr, "", page.name)
             for name, section in re.findall(r"^\.BR (henb[\w.-]*|org\.henb\.\w+|agent\.conf) \((\d)\)",
                                             page.read_text(encoding="utf-8").replace("\\-", "-"), re.M):

@@ -42,7 +42,7 @@ def watched(lab):
     lab.agent.watch.listeners.append(tell)
 
 
-TERMINAL = parameters(colours=0, columns=100, utf8=0)  # of the person who watches
+TERMINAL = parameters(colours=0, columns=124, utf8=0)  # of the person who watches
 
 
 def henbctl(*verbs):
@@ -50,7 +50,8 @@ def henbctl(*verbs):
     look = (f"SYSTEMD_COLORS={TERMINAL['colours']}", f"COLUMNS={TERMINAL['columns'] - 4}",
             f"LC_ALL={'C.UTF-8' if TERMINAL['utf8'] else 'C'}")
     for verb in verbs:
-        show(f"henbctl {verb}", *run("runuser", "-u", "nobody", "--", "env", *look, "henbctl", verb).rstrip().splitlines())
+        text = run("runuser", "-u", "nobody", "--", "env", *look, "henbctl", verb)
+        show(f"henbctl {verb}", *text.rstrip().splitlines())
 
 
 def left(lab):

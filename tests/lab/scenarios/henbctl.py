@@ -33,10 +33,10 @@ ExecStart=/bin/sh -c 'busctl get-property {henb.BUS} {henb.OBJECT} {henb.INTERFA
 
 def henbctl(*words, user=None, status=0, environment=None):
     """Runs it as *user*; (standard output, standard error) of a run that ends with *status*."""
-    done = subprocess.run([*(["runuser", "-u", user, "--"] if user else []), "henbctl", *words], text=True, capture_output=True,
-                          timeout=120, env={**os.environ, **(environment or {})})
-    expect(done.returncode == status, f"henbctl {' '.join(words)} by {user or 'root'}: status {done.returncode}, not {status}: "
-                                      f"{done.stdout}{done.stderr}")
+    done = subprocess.run([*(["runuser", "-u", user, "--"] if user else []), "henbctl", *words], text=True,
+                          capture_output=True, timeout=120, env={**os.environ, **(environment or {})})
+    expect(done.returncode == status, f"henbctl {' '.join(words)} by {user or 'root'}: status {done.returncode}, not "
+                                      f"{status}: {done.stdout}{done.stderr}")
     return done.stdout, done.stderr
 
 
@@ -78,18 +78,20 @@ def reads_parameters():
     says("list Device.ManagementServer.", f"Device.ManagementServer.URL={url}\n", user=ENGINEER)
     says("get Device.ManagementServer.URL", f"Device.ManagementServer.URL={url}\n", user=ENGINEER)
     says("get Device.None", "henbctl: Device.None: there is no such parameter\n", status=1)
-    expect(parsed("get Device.ManagementServer.URL", user=ENGINEER)["Device.ManagementServer.URL"]["value"] == url, "get")
+    tree = parsed("get Device.ManagementServer.URL", user=ENGINEER)
+    expect(tree["Device.ManagementServer.URL"]["value"] == url, f"get: {tree}")
     names = henbctl("--names", "list", user=ENGINEER)[0].splitlines()
     expect(len(names) > 100 and all(name.startswith("Device.") for name in names), "list of all names")
-    script = "source /usr/share/bash-completion/completions/henbctl; COMP_WORDS=(henbctl get Device.ManagementServer.UR); " \
-             "COMP_CWORD=2; _henbctl; printf '%s\\n' \"${COMPREPLY[@]}\""
+    script = "source /usr/share/bash-completion/completions/henbctl; COMP_CWORD=2; " \
+             "COMP_WORDS=(henbctl get Device.ManagementServer.UR); _henbctl; printf '%s\\n' \"${COMPREPLY[@]}\""
     expect(run("runuser", "-u", ENGINEER, "--", "bash", "-c", script) == "Device.ManagementServer.URL\n", "completion")
 
 
 def sets_parameters(lab):
     henb.owners_may()
     says("set Device.FAP.GPS.LockedLatitude=59330000 Device.FAP.GPS.LockedLongitude=18060000")
-    expect(lab.agent.parameters("Device.FAP.GPS.LockedLatitude") == {"Device.FAP.GPS.LockedLatitude": "59330000"}, "set")
+    seen = lab.agent.parameters("Device.FAP.GPS.LockedLatitude")
+    expect(seen == {"Device.FAP.GPS.LockedLatitude": "59330000"}, f"set: {seen}")
     says("set Device.FAP.GPS.LockedLatitude=north", "henbctl: Device.FAP.GPS.LockedLatitude: ", status=1)
     says("set Device.ManagementServer.URL=http://evil.example/", "it belongs to nobody", status=1)
     lab.agent.report({"Device.FAP.GPS.LockedLatitude": "1"})  # its owner runs from now on
@@ -111,7 +113,8 @@ def monitored(lab):
     return [one["changed"]["State"] for one in changes if "State" in one.get("changed", {})]
 
 
-@scenario("henbctl", "what henbctl tells nobody and an engineer, and does for root",  # out of service and back is 0 BOOTSTRAP
+# A box that was out of service begins with 0 BOOTSTRAP again.
+@scenario("henbctl", "what henbctl tells nobody and an engineer, and does for root",
           hems=acs(*s1(), allow=["INFORM-BOOTSTRAP"]))
 def henbctl_works(lab):
     says("status", "henb-agent - not running\n", user="nobody", status=3)
@@ -152,13 +155,13 @@ def henbctl_works(lab):
     says("reload")
     states = monitored(lab)
     rest = iter(states)
-    for state in ("discovering", "registered", "discovering", "registered", "deregistered", "discovering", "registered"):
+    for state in ("discovering", "registered") * 2 + ("deregistered", "discovering", "registered"):
         expect(state in rest, f"the monitor has told of {states}")
     lab.agent.stop()
     wait_for("the monitor to tell", lambda: lab.boxes.log("monitor").count('"running":false') == 2)
 
 
-@scenario("wait-registered", "a stack's unit with Wants= and After= on henb-wait-registered.service starts when the box is registered",
+@scenario("wait-registered", "a unit with Wants= and After= on henb-wait-registered.service starts once registered",
           uplink=False)
 def wait_registered(lab):
     STARTED.unlink(missing_ok=True)

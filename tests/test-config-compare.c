@@ -69,6 +69,8 @@ static const struct {
     {"IPsec", "FragmentSize", "1500"},
     {"Registration", "WaitForLocation", "5"},
     {"Registration", "InformParameters", "Device.FAP."},
+    {"Registration", "Username", "another"},
+    {"Registration", "PasswordFile", "/dev/null"},
     {"Registration", "FallbackRounds", "4"},
     {"Registration", "FallbackTime", "4"},
     {"HostingParty", "USIM", "pcsc:Reader"},

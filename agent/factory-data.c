@@ -30,3 +30,10 @@ void factory_data_keep(const Config *config, Store *store) {
     factory_format(config, now, sizeof now);
     (void)store_set_meta(store, META_FACTORY, now); /* which logs why not */
 }
+
+void factory_data_site(Site *ret, const ConfigPair *pair) {
+    *ret = (Site){};
+    snprintf(ret->hems_url, sizeof ret->hems_url, "%s", pair->hems);
+    if (*pair->segw)
+        snprintf(ret->segws[ret->n_segws++], sizeof ret->segws[0], "%s", pair->segw);
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether the box starts with the factory data of its last start: who it is, and where it begins. */
+/* The factory data: who the box is, and where it begins; and whether they are those of its last start. */
 #pragma once
 
+#include "base/site.h"
 #include "config.h"
 #include "store/store.h"
 
@@ -14,3 +15,5 @@ typedef enum FactoryDataNews {
 FactoryDataNews factory_data_compare(const Config *config, Store *store);
 /* From now on they are those of the last start. What goes wrong is logged. */
 void factory_data_keep(const Config *config, Store *store);
+/* One pair of SeGW and HeMS; without, *ret* is empty. */
+void factory_data_site(Site *ret, const ConfigPair *pair);

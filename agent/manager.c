@@ -57,8 +57,8 @@ struct Manager {
     bool session; /* one runs */
     Procedure *procedure;
     IkeConfiguration inside; /* of the tunnel that is up; no addresses without one */
-    IkeConfiguration
-        kept; /* of one that is up with other addresses than before, until the procedure takes it */
+    /* Of one that is up with other addresses than before, until the procedure takes it. */
+    IkeConfiguration kept;
     Status status;
     Shown shown;
     sd_event_source *timer, *clock_timer, *stop_timer;
@@ -257,27 +257,28 @@ static void on_clear_deregistration(void *userdata, BusRequest *request) {
     bus_request_done(request, r < 0 ? strerror(-r) : NULL);
 }
 
-#define AWAY "the box is de-registered, or the agent is stopping"
-static bool is_away(const Manager *m) {
-    return m->stopping || m->deregistration.in_force;
+/* NULL, or why nobody at the box can want anything of the operator's side now. */
+static const char *away(const Manager *m) {
+    return m->stopping || m->deregistration.in_force ? "the box is de-registered, or the agent is stopping"
+                                                     : NULL;
 }
 
 static void on_reconnect(void *userdata, BusRequest *request) {
     Manager *m = userdata;
-    bool away = is_away(m);
+    const char *refusal = away(m);
 
-    if (!away)
+    if (!refusal)
         tell(m, &(ProcedureEvent){.type = EVENT_RECONNECT});
-    bus_request_done(request, away ? AWAY : NULL);
+    bus_request_done(request, refusal);
 }
 
 static void on_inform(void *userdata, BusRequest *request) {
     Manager *m = userdata;
-    bool away = is_away(m);
+    const char *refusal = away(m);
 
-    if (!away)
+    if (!refusal)
         cpe_inform(m->cpe);
-    bus_request_done(request, away ? AWAY : NULL);
+    bus_request_done(request, refusal);
 }
 
 static bool is_barred(void *userdata, const char *host) {
@@ -487,13 +488,6 @@ static void on_mapping(void *userdata, uint32_t spi_in, const Endpoint *from) {
 
 /* Life ------------------------------------------------------------------------------------------------ */
 
-static void site_from_pair(Site *ret, const ConfigPair *pair) {
-    *ret = (Site){};
-    snprintf(ret->hems_url, sizeof ret->hems_url, "%s", pair->hems);
-    if (*pair->segw)
-        snprintf(ret->segws[ret->n_segws++], sizeof ret->segws[0], "%s", pair->segw);
-}
-
 /* What a HeMS assigned is of use only with a SeGW, and not when the box may not go there any more. */
 static void site_from_assignment(const Manager *m, Site *ret) {
     Url url;
@@ -513,8 +507,8 @@ static int procedure_make(Manager *m) {
     };
 
     site_from_assignment(m, &config.sites.items[SITE_LEARNED]);
-    site_from_pair(&config.sites.items[SITE_FACTORY], &m->config->serving);
-    site_from_pair(&config.sites.items[SITE_INITIAL], &m->config->initial);
+    factory_data_site(&config.sites.items[SITE_FACTORY], &m->config->serving);
+    factory_data_site(&config.sites.items[SITE_INITIAL], &m->config->initial);
     model_s1(device_model(m->device), &config.s1);
     return procedure_new(&m->procedure, &config, &m->rng);
 }

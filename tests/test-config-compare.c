@@ -70,7 +70,7 @@ static const struct {
     {"Registration", "WaitForLocation", "5"},
     {"Registration", "InformParameters", "Device.FAP."},
     {"Registration", "Username", "another"},
-    {"Registration", "PasswordFile", "/dev/null"},
+    {"Registration", "PasswordFile", FILE_B},
     {"Registration", "FallbackRounds", "4"},
     {"Registration", "FallbackTime", "4"},
     {"HostingParty", "USIM", "pcsc:Reader"},

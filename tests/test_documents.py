@@ -208,7 +208,7 @@ class Readme(unittest.TestCase):
     def test_troubles_are_in_the_programs_words(self):
         """Here that it has the words; the lab's scenarios look whether it says them (steps.trouble)."""
         # What is put together from parts: a label and a text, a number, the name of an exchange.
-        program = sources("agent", "dbus", "netlink") + " MME: none HTTP 404 from does not answer IKE_SA_INIT"
+        program = sources("agent", "dbus", "netlink") + " MME: none HTTP 404 from does not answer IKE_SA_INIT henb-agent - not running"
         rows = readme.troubles()
         self.assertGreater(len(rows), 20)
         self.assertEqual(unsaid(rows, program), [])

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "base/log-journal-io.h"
 #include "base/log.h"
 #include "clock.h"
 #include "manager.h"
@@ -156,11 +157,22 @@ static void end(Life *l) {
     l->event = sd_event_unref(l->event);
 }
 
+static void tell_start(const Life *l) {
+    const char *identity = security_credential(l->security)->identity;
+    const Config *c = l->config;
+
+    log_message(LOG_INFO, MESSAGE_STARTED, &(LogFields){.version = VERSION, .identity = identity},
+                "henb-agentd " VERSION " for %s %s %s, IKE identity %s", c->oui, c->product_class,
+                c->serial_number, identity);
+}
+
 /* Exit status; without success nothing of it is left. */
 static int begin(Life *l) {
     int status = manager_make(l);
 
     if (status == EXIT_SUCCESS) {
+        log_journal_use();
+        tell_start(l);
         sd_notify(false, "READY=1");
         manager_start(l->manager);
     } else {

@@ -5,7 +5,6 @@
 #include <sysexits.h>
 #include <sys/stat.h>
 
-#include "base/log-journal-io.h"
 #include "base/log.h"
 #include "config.h"
 #include "key-export-io.h"
@@ -83,7 +82,6 @@ int main(int argc, char **argv) {
     if (r != 0)
         return r < 0 ? EX_USAGE : EXIT_SUCCESS;
     umask(0077);
-    log_journal_use();
     if (config_load(&config, options.config, error) < 0) {
         log_error("%s", error);
         return EX_CONFIG;
@@ -99,10 +97,6 @@ int main(int argc, char **argv) {
         printf("%s: ok, this box is %s\n", options.config, security_credential(security)->identity);
         return EXIT_SUCCESS;
     }
-    const char *identity = security_credential(security)->identity;
-    log_message(LOG_INFO, MESSAGE_STARTED, &(LogFields){.version = VERSION, .identity = identity},
-                "henb-agentd " VERSION " for %s %s %s, IKE identity %s", config.oui, config.product_class,
-                config.serial_number, identity);
     key_export_begin(state_folder());
     return life_run(options.config, state_folder(), &config, TAKE_PTR(security));
 }

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-#define PARTS      4 /* parts that every line has */
+#define PARTS      4 /* besides the fields */
 #define FIELDS_MAX 32
 
 bool log_journal_is_there(void) {
@@ -32,18 +32,20 @@ static struct iovec part(const char *text) {
 static int send_to_journal(int level, const char *id, const char *text, const char *const *fields, size_t n) {
     char priority[16], message_id[64], *message;
     struct iovec parts[PARTS + FIELDS_MAX];
+    int used = 0;
 
     if (n > FIELDS_MAX || asprintf(&message, "MESSAGE=%s", text) < 0)
         return -ENOMEM;
     snprintf(priority, sizeof priority, "PRIORITY=%d", level);
-    snprintf(message_id, sizeof message_id, "MESSAGE_ID=%s", id);
-    parts[0] = part(message);
-    parts[1] = part(priority);
-    parts[2] = part(message_id);
-    parts[3] = part("SYSLOG_IDENTIFIER=henb-agentd");
+    snprintf(message_id, sizeof message_id, "MESSAGE_ID=%s", strempty(id));
+    parts[used++] = part(message);
+    parts[used++] = part(priority);
+    parts[used++] = part("SYSLOG_IDENTIFIER=henb-agentd");
+    if (id)
+        parts[used++] = part(message_id);
     for (size_t i = 0; i < n; i++)
-        parts[PARTS + i] = part(fields[i]);
-    int r = sd_journal_sendv(parts, (int)(PARTS + n));
+        parts[used++] = part(fields[i]);
+    int r = sd_journal_sendv(parts, used);
     free(message);
     return r;
 }

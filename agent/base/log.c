@@ -51,12 +51,18 @@ _printf_(2, 0) static void format_line(char ret[static LINE_MAX_BYTES], const ch
 }
 
 static void write_line(int level, const char *text) {
-    char line[LINE_MAX_BYTES + 8];
-    int n = snprintf(line, sizeof line, "<%d>%s\n", level, text);
+    char line[LINE_MAX_BYTES + 8], mark[8];
 
+    snprintf(mark, sizeof mark, "<%d>", level);
+    int n = snprintf(line, sizeof line, "%s%s\n", isatty(STDERR_FILENO) ? "" : mark, text);
     /* One write(2), so that lines of several processes on one pipe do not mix. Nothing to do if it fails. */
     if (write(STDERR_FILENO, line, (size_t)n) < 0) {
     }
+}
+
+static void tell(int level, const char *id, const char *text, const char *const *fields, size_t n) {
+    if (!log_sink || log_sink(level, id, text, fields, n) < 0)
+        write_line(level, text);
 }
 
 void log_write(int level, const char *format, ...) {
@@ -69,7 +75,7 @@ void log_write(int level, const char *format, ...) {
     va_start(ap, format);
     format_line(text, format, ap);
     va_end(ap);
-    write_line(level, text);
+    tell(level, NULL, text, NULL, 0);
     errno = saved_errno;
 }
 
@@ -106,8 +112,7 @@ void log_message(int level, LogMessage message, const LogFields *fields, const c
     size_t n = log_sink ? format_fields(fields, buffer) : 0;
     for (size_t i = 0; i < n; i++)
         list[i] = buffer[i];
-    if (!log_sink || log_sink(level, ids[message], text, list, n) < 0)
-        write_line(level, text);
+    tell(level, ids[message], text, list, n);
     errno = saved_errno;
 }
 

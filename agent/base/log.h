@@ -19,11 +19,12 @@ void log_set_level(int level);
 int log_get_level(void);
 /* Takes a printf format without a newline. */
 void log_write(int level, const char *format, ...) _printf_(2, 3);
-/* The same for a line of that MESSAGE_ID; the sink has the fields, standard error the text alone. */
+/* The same for a line of that MESSAGE_ID; the sink has the fields, standard error the text alone. Both go one
+ * way, so that they stay in their order. */
 void log_message(int level, LogMessage message, const LogFields *fields, const char *format, ...)
     _printf_(4, 5);
 
-/* Takes a line with its MESSAGE_ID and *n* texts "NAME=value", all of them without control characters.
+/* Takes a line with its MESSAGE_ID, or NULL, and *n* texts "NAME=value", all without control characters.
  * Negative errno: it cannot, and the line goes to standard error. NULL, the default, takes none. */
 typedef int (*LogSink)(int level, const char *id, const char *text, const char *const *fields, size_t n);
 void log_set_sink(LogSink sink);

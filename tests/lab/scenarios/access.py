@@ -13,7 +13,7 @@ from machine import expect, run, wait_for
 from scenario import scenario
 from steps import FAILURE, properties, up
 
-XML = Path("/usr/share/dbus-1/interfaces/org.henb.Agent1.xml")
+XML = Path(__file__).resolve().parent.parent / "org.henb.Agent1.xml"  # of henb-agent-dev: tests/guest
 ROOT, TUNNEL, SESSION = "/org/henb", f"{henb.OBJECT}/tunnel/0", f"{henb.OBJECT}/session"
 LOG, LOG_OBJECT = "org.freedesktop.LogControl1", "/org/freedesktop/LogControl1"
 OBJECT_OF = {f"{henb.INTERFACE}.Tunnel": TUNNEL, f"{henb.INTERFACE}.Session": SESSION}

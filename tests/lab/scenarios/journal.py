@@ -11,6 +11,8 @@ from machine import expect, run, wait_for
 from scenario import scenario
 from steps import URL, up
 
+from .reload import reload_unit
+
 CATALOG = Path("/usr/lib/systemd/catalog/henb-agent.catalog")
 
 
@@ -54,7 +56,8 @@ def journal_fields(lab):
     expect("@" not in explained.partition("Support:")[2], f"journalctl -x leaves fields open: {explained}")
 
     (henb.CONFIG / "henb.pem").write_text("no certificate\n", encoding="utf-8")
-    run("systemctl", "reload", henb.UNIT)
+    done, _ = reload_unit()
+    expect(not done, "a reload with what is no certificate is done")
     told(lab, "RELOAD_REFUSED", PRIORITY="3")
 
     lab.boxes.terminate()

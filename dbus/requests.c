@@ -124,6 +124,9 @@ static int on_polkit(sd_bus_message *reply, void *userdata, sd_bus_error *error)
     else if (challenge && !sd_bus_message_get_allow_interactive_authorization(request->call))
         request_answer(request, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
                        "polkit wants to ask for a password, and the call does not allow it");
+    else if (challenge)
+        request_answer(request, SD_BUS_ERROR_ACCESS_DENIED,
+                       "polkit wants a password and has nobody to ask for it: use sudo, or pkttyagent");
     else
         request_answer(request, SD_BUS_ERROR_ACCESS_DENIED, "polkit does not allow it");
     return 0;

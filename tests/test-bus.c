@@ -548,7 +548,7 @@ START_TEST(polkit_says_no) {
         {DENIES, false, SD_BUS_ERROR_ACCESS_DENIED, "polkit does not allow it"},
         {DENIES, true, SD_BUS_ERROR_ACCESS_DENIED, "polkit does not allow it"},
         {CHALLENGES, false, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit wants to ask"},
-        {CHALLENGES, true, SD_BUS_ERROR_ACCESS_DENIED, "polkit does not allow it"}, /* asked in vain */
+        {CHALLENGES, true, SD_BUS_ERROR_ACCESS_DENIED, "has nobody to ask for it: use sudo, or pkttyagent"},
         {FAILS, false, SD_BUS_ERROR_ACCESS_DENIED, "only root may do this: out of order"},
     };
     sd_bus_message *reply;

@@ -406,12 +406,14 @@ START_TEST(widths_and_locales) {
     variable_set("TERM", "dumb");
     run_start_in_terminal(&run, "status", 40);
     run_end(&run, 0);
-    ck_assert_msg(strstr(run.text, "\r\n          S1: to one of the MMEs, cell\r\n              off by the"),
-                  "%s", run.text);
+    ck_assert_msg(
+        strstr(run.text, "\r\n          S1: to one of the MMEs; the\r\n              operator has not let"),
+        "%s", run.text);
     variable_set("COLUMNS", "30");
     variable_set("LC_ALL", "C");
     check_run("status", 0,
-              "\n          S1: to one of the MMEs,\n              cell off by the\n              operator\n");
+              "\n          S1: to one of the MMEs;\n              the operator has not\n"
+              "              let the cell on the\n              air\n");
     check_run("status", 0, "* henb-agent");
     variable_set("LC_ALL", "C.UTF-8");
     check_run("status", 0, "\xe2\x97\x8f henb-agent");

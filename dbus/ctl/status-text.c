@@ -148,7 +148,7 @@ static void tunnel_lines(FILE *out, const Style *style, Moment now, const json_o
     tree_join(tree_child(tunnel, "InnerAddresses"), " ", inner, sizeof inner);
     line_format(out, style, "Inside", "%s", inner);
     if (rekey > 0)
-        line_format(out, style, "", "new keys %s", distance_format(now.mono, rekey, distance));
+        line_format(out, style, "New keys", "%s", distance_format(now.mono, rekey, distance));
 }
 
 static void outcome_format(const json_object *session, Moment now, char *ret, size_t size) {
@@ -177,7 +177,7 @@ static void session_lines(FILE *out, const Style *style, Moment now, const json_
     if (next > 0)
         line_format(out, style, "Next", "%s", distance_format(now.mono, next, distance));
     tree_join(tree_child(session, "PendingEvents"), ", ", text, sizeof text);
-    line_format(out, style, "Waiting", "%s", text);
+    line_format(out, style, "Events", "%s", text);
 }
 
 /* "NAME (MORE)", or one of them alone. */
@@ -189,9 +189,10 @@ static void agent_lines(FILE *out, const Style *style, const json_object *agent)
     line_pair(out, style, "Step", tree_text(agent, "Step"), tree_text(agent, "Clause"));
     mmes_print(out, style, agent);
     if (tree_child(agent, "AdminState"))
-        line_format(out, style, "S1", "%s the MMEs, cell %s",
+        line_format(out, style, "S1", "%s the MMEs; the operator %s",
                     streq(tree_text(agent, "S1ConnectionMode"), "All") ? "to all of" : "to one of",
-                    tree_flag(agent, "AdminState") ? "on the air" : "off by the operator");
+                    tree_flag(agent, "AdminState") ? "lets the cell on the air"
+                                                   : "has not let the cell on the air");
     line_pair(out, style, "SeGW", tree_text(agent, "SeGW"), tree_text(agent, "SeGWAddress"));
 }
 
@@ -230,7 +231,8 @@ void status_print(FILE *out, const Style *style, Moment now, const json_object *
     line_format(out, style, "HeMS", "%s", tree_text(agent, "HeMS"));
     session_lines(out, style, now, tree_child(tree, "session"));
     if (tree_child(agent, "ClockTrusted") && !tree_flag(agent, "ClockTrusted"))
-        line(out, style, "Clock", "not believed: it stands before the agent was built or last ran",
+        line(out, style, "Clock",
+             "not believed: before the day the agent was built, or before a time known to be past",
              COLOUR_PLAIN);
     errors_print(out, style, now, tree);
 }
@@ -249,7 +251,7 @@ void tunnels_print(FILE *out, const Style *style, Moment now, const json_object 
         style_wrap(out, style, tree_text(tunnel, "Path"), DOT, room_of(style, DOT));
         fputc('\n', out);
         tunnel_lines(out, style, now, tunnel);
-        line_format(out, style, "Identity", "%s", tree_text(tunnel, "LocalIdentity"));
+        line_format(out, style, "Our name", "%s", tree_text(tunnel, "LocalIdentity"));
         if (!tree_flag(tunnel, "Up"))
             continue;
         security_lines(out, style, tunnel);

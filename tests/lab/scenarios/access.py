@@ -26,6 +26,7 @@ OF_DAEMONS = [(PARAMETERS, "Get", ["Device."]), (PARAMETERS, "Ages", ["Device."]
               (f"{henb.INTERFACE}.Counters", "Count"), (f"{henb.INTERFACE}.Counters", "Measure"),
               (f"{henb.INTERFACE}.Downloads", "Request")]
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+NOBODY_ASKED = f"{DENIED}: polkit wants a password and has nobody to ask for it"
 ASKS = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 READ_ONLY = "org.freedesktop.DBus.Error.PropertyReadOnly"
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
@@ -60,8 +61,7 @@ def may_not_set(caller, who):
 def may_not_control(caller, who, methods):
     for method in methods:
         refused(ASKS, f"{method} by {who}", call, caller, henb.INTERFACE, method)
-        # Nobody is there to type a password.
-        refused(DENIED, f"{method} by {who}", call, caller, henb.INTERFACE, method, interactive=True)
+        refused(NOBODY_ASKED, f"{method} by {who}", call, caller, henb.INTERFACE, method, interactive=True)
 
 
 def reads(caller):

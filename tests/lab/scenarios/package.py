@@ -10,12 +10,14 @@ from pathlib import Path
 
 import agent as henb
 import places
+from bus import job, unit_property
 from contents import acs, s1
 from machine import HERE, expect, run, wait_for
 from scenario import scenario
 from steps import informed, mme_list, ping, properties, up
 
 NAME = "henb-agent"
+WAIT_UNIT = "henb-wait-registered.service"
 DEB = Path("/input/henb-agent.deb")  # what the guest has installed
 STORE = henb.STATE / "state.db"
 EARLIER = HERE / "version-1.db"  # written by the release before
@@ -65,18 +67,22 @@ def place_earlier():
 
 
 @scenario("package-upgrade", "an upgrade brings a registered box back with its store, also that of the release before; it "
-          "starts none that was stopped", hems=acs(*s1()))
+          "waits for no registration, and starts none that was stopped", hems=acs(*s1()))
 def package_upgrade(lab):
     place_earlier()
     up(lab)
     lab.agent.wait_journal("brought from version 1 to 2", 10)
     kept = lab.agent.parameters(INFORM)
     expect(any(value.endswith("Cell.8.RF.RSRP") for value in kept.values()), f"of the store before there is {kept}")
+    expect(job("StartUnit", WAIT_UNIT) == "done", f"{WAIT_UNIT} does not start")
     before, lab.agent.begun = lab.agent.pid(), lab.agent.mark()
+    lab.boxes.uplink_down()  # an upgrade that waited for the registration would never end
     dpkg("-i", DEB)
     expect(lab.agent.pid() not in (0, before), "the upgrade has not started the new program")
+    lab.boxes.uplink()
     lab.agent.has_registered()
     lab.agent.registered()
+    wait_for("the unit that waits", lambda: unit_property(WAIT_UNIT, "ActiveState") == "active", 30)
     lab.agent.tunnel()
     ping()
     properties(lab, Mme=mme_list(places.MME))
@@ -90,13 +96,13 @@ def package_upgrade(lab):
 
 
 def way_to_clean():
-    """The commands by which README.md has a person take away what guards inner traffic."""
-    text = Path("/usr/share/doc/henb-agent/README.md").read_text(encoding="utf-8")
+    """The commands by which BEHAVIOUR.md has a person take away what guards inner traffic."""
+    text = Path("/usr/share/doc/henb-agent/BEHAVIOUR.md").read_text(encoding="utf-8")
     return re.search(rf"^ +ip link del {henb.TUNNEL}\n(?: +\S.*\n)+", text, re.M)[0]
 
 
 @scenario("package-purge", "purged while registered: the gateway hears of it, no tunnel and no state are left; what guards "
-          "inner traffic goes by README.md's commands")
+          "inner traffic goes by BEHAVIOUR.md's commands")
 def package_purge(lab):
     up(lab)
     inner, clean = lab.agent.inner(), way_to_clean()
@@ -113,7 +119,7 @@ def package_purge(lab):
         run("sh", "-c", clean)
         text, states, policies = henb.kernel(inner)
         expect(not (text + run("ip", "-6", "rule")).count(str(henb.ID)) and henb.TUNNEL not in run("ip", "link"),
-               f"README.md's commands leave {text}")
-        expect(not states and not policies, f"README.md's commands leave {states} {policies}")
+               f"BEHAVIOUR.md's commands leave {text}")
+        expect(not states and not policies, f"BEHAVIOUR.md's commands leave {states} {policies}")
     finally:
         dpkg("-i", DEB)

@@ -109,7 +109,7 @@ def mme_by_name(lab):
 def admin_false(lab):
     up(lab)
     properties(lab, AdminState=False)
-    trouble("off by the operator")
+    trouble("has not let the cell on the air")
     status, output = lab.boxes.s1_stack(timeout=5)
     expect(status == 1 and "AdminState" in output, f"the S1 stand-in: status {status}: {output.strip()}")
     expect("association" not in lab.boxes.log("mme"), "the MME got an association")

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 import readme  # noqa: E402
 
 KEY = re.compile(r'^    \{"(\w+)", "(\w+)", parse_\w+, FIELD\([\w.]+\), (true|false), ("[^"]*"|\w+)', re.M)
+INTERFACES = sorted((ROOT / "dbus").glob("*.xml"))
 # Defaults that are no text of the table, or that the page has to say in words.
 MACROS = {"VERSION": "the version of the agent"}
 IN_WORDS = {("Network", "PublicDNS"), ("Network", "PrivateDNS"), ("Identity", "Operator"), ("HostingParty", "Realm"),
@@ -161,15 +162,16 @@ class Pages(unittest.TestCase):
 
     def test_interfaces(self):
         page = read("docs/org.henb.Agent1.5")
-        for interface in ElementTree.parse(ROOT / "dbus/org.henb.Agent1.xml").getroot().iter("interface"):
+        for interface in (one for file in INTERFACES for one in ElementTree.parse(file).getroot().iter("interface")):
             self.assertIn(f"\n.B {interface.get('name')}\n", page)
 
     def test_each_member_is_told_of(self):
         page = read("dbus/API.md")
-        for line in undocumented(read("dbus/org.henb.Agent1.xml")):
-            self.fail(f"no comment before {line}")
-        for member in re.findall(r'<(?:property|method|signal) name="(\w+)"', read("dbus/org.henb.Agent1.xml")):
-            self.assertRegex(page, rf"(?m)^### {member}\b")
+        for xml in map(read, INTERFACES):
+            for line in undocumented(xml):
+                self.fail(f"no comment before {line}")
+            for member in re.findall(r'<(?:property|method|signal) name="(\w+)"', xml):
+                self.assertRegex(page, rf"(?m)^### {member}\b")
 
     def test_it_can_fail(self):
         self.assertEqual(undocumented('<!-- Up. -->\n<property name="Up"/>\n<property name="Down"/>'), ['<property name="Down"/>'])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """org.henb.Agent1 keeps what it has promised (data/org.henb.Agent1.members: once there, a member stays as it is), and
-API.md has a place for each member, with its types and a busctl line to try it. With --list: the members of the XML file."""
+API.md has a place for each member, with its types and a busctl line to try it. With --list: the members of the XML files."""
 
 import re
 import sys
@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 XML, API = ROOT / "dbus/org.henb.Agent1.xml", ROOT / "dbus/API.md"
+OWNER = ROOT / "dbus/org.henb.Agent1.Owner.xml"  # what the agent calls, and does not have itself
+OWNERS_TEST = ROOT / "tests/test-bus-parameters.c"
 MEMBERS = ROOT / "tests/data/org.henb.Agent1.members"
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 FIRST = "org.henb.Agent1"  # whose sections in API.md come before those with a name of an interface
@@ -43,9 +45,9 @@ def members(xml):
             for member in interface if member.tag != "annotation"]
 
 
-def broken(recorded, xml):
-    """What the XML file does to the members that are recorded."""
-    now = members(xml)
+def broken(recorded, *xmls):
+    """What the XML files do to the members that are recorded."""
+    now = [line for xml in xmls for line in members(xml)]
     return ([f"gone, or changed (that takes org.henb.Agent2): {line}" for line in recorded if line not in now]
             + [f"new, and not in {MEMBERS.name}: {line}" for line in now if line not in recorded])
 
@@ -93,10 +95,11 @@ def unexplained(api, xml):
 
 class Interface(unittest.TestCase):
     xml, api = XML.read_text(encoding="utf-8"), API.read_text(encoding="utf-8")
+    owner = OWNER.read_text(encoding="utf-8")
     recorded = MEMBERS.read_text(encoding="utf-8").splitlines()
 
     def test_promises(self):
-        self.assertEqual(broken(self.recorded, self.xml), [])
+        self.assertEqual(broken(self.recorded, self.xml, self.owner), [])
         self.assertEqual(len(self.recorded), len(set(self.recorded)))
         self.assertGreater(len(self.recorded), 50)
 
@@ -108,13 +111,24 @@ class Interface(unittest.TestCase):
                 ('<signal name="Changed">', '<signal name="Change">', "signal Changed a(sss)"),
                 (f'<annotation name="{EMITS}" value="false"/>', "", "property Timeline a(ttssss) read emits=false")):
             self.assertIn(old, self.xml)
-            found = broken(self.recorded, self.xml.replace(old, new, 1))
+            found = broken(self.recorded, self.xml.replace(old, new, 1), self.owner)
             self.assertTrue(found and found[0].startswith("gone") and found[0].endswith(line), found)
         more = self.xml.replace('<method name="Inform"/>', '<method name="Inform"/><method name="More"/>')
-        self.assertEqual(broken(self.recorded, more), [f"new, and not in {MEMBERS.name}: {FIRST} method More - -> -"])
+        self.assertEqual(broken(self.recorded, more, self.owner),
+                         [f"new, and not in {MEMBERS.name}: {FIRST} method More - -> -"])
 
     def test_everything_is_explained(self):
         self.assertEqual(unexplained(self.api, self.xml), [])
+        self.assertEqual(unexplained(self.api, self.owner), [])
+
+    def test_what_an_owner_implements(self):
+        """What the agent calls at the daemons of test-bus-parameters: a call that does not fit their table fails there."""
+        table = re.search(r"owner_vtable\[\] = \{(.*?)\};", OWNERS_TEST.read_text(encoding="utf-8"), re.S)[1]
+        called = [f"{FIRST}.Owner method {name} {takes} -> {gives or '-'}"
+                  for name, takes, gives in re.findall(r'SD_BUS_METHOD\("(\w+)", "([^"]*)", "([^"]*)"', table)]
+        self.assertEqual(len(called), 3)
+        self.assertEqual(members(self.owner), called)
+        self.assertNotEqual(members(self.owner.replace('type="t"', 'type="u"', 1)), called)
 
     def test_explanations_can_be_missing(self):
         for old, new, expected in (
@@ -133,6 +147,6 @@ class Interface(unittest.TestCase):
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--list"]:
-        print("\n".join(members(Interface.xml)))
+        print("\n".join(members(Interface.xml) + members(Interface.owner)))
     else:
         unittest.main()

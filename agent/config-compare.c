@@ -140,10 +140,3 @@ void config_compare(const Config *now, const Config *next, ConfigDifference *ret
         if (!keys[i].same(now, next, &keys[i]))
             name_add(keys[i].class == IN_PLACE ? ret->in_place : ret->restart, &keys[i]);
 }
-
-bool config_is_classed(const char *section, const char *key) {
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (streq(keys[i].section, section) && streq(strempty(keys[i].key), key))
-            return true;
-    return false;
-}

@@ -15,5 +15,3 @@ typedef struct ConfigDifference {
 /* Holds two loaded configurations against each other, key by key. Where a value was set, and in how many
  * lines, is no difference. */
 void config_compare(const Config *now, const Config *next, ConfigDifference *ret);
-/* Whether the table knows the key. */
-bool config_is_classed(const char *section, const char *key);

@@ -25,8 +25,6 @@ FactoryDataNews factory_data_compare(const Config *config, Store *store) {
 void factory_data_keep(const Config *config, Store *store) {
     char now[FACTORY_MAX];
 
-    if (factory_data_compare(config, store) == FACTORY_DATA_SAME)
-        return;
     factory_format(config, now, sizeof now);
     (void)store_set_meta(store, META_FACTORY, now); /* which logs why not */
 }

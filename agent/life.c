@@ -60,6 +60,8 @@ static void on_reload(void *userdata, BusRequest *request) {
 
     if (request) /* before the bus is left */
         bus_request_done(request, r < 0 ? error : NULL);
+    else if (leaving)
+        log_notice("reload: %s", error);
     if (l->again && !leaving) {
         manager_stop(l->manager);
         sd_notify(false, "STATUS=Restarting with the new configuration");
@@ -206,7 +208,7 @@ static int begin_again(Life *l) {
     status = begin_with_spare(l);
     if (status == EXIT_SUCCESS)
         return status;
-    log_error("the new configuration cannot be used after all: the agent goes on with the one of before");
+    log_error("the new configuration cannot be used after all: the agent goes on with the previous one");
     return begin_with_spare(l);
 }
 

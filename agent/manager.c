@@ -528,15 +528,17 @@ static int store_read(Manager *m) {
  * the mark and the rest of it), or has got other factory data since. 0 or negative errno. */
 static int learned_check(Manager *m) {
     const FactoryDataNews news = factory_data_compare(m->config, m->store);
+    const bool forget = m->deregistration.in_force || news == FACTORY_DATA_OTHER;
     int r = 0;
 
     if (news == FACTORY_DATA_OTHER)
         log_notice("the factory data are others than before: what HeMSs have set is forgotten");
-    if (m->deregistration.in_force || news == FACTORY_DATA_OTHER) {
+    if (forget) { /* the factory data, too */
         r = cpe_reset(m->cpe);
         good_time_keep(&m->good_time);
     }
-    factory_data_keep(m->config, m->store);
+    if (forget || news == FACTORY_DATA_FIRST)
+        factory_data_keep(m->config, m->store);
     return r;
 }
 

@@ -47,15 +47,18 @@ static int file_read(const Config *config, const char *key, const char *path, si
     FILE *f = fopen(path, "re");
     uint8_t *data = f ? malloc(size_max) : NULL;
     int r = f && !data ? -ENOMEM : -errno;
+    size_t n = 0;
 
     if (data) {
         setvbuf(f, NULL, _IONBF, 0); /* no second copy of a private key */
-        size_t n = fread(data, 1, size_max, f);
+        n = fread(data, 1, size_max, f);
         r = ferror(f) ? -EIO : n == size_max ? -EFBIG : 0;
-        if (r == 0) {
-            *ret_size = n;
-            *ret = TAKE_PTR(data);
-        }
+    }
+    if (r == 0) {
+        *ret_size = n;
+        *ret = TAKE_PTR(data);
+    } else if (data) { /* it may be of a private key */
+        explicit_bzero(data, n);
         free(data);
     }
     if (f)

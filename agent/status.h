@@ -65,7 +65,7 @@ typedef struct Status {
     char last_error[ERROR_MAX_BYTES]; /* the latest failure, "" after a registration */
 } Status;
 
-/* The tunnel as dbus/tunnel.c publishes it. Without one everything but *peer_identity* is empty. */
+/* The tunnel as dbus/tunnel.c publishes it. Without one everything but *local_identity* is empty. */
 typedef struct TunnelStatus {
     bool up;               /* it carries traffic */
     Address local, remote; /* outer */

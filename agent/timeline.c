@@ -52,7 +52,7 @@ static bool is_registered(AgentState state) {
     return state == AGENT_REGISTERED || state == AGENT_REGISTERED_WITHOUT_MME;
 }
 
-bool timeline_note(Timeline *t, usec_t now, AgentState state, const char *title, const char *clause,
+void timeline_note(Timeline *t, usec_t now, AgentState state, const char *title, const char *clause,
                    const char *error) {
     const TimelineStep *step = last(t);
     bool news = *error && !streq(error, t->error);
@@ -60,9 +60,9 @@ bool timeline_note(Timeline *t, usec_t now, AgentState state, const char *title,
 
     snprintf(t->error, sizeof t->error, "%s", error);
     if (t->over ? is_registered(state) || is_rest(state) : same && !news)
-        return false;
+        return;
     if (is_rest(state) && t->n == 0)
-        return false;
+        return;
     if (t->over) {
         t->first = t->n = 0;
         t->over = false;
@@ -75,7 +75,6 @@ bool timeline_note(Timeline *t, usec_t now, AgentState state, const char *title,
         step_end(t, now, "");
         t->over = true;
     }
-    return true;
 }
 
 const TimelineStep *timeline_step(const Timeline *t, size_t i) {

@@ -34,8 +34,8 @@ typedef struct Timeline {
     char error[ERROR_MAX_BYTES];      /* the latest one shown */
 } Timeline;
 
-/* The procedure shows this now. Whether that made any difference. */
-bool timeline_note(Timeline *timeline, usec_t now, AgentState state, const char *title, const char *clause,
+/* The procedure shows this now. */
+void timeline_note(Timeline *timeline, usec_t now, AgentState state, const char *title, const char *clause,
                    const char *error);
 /* The i-th step, the oldest first; NULL: no more. */
 const TimelineStep *timeline_step(const Timeline *timeline, size_t i);

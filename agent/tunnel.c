@@ -374,12 +374,12 @@ static void on_redirect_answer(void *userdata, const ResolverAnswer *answer) {
     if (!answer->error) /* one that was begun meanwhile goes where we are not wanted */
         association_leave(t, t->redirect.place, ike_sa_close);
     bool started = !answer->error && redirect_start(t, &answer->addresses);
+    const char *text = answer->error ? answer->text : "the gateway we were redirected to cannot be reached";
 
     if (!started && t->redirect.place == CURRENT)
-        report_down(t, MESSAGE_NONE,
-                    answer->error ? answer->text : "the gateway we were redirected to cannot be reached");
+        report_down(t, MESSAGE_NONE, text);
     else if (!started)
-        successor_failed(&t->redirect.from, strempty(answer->text));
+        successor_failed(&t->redirect.from, text);
     resolver_free(TAKE_PTR(t->redirect.resolver));
     tunnel_run(t);
 }

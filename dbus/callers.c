@@ -8,8 +8,9 @@
 
 #define DAEMON "org.freedesktop.DBus"
 
-/* Whoever has not called for longest makes place for another one. */
-#define CALLERS_MAX     64
+/* Whoever has not called for longest makes place for another one. More than one user may have connections:
+ * who calls in turn with many pushes none of them out before the bus is asked about it. */
+#define CALLERS_MAX     512
 #define CALLER_NAME_MAX 32 /* ":1.4294967295" and room; the bus daemon makes these names */
 
 typedef struct Caller {

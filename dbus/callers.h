@@ -11,9 +11,10 @@
 
 #include "base/macro.h"
 
-/* Between two questions about one caller; an answer may have some ten thousand bytes. */
-#define CALLERS_UNASKED 64
-#define CALLERS_UNREAD  (UINT32_C(4) << 20) /* bytes */
+/* Between two questions about one caller; an answer may have some ten thousand bytes. A hundred that read
+ * nothing must not fill the bus: each keeps what was on its way besides, when it is found out. */
+#define CALLERS_UNASKED 16
+#define CALLERS_UNREAD  (UINT32_C(256) << 10) /* bytes */
 
 typedef struct Callers Callers;
 

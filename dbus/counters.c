@@ -4,6 +4,7 @@
 #include "dbus/counters.h"
 
 #include "base/log.h"
+#include "dbus/text.h"
 
 #define INTERFACE "org.henb.Agent1.Counters"
 
@@ -25,7 +26,7 @@ static int take(sd_bus_message *m, const BusHandlers *handlers, bool counts, sd_
         const char *wrong = handlers->count(handlers->others, &counter);
         if (wrong) {
             log_info("D-Bus: counters of %s are refused: %s", sd_bus_message_get_sender(m), wrong);
-            return sd_bus_error_setf(error, BUS_ERROR_REFUSED, "%s: %s", counter.type, wrong);
+            return bus_refuse(error, BUS_ERROR_REFUSED, "%s: %s", counter.type, wrong);
         }
     }
     return r < 0 ? r : sd_bus_reply_method_return(m, NULL);

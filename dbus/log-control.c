@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See log-control.h. Who may write is the bus policy's matter, and sd-bus': root, or the agent's user. The
- * level lasts until the agent ends or a reload finds another one in agent.conf. */
+/* See log-control.h. Of those sd-bus lets write, root and the agent's user, the bus policy lets root alone.
+ * The level lasts until the agent ends or a reload finds another one in agent.conf. */
 #include "dbus/log-control.h"
 
+#include "base/log-journal-io.h"
 #include "base/log.h"
+#include "dbus/text.h"
 
 #define LOG_CONTROL_PATH      "/org/freedesktop/LogControl1"
 #define LOG_CONTROL_INTERFACE "org.freedesktop.LogControl1"
@@ -29,13 +31,13 @@ static int level_set(sd_bus *bus, const char *path, const char *interface, const
             r = sd_bus_emit_properties_changed(bus, path, interface, name, NULL);
             return r < 0 ? r : 1;
         }
-    return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "\"%.32s\" is no log level", level);
+    return bus_refuse(error, SD_BUS_ERROR_INVALID_ARGS, "\"%.32s\" is no log level", level);
 }
 
-/* Lines go to standard error; systemd says when that is the journal. */
+/* Standard error and the journal are one there, whichever of both ways a line goes. */
 static int target_get(sd_bus *bus, const char *path, const char *interface, const char *name,
                       sd_bus_message *m, void *userdata, sd_bus_error *error) {
-    return sd_bus_message_append_basic(m, 's', getenv("JOURNAL_STREAM") ? "journal" : "console");
+    return sd_bus_message_append_basic(m, 's', log_journal_is_there() ? "journal" : "console");
 }
 
 static int identifier_get(sd_bus *bus, const char *path, const char *interface, const char *name,

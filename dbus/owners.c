@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "dbus/text.h"
 
 #define OWNER_INTERFACE "org.henb.Agent1.Owner"
 #define OWNER_OBJECT    "/org/henb/Agent1/Owner"
@@ -171,10 +172,21 @@ static int on_prepared(sd_bus_message *reply, void *userdata, sd_bus_error *erro
     return 0;
 }
 
+static int append_change(sd_bus_message *m, const OwnerChange *change) {
+    int r = sd_bus_message_open_container(m, 'r', "sss");
+    if (r >= 0)
+        r = bus_append_text(m, change->name);
+    if (r >= 0)
+        r = sd_bus_message_append_basic(m, 's', change->kind);
+    if (r >= 0)
+        r = bus_append_text(m, change->value);
+    return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 int bus_append_changes(sd_bus_message *m, const OwnerChange *changes, size_t n) {
     int r = sd_bus_message_open_container(m, 'a', "(sss)");
     for (size_t i = 0; i < n && r >= 0; i++)
-        r = sd_bus_message_append(m, "(sss)", changes[i].name, changes[i].kind, changes[i].value);
+        r = append_change(m, &changes[i]);
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

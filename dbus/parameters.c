@@ -83,7 +83,7 @@ static int on_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     for (int i = 0; i < n && r >= 0; i++) {
         r = p->handlers->read(p->handlers->others, names[i], on_parameter, &rows);
         if (r == -ENOENT)
-            return sd_bus_error_setf(error, BUS_ERROR_REFUSED, "%s: there is no such parameter", names[i]);
+            return bus_refuse(error, BUS_ERROR_REFUSED, "%s: there is no such parameter", names[i]);
         if (r == -E2BIG)
             return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
                                      "more parameters than %d in one call", ROWS_MAX);
@@ -137,11 +137,10 @@ static int report_authorize(const BusParameters *p, const char *sender, const Va
             continue;
         log_warning("D-Bus: Report of %.200s by %s is refused: it belongs to %s", values[i].path, sender,
                     row ? row->name : "nobody");
-        return row ? sd_bus_error_setf(error, BUS_ERROR_REFUSED, "%.200s: it belongs to %s", values[i].path,
-                                       row->name)
-                   : sd_bus_error_setf(error, BUS_ERROR_REFUSED,
-                                       "%.200s: it belongs to nobody, see [Owners] in agent.conf",
-                                       values[i].path);
+        return row ? bus_refuse(error, BUS_ERROR_REFUSED, "%.200s: it belongs to %s", values[i].path,
+                                row->name)
+                   : bus_refuse(error, BUS_ERROR_REFUSED,
+                                "%.200s: it belongs to nobody, see [Owners] in agent.conf", values[i].path);
     }
     return 0;
 }
@@ -176,7 +175,7 @@ static int on_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
     }
     handlers->reported(handlers->others);
     if (wrong)
-        return sd_bus_error_setf(error, BUS_ERROR_REFUSED, "%s: %s", values[i].path, wrong);
+        return bus_refuse(error, BUS_ERROR_REFUSED, "%s: %s", values[i].path, wrong);
     return sd_bus_reply_method_return(m, NULL);
 }
 

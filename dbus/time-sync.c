@@ -3,6 +3,7 @@
 #include "dbus/time-sync.h"
 
 #include "base/log.h"
+#include "dbus/text.h"
 
 #define TIMESYNC "org.freedesktop.timesync1"
 
@@ -41,7 +42,7 @@ static void tell(TimeSync *sync) {
     if (r >= 0)
         r = sd_bus_message_open_container(m, 'a', "s");
     for (size_t i = 0; i < sync->n && r >= 0; i++)
-        r = sd_bus_message_append_basic(m, 's', sync->servers[i]);
+        r = bus_append_text(m, sync->servers[i]);
     if (r >= 0)
         r = sd_bus_message_close_container(m);
     if (r >= 0)

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <libxml/parser.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -374,14 +375,15 @@ START_TEST(counters_are_read_when_asked_for) {
 END_TEST
 
 static void session_fill(void) {
-    session = (SessionStatus){.url = "https://hems.example/",
-                              .running = true,
-                              .last_session = 9,
-                              .last_outcome = SESSION_UNREACHED,
-                              .last_fault = "no answer \xff",
-                              .next_inform = 8,
-                              .n_pending = 1,
-                              .pending = {"1 BOOT"}};
+    session = (SessionStatus){
+        .url = "https://hems.example/",
+        .running = true,
+        .last_session = 9,
+        .last_outcome = SESSION_UNREACHED,
+        .last_fault = "no \xef\xb7\x90 answer \xff\xf0\x9f\xbf\xbe\xef\xbf\xbf|\xef\xb7\xb0\xf0\x9f\xbf\xbd",
+        .next_inform = 8,
+        .n_pending = 1,
+        .pending = {"1 BOOT"}};
 }
 
 START_TEST(the_session) {
@@ -395,7 +397,7 @@ START_TEST(the_session) {
     check_heard("Url,Running,LastSession,LastOutcome,LastFault,NextInform,PendingEvents");
     check_text(SESSION_PATH, SESSION, "Url", "https://hems.example/");
     check_text(SESSION_PATH, SESSION, "LastOutcome", "unreached");
-    check_text(SESSION_PATH, SESSION, "LastFault", "no answer ?");
+    check_text(SESSION_PATH, SESSION, "LastFault", "no ? answer ???|\xef\xb7\xb0\xf0\x9f\xbf\xbd");
     check_number(SESSION_PATH, SESSION, "LastSession", 9);
     check_number(SESSION_PATH, SESSION, "NextInform", 8);
     const char *first = NULL;
@@ -533,21 +535,30 @@ static sd_bus_message *level_set(const char *level) {
 }
 
 START_TEST(the_log_level) {
+    char stream[64];
+    struct stat st;
     bus_setup(&handlers);
     check_text(LOG_PATH, LOG, "LogLevel", "info");
     check_text(LOG_PATH, LOG, "SyslogIdentifier", "henb-agentd");
     ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
     check_text(LOG_PATH, LOG, "LogTarget", "console");
-    ck_assert_int_eq(setenv("JOURNAL_STREAM", "1:2", 1), 0);
+    ck_assert_int_eq(setenv("JOURNAL_STREAM", "1:2", 1), 0); /* another's: standard error was redirected */
+    check_text(LOG_PATH, LOG, "LogTarget", "console");
+    ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
     check_text(LOG_PATH, LOG, "LogTarget", "journal");
     sd_bus_message *m = level_set("debug");
     ck_assert(!sd_bus_message_is_method_error(m, NULL));
     sd_bus_message_unref(m);
     ck_assert_int_eq(log_get_level(), LOG_DEBUG);
     check_heard("LogLevel");
-    m = level_set("loud");
-    ck_assert(sd_bus_message_is_method_error(m, SD_BUS_ERROR_INVALID_ARGS));
-    sd_bus_message_unref(m);
+    static const char *const wrong[] = {"loud", "0123456789012345678901234567890\xc3\xa9"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) { /* one is cut off within a character */
+        m = level_set(wrong[i]);
+        ck_assert(sd_bus_message_is_method_error(m, SD_BUS_ERROR_INVALID_ARGS));
+        sd_bus_message_unref(m);
+    }
     check_text(LOG_PATH, LOG, "LogLevel", "debug");
     check_heard("");
     log_set_level(LOG_WARNING); /* as a reload does */

@@ -289,6 +289,11 @@ START_TEST(only_the_owner_reports) {
                 "Device.A.X: it belongs to " RADIO);
     check_error(call(radio, PARAMETERS, "Report", "a(ss)", 1, "Device.ManagementServer.URL", "http://evil/"),
                 NAME ".Error.Refused", "it belongs to nobody");
+    char path[512] = "a"; /* is cut off within a character */
+    while (strlen(path) < 300)
+        strcat(path, "\xc3\xa9");
+    check_error(call(stranger, PARAMETERS, "Report", "a(ss)", 1, path, "1"), NAME ".Error.Refused",
+                "\xc3\xa9?: it belongs to nobody");
     check_told(""); /* nothing of a call that is refused */
     check_error(call(radio, PARAMETERS, "Report", "a(ss)", 1, "Device.A.Written", "1"), NAME ".Error.Refused",
                 "Device.A.Written: the box does not determine it");
@@ -612,6 +617,40 @@ START_TEST(changes_are_heard_once_by_fifty) {
 }
 END_TEST
 
+static int on_foreign(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+    const char *name, *kind, *value;
+    ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(sss)"), 0);
+    ck_assert_int_gt(sd_bus_message_read(m, "(sss)", &name, &kind, &value), 0);
+    ck_assert_str_eq(value, "a?b??");
+    *(bool *)userdata = true;
+    return 0;
+}
+
+/* What no message can carry is a question mark in it: nobody misses the rest. */
+START_TEST(values_of_a_hems_that_are_no_text) {
+    const OwnerChange change = {"Device.A.X", "set",
+                                "a\xef\xb7\x90"
+                                "b\xf0\x9f\xbf\xbe\xff"};
+    Daemon radio;
+    bool came = false;
+    agent_start(NULL);
+    agent_open();
+    daemon_start(&radio, RADIO);
+    check_error(call(radio.bus, PARAMETERS, "Own", ""), NULL, NULL);
+    ck_assert_int_ge(
+        sd_bus_match_signal(radio.bus, NULL, NAME, PATH, PARAMETERS, "Changed", on_foreign, &came), 0);
+    verdict = false;
+    ck_assert_int_eq(owner_io_begin(engine, &change, 1), 0);
+    RUN_UNTIL(verdict);
+    ck_assert_str_eq(radio.changes, "set Device.A.X=a?b??;");
+    owner_io_end(engine, true);
+    ck_assert_int_eq(bus_changed(bus, &change, 1), 0);
+    RUN_UNTIL(came);
+    sd_bus_flush_close_unref(radio.bus);
+    agent_stop();
+}
+END_TEST
+
 START_TEST(alarms_are_passed_on) {
     agent_start(NULL);
     agent_open();
@@ -834,6 +873,7 @@ END_TEST
 
 SUITE("bus-parameters", parameters_are_read, only_the_owner_reports, ages_of_what_was_reported, owners_agree,
       owners_object_fail_or_are_silent, commits_from_within_the_verdict, an_answer_that_is_none,
-      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, alarms_are_passed_on, counters_are_passed_on,
-      wishes_for_files_are_passed_on, changes_are_not_for_everyone, changes_are_for_our_group,
-      policy_lets_the_agent_ask, ntp_servers_go_to_timesyncd, ages_by_path)
+      an_owner_leaves_the_bus, changes_are_heard_once_by_fifty, values_of_a_hems_that_are_no_text,
+      alarms_are_passed_on, counters_are_passed_on, wishes_for_files_are_passed_on,
+      changes_are_not_for_everyone, changes_are_for_our_group, policy_lets_the_agent_ask,
+      ntp_servers_go_to_timesyncd, ages_by_path)

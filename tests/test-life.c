@@ -288,7 +288,7 @@ START_TEST(of_no_use_after_all) {
     new_fails[1] = -ENOTUNIQ;
     LOG_OF(run(0, "new(http://a/) start done stop free new(http://b/) new(http://a/) start stop free",
                "READY=1, RELOADING=1, STATUS=Restarting with the new configuration, READY=1, STOPPING=1"),
-           "<3>the new configuration cannot be used after all: the agent goes on with the one of before\n");
+           "<3>the new configuration cannot be used after all: the agent goes on with the previous one\n");
 }
 END_TEST
 
@@ -324,6 +324,25 @@ START_TEST(reload_while_it_makes_way) {
 }
 END_TEST
 
+/* Nobody waits for the answer to a signal: the journal has it. */
+START_TEST(a_signal_while_it_stops) {
+    SCRIPT(0, terminate);
+    while_it_stops = hangup;
+    LOG_OF(run(0, "new(http://a/) start stop free", "READY=1, STOPPING=1"),
+           "<5>reload: the agent is stopping\n");
+}
+END_TEST
+
+START_TEST(a_signal_while_it_makes_way) {
+    SCRIPT(0, other_hems, call);
+    SCRIPT(1, terminate);
+    while_it_stops = hangup;
+    LOG_OF(run(0, "new(http://a/) start done stop free new(http://b/) start stop free",
+               "READY=1, RELOADING=1, STATUS=Restarting with the new configuration, READY=1, STOPPING=1"),
+           "<5>reload: the agent is stopping, to begin again\n");
+}
+END_TEST
+
 START_TEST(reload_while_it_stops) {
     SCRIPT(0, terminate);
     while_it_stops = call_refused;
@@ -333,4 +352,5 @@ END_TEST
 
 SUITE("life", stopped, cannot_start, without_a_kernel_for_it, nothing_has_changed, taken_in_place, refused,
       another_hems, another_hems_by_a_signal, of_no_use_after_all, neither_is_of_use,
-      stopped_while_it_makes_way, reload_while_it_makes_way, reload_while_it_stops)
+      stopped_while_it_makes_way, reload_while_it_makes_way, reload_while_it_stops, a_signal_while_it_stops,
+      a_signal_while_it_makes_way)

@@ -119,6 +119,36 @@ START_TEST(a_gateway_that_is_not_trusted) {
 }
 END_TEST
 
+/* Also of a tunnel that was up: whom it is about is no HeMS. */
+START_TEST(a_gateway_that_is_not_trusted_any_more) {
+    to_registered();
+    procedure_event(
+        p, now,
+        &(ProcedureEvent){EVENT_TUNNEL_DOWN, .text = "not trusted", .message = MESSAGE_SEGW_UNTRUSTED});
+    expect_told(MESSAGE_SEGW_UNTRUSTED, 1,
+                "STEP=Registered with the Serving HeMS|CLAUSE=5.1.3 steps 3-4|PEER=203.0.113.1|"
+                "ERROR=not trusted");
+    expect_told(MESSAGE_TUNNEL_LOST, 0, NULL);
+}
+END_TEST
+
+/* Each name that fails has one line, and the last one has no second. */
+START_TEST(names_of_mmes_that_do_not_resolve) {
+    to_session();
+    event(EVENT_SESSION_ACCEPTED);
+    with_mme(EVENT_SESSION_ANSWERED, mmes("mme1.example", "mme2.example"));
+    failure(EVENT_RESOLVED, "mme1.example: none");
+    expect_told(MESSAGE_STEP_FAILED, 1,
+                "STEP=Ask the private DNS for the MME|CLAUSE=5.1.3 step 2.1|PEER=mme1.example|"
+                "ERROR=mme1.example: none");
+    failure(EVENT_RESOLVED, "mme2.example: none");
+    expect_told(MESSAGE_STEP_FAILED, 2,
+                "STEP=Ask the private DNS for the MME|CLAUSE=5.1.3 step 2.1|PEER=mme2.example|"
+                "ERROR=mme2.example: none");
+    expect_state(AGENT_RETRYING, STEP_WAIT_MME);
+}
+END_TEST
+
 START_TEST(an_attempt_that_fails_is_no_loss) {
     begin();
     resolved(1);
@@ -161,5 +191,6 @@ START_TEST(deregistered) {
 END_TEST
 
 SUITE("procedure-log", registered_once, registered_without_an_mme, a_name_that_does_not_resolve,
-      a_gateway_that_is_not_trusted, an_attempt_that_fails_is_no_loss,
+      a_gateway_that_is_not_trusted, a_gateway_that_is_not_trusted_any_more,
+      names_of_mmes_that_do_not_resolve, an_attempt_that_fails_is_no_loss,
       a_tunnel_that_is_lost_takes_the_registration, a_session_that_fails, deregistered)

@@ -361,6 +361,26 @@ START_TEST(redirected_to_no_name) {
 }
 END_TEST
 
+/* Its name has an address, to which no way leads: the line says so, whatever becomes of the tunnel. */
+START_TEST(redirected_out_of_reach) {
+    for (unsigned exchange = 0; exchange < 3; exchange++) {
+        Fixture f = fixture_new(&(Switches){}, 0);
+        redirect(exchange, elsewhere[1]);
+        if (exchange < 2)
+            world_resolve("2001:db8::1");
+        else
+            LOG_OF(world_resolve("2001:db8::1"),
+                   "<4>the gateway we were redirected to cannot be reached; the one in use stays\n");
+        ck_assert_uint_eq(world.downs, exchange < 2);
+        if (exchange < 2)
+            ck_assert_str_eq(world.text, "the gateway we were redirected to cannot be reached");
+        else
+            assert_one(0);
+        fixture_free(&f);
+    }
+}
+END_TEST
+
 /* What is asked about is not wanted any more. */
 START_TEST(redirected_and_closed) {
     for (unsigned exchange = 0; exchange < 3; exchange++)
@@ -677,7 +697,7 @@ END_TEST
 SUITE("successor", authentication_ends, certificate_is_another, successor_fails, successor_fails_for_long,
       kernel_refuses_the_successor, other_inner_address, death_beside_the_successor,
       certificate_is_another_meanwhile, redirected, redirected_to_a_stranger, redirected_to_the_dead,
-      redirected_for_ever, redirected_while_up_for_ever, redirected_to_no_name, redirected_and_closed,
-      redirected_and_renewed, kernel_refuses_rekeyings, moves_along, move_fails, moved_while_set_up,
-      moved_beside_the_successor, family_goes, expires, mappings, revocation_is_asked,
+      redirected_for_ever, redirected_while_up_for_ever, redirected_to_no_name, redirected_out_of_reach,
+      redirected_and_closed, redirected_and_renewed, kernel_refuses_rekeyings, moves_along, move_fails,
+      moved_while_set_up, moved_beside_the_successor, family_goes, expires, mappings, revocation_is_asked,
       revocation_is_not_answered, revocation_of_the_successor)

@@ -19,8 +19,9 @@ void log_set_level(int level);
 int log_get_level(void);
 /* Takes a printf format without a newline. */
 void log_write(int level, const char *format, ...) _printf_(2, 3);
-/* The same for a line of that MESSAGE_ID; the sink has the fields, standard error the text alone. Both go one
- * way, so that they stay in their order. */
+/* The same for a line of that MESSAGE_ID; the sink has the fields. Standard error has none of them: a
+ * terminal the text alone, anything else the level before it, as "<6>". Both go one way, so that they stay in
+ * their order. */
 void log_message(int level, LogMessage message, const LogFields *fields, const char *format, ...)
     _printf_(4, 5);
 

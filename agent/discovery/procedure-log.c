@@ -70,9 +70,9 @@ static LogMessage message_of(const ProcedureView *v, const ProcedureEvent *e) {
 }
 
 /* Whom it is about: a SeGW by its address, or its name while it has none; a HeMS by its URL. */
-static const char *peer_of(const ProcedureView *v, LogMessage message, const char *name,
+static const char *peer_of(const ProcedureView *v, const ProcedureEvent *e, const char *name,
                            char address[static ADDRESS_STR_MAX]) {
-    if (message == MESSAGE_TUNNEL_LOST || builds_tunnel(v))
+    if (e->type == EVENT_TUNNEL_DOWN || builds_tunnel(v))
         return address_format(&v->segw_address, address);
     if (v->step == STEP_INITIAL_SEGW_DNS || v->step == STEP_SEGW_DNS)
         return v->segw;
@@ -81,12 +81,10 @@ static const char *peer_of(const ProcedureView *v, LogMessage message, const cha
 
 void procedure_log_failure(const ProcedureView *v, const ProcedureEvent *e, const char *name,
                            const char *text) {
-    const LogMessage message = message_of(v, e);
-
-    log_message(LOG_WARNING, message,
+    log_message(LOG_WARNING, message_of(v, e),
                 &(LogFields){.step = v->title,
                              .clause = v->clause,
-                             .peer = peer_of(v, message, name, (char[ADDRESS_STR_MAX]){0}),
+                             .peer = peer_of(v, e, name, (char[ADDRESS_STR_MAX]){0}),
                              .error = text,
                              .cwmp_fault = e->fault ? LOG_NUMBER(e->fault) : NULL},
                 "%s", text);

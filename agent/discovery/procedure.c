@@ -335,7 +335,7 @@ static const struct Row {
     [STEP_PUBLIC_HEMS_DNS] =  {{"Ask the public DNS for the Initial HeMS", {NULL, NULL, "5.1.2.4 steps 1.1-1.2"},
                                 RESOLVER_PUBLIC, AGENT_DISCOVERING},
                                true, public_hems_dns_skip, hems_dns_do, EVENT_RESOLVED, STEP_INITIAL_LOCATION, STEP_WAIT},
-    [STEP_INITIAL_LOCATION] = {{"Wait to know the location", {NULL, "5.1.2.3 step 2.1", "5.1.2.4 step 2.1"},
+    [STEP_INITIAL_LOCATION] = {{"Wait for the box's location", {NULL, "5.1.2.3 step 2.1", "5.1.2.4 step 2.1"},
                                 RESOLVER_NONE, AGENT_DISCOVERING},
                                true, location_skip, location_do, EVENT_LOCATION, STEP_INITIAL_INFORM, STEP_WAIT},
     [STEP_INITIAL_INFORM] =   {{"Open a TR-069 session with the Initial HeMS", {NULL, "5.1.2.3 steps 2.1-2.2", "5.1.2.4 steps 1.3-2.2"},
@@ -348,7 +348,7 @@ static const struct Row {
     [STEP_HANDOVER_DNS] =     {{"Ask the private DNS for the Serving SeGW", {NULL, "5.1.2.3 steps 6.1-6.2", NULL},
                                 RESOLVER_PRIVATE, AGENT_DISCOVERING},
                                false, handover_dns_skip, handover_dns_do, EVENT_RESOLVED, STEP_RELEASE, STEP_WAIT},
-    [STEP_RELEASE] =          {{"Release the tunnel to the SeGW of before", {NULL, "5.1.2.3 step 5", NULL},
+    [STEP_RELEASE] =          {{"Release the tunnel to the previous SeGW", {NULL, "5.1.2.3 step 5", NULL},
                                 RESOLVER_NONE, AGENT_DISCOVERING},
                                false, release_skip, release_do, EVENT_NONE, STEP_SEGW_DNS, STEP_WAIT},
 
@@ -363,7 +363,7 @@ static const struct Row {
     [STEP_HEMS_DNS] =         {{"Ask the private DNS for the Serving HeMS", {"5.1.2.2 steps 4-5", "5.1.2.3 steps 6.4-6.5", "5.1.2.4 steps 5.4-5.5"},
                                 RESOLVER_PRIVATE, AGENT_DISCOVERING},
                                false, hems_dns_skip, hems_dns_do, EVENT_RESOLVED, STEP_LOCATION, STEP_WAIT},
-    [STEP_LOCATION] =         {{"Wait to know the location", ALL("5.1.3 step 1.1"), RESOLVER_NONE, AGENT_REGISTERING},
+    [STEP_LOCATION] =         {{"Wait for the box's location", ALL("5.1.3 step 1.1"), RESOLVER_NONE, AGENT_REGISTERING},
                                false, location_skip, location_do, EVENT_LOCATION, STEP_INFORM, STEP_WAIT},
     [STEP_INFORM] =           {{"Open a TR-069 session with the Serving HeMS", ALL("5.1.3 steps 1.1-1.2"), RESOLVER_NONE, AGENT_REGISTERING},
                                false, NULL, inform_do, EVENT_SESSION_ACCEPTED, STEP_MME, STEP_WAIT_SESSION},
@@ -558,8 +558,10 @@ static void on_mme_resolved(Procedure *p, Moment now, const ProcedureEvent *e) {
         step_set(p, now, STEP_MME_DNS, "next name");
     else if (far_end_usable(&p->far_end))
         step_set(p, now, STEP_REGISTERED, "MME resolved");
+    else if (e->text)
+        way_failed(p, now, e->text); /* which is told already */
     else
-        step_failed(p, now, e, e->text ? e->text : "no MME has an address");
+        step_failed(p, now, e, "no MME has an address");
 }
 
 /* The private DNS that does not know the Serving SeGW leaves the question to the public one; one that says

@@ -135,7 +135,7 @@ def reload_again(lab):
     dropin("70-interface.conf", "[Network]\nTunnelInterface=uplink\n")
     expect(lab.agent.call("Reload") is None, "the bus refuses what it cannot know")
     lab.agent.wait_journal(r"70-interface\.conf:2: \[Network\] TunnelInterface=uplink: an interface of this name exists")
-    lab.agent.wait_journal("the agent goes on with the one of before")
+    lab.agent.wait_journal("the agent goes on with the previous one")
     lab.agent.registered(FAILURE)
     properties(lab, HeMS=URL_SERVING)
     whole(lab, box, 3)

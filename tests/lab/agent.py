@@ -144,8 +144,8 @@ class Agent:
         """Another certificate and key, as a renewal puts them there."""
         shutil.copy(CERTIFICATES / f"henb-{device}.pem", CONFIG / "henb.pem")
         shutil.copy(CERTIFICATES / f"henb-{device}-key.pem", CONFIG / "henb-key.pem")
-        (CONFIG / "henb-key.pem").chmod(0o640)
-        shutil.chown(CONFIG / "henb-key.pem", group="henb")
+        (CONFIG / "henb-key.pem").chmod(0o400)
+        shutil.chown(CONFIG / "henb-key.pem", "henb")
 
     @staticmethod
     def credential(path, text):

@@ -81,7 +81,9 @@ static const char *peer_of(const ProcedureView *v, const ProcedureEvent *e, cons
 
 void procedure_log_failure(const ProcedureView *v, const ProcedureEvent *e, const char *name,
                            const char *text) {
-    log_message(LOG_WARNING, message_of(v, e),
+    const LogMessage message = message_of(v, e);
+
+    log_message(LOG_WARNING, message,
                 &(LogFields){.step = v->title,
                              .clause = v->clause,
                              .peer = peer_of(v, e, name, (char[ADDRESS_STR_MAX]){0}),

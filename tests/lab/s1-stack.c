@@ -168,7 +168,7 @@ int main(int argc, char *argv[]) {
         r = sd_event_loop(event);
     if (r < 0)
         printf("the bus: %s\n", strerror(-r));
-    s1_watch_stop(&watch, "the association has been tried");
+    s1_watch_stop(&watch, "the stand-in has had its one association, and ends");
     sd_bus_flush_close_unref(bus);
     sd_event_unref(event);
     return r < 0 ? EXIT_FAILURE : r;

@@ -585,6 +585,7 @@ BREAKERS = [
     ("SCENARIO", "Fault", change("x^", ""), TWO_FAULTS),
     ("SCENARIO", "Fault", change("bad(.*)bad", r"bad\1good"), SAID),
     ("SCENARIO", "Inform", change("1 BOOT<", "2 PERIODIC<"), {"inform": {"events": ["0 BOOTSTRAP", "1 BOOT"]}}),
+    ("SCENARIO", "Inform", change("1 BOOT<", "2 PERIODIC<"), {"inform": {"events": ["0 BOOTSTRAP", "1 BOOT", "2 PERIODIC?"]}}),
     ("SCENARIO", "Inform", change("x^", ""), {"expect": {"informs": 2}}),
     ("SCENARIO", "Inform", change("x^", ""), {"expect": {"events": [["1 BOOT"]]}}),
     ("SCENARIO", "Inform", change("x^", ""), {"inform": {"parameters": {KEY: "x"}}}),

@@ -5,16 +5,12 @@
 #include <stdio.h>
 
 static void algorithms_format(const TunnelView *view, TunnelStatus *ret) {
-    const EspAlgorithms *esp = view->child ? &view->child->algorithms : NULL;
-
     if (view->suite)
         snprintf(ret->ike_algorithms, sizeof ret->ike_algorithms, "%s",
                  suite_format(view->suite, (char[SUITE_STR_MAX]){0}));
-    if (esp && esp->aead)
-        snprintf(ret->esp_algorithms, sizeof ret->esp_algorithms, "%s", esp->aead);
-    else if (esp)
-        snprintf(ret->esp_algorithms, sizeof ret->esp_algorithms, "%s with %s", esp->encryption,
-                 esp->integrity);
+    if (view->child)
+        snprintf(ret->esp_algorithms, sizeof ret->esp_algorithms, "%s",
+                 esp_format(&view->child->algorithms, (char[ESP_STR_MAX]){0}));
 }
 
 void tunnel_status(const Tunnel *tunnel, const char *identity, TunnelStatus *ret) {

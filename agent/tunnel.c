@@ -276,11 +276,8 @@ static void up_log(const Association *a, const IkeAction *action) {
     const ChildSa *child = action->up.child;
     const Suite *suite = ike_sa_suite(a->sa);
     const char *ike = suite ? suite_format(suite, (char[SUITE_STR_MAX]){0}) : "";
-    char esp[128];
+    const char *esp = esp_format(&child->algorithms, (char[ESP_STR_MAX]){0});
 
-    snprintf(esp, sizeof esp, "%s%s%s", child->algorithms.aead ?: child->algorithms.encryption,
-             child->algorithms.aead ? "" : " with ",
-             child->algorithms.aead ? "" : child->algorithms.integrity);
     log_message(LOG_INFO, MESSAGE_TUNNEL_UP,
                 &(LogFields){.peer = ADDRESS_STR(&a->remote),
                              .spi = LOG_SPI(child->spi_in),

@@ -60,5 +60,8 @@ typedef struct ChildTraffic {
     uint32_t replayed, forged; /* packets in: outside of the replay window, or seen before; checksum wrong */
 } ChildTraffic;
 
+#define ESP_STR_MAX 128
+/* "rfc4106(gcm(aes))", "cbc(aes) with hmac(sha256)". Returns *ret*. */
+const char *esp_format(const EspAlgorithms *algorithms, char ret[static ESP_STR_MAX]);
 /* Wipes the keys alone: what is left says which SAs and policies there are. */
 void child_sa_wipe_keys(ChildSa *child);

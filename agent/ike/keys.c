@@ -2,6 +2,8 @@
 /* See keys.h. */
 #include "ike/keys.h"
 
+#include <stdio.h>
+
 /* 2.14, from SKEYSEED on: prf+ (SKEYSEED, Ni | Nr | SPIi | SPIr), cut up. */
 static int keys_expand(const Suite *suite, const uint8_t *skeyseed, size_t skeyseed_size,
                        const Nonces *nonces, uint64_t spi_i, uint64_t spi_r, IkeKeys *ret) {
@@ -100,6 +102,12 @@ int child_keys_derive(const Suite *ike, const IkeKeys *keys, const Suite *esp, c
     }
     explicit_bzero(material, sizeof material);
     return r;
+}
+
+const char *esp_format(const EspAlgorithms *a, char ret[static ESP_STR_MAX]) {
+    snprintf(ret, ESP_STR_MAX, "%s%s%s", a->aead ?: a->encryption, a->aead ? "" : " with ",
+             a->aead ? "" : a->integrity);
+    return ret;
 }
 
 void child_sa_wipe_keys(ChildSa *child) {

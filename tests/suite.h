@@ -56,11 +56,11 @@ static inline int suite_run(const char *title, const TTest *const tests[], size_
         return suite_run(title, tests, sizeof tests / sizeof tests[0]);                                      \
     }
 
-/* Standard error of *call* is what the log says. */
-#define LOG_OF(call, text)                                                                                   \
+/* Runs *call* and then *judge*, which finds what went to standard error meanwhile in _log. */
+#define WITH_LOG(call, judge)                                                                                \
     do {                                                                                                     \
         int _pipe[2], _saved = dup(STDERR_FILENO);                                                           \
-        char _log[4096] = "";                                                                                \
+        char _log[8192] = "";                                                                                \
         ck_assert_int_eq(pipe(_pipe), 0);                                                                    \
         dup2(_pipe[1], STDERR_FILENO);                                                                       \
         close(_pipe[1]);                                                                                     \
@@ -69,5 +69,8 @@ static inline int suite_run(const char *title, const TTest *const tests[], size_
         close(_saved);                                                                                       \
         ck_assert_int_ge(read(_pipe[0], _log, sizeof _log - 1), 0);                                          \
         close(_pipe[0]);                                                                                     \
-        ck_assert_msg(strstr(_log, text), "not in the log: %s\n%s", text, _log);                             \
+        judge;                                                                                               \
     } while (0)
+/* The log of *call* has *text* in it. */
+#define LOG_OF(call, text)                                                                                   \
+    WITH_LOG(call, ck_assert_msg(strstr(_log, text), "not in the log: %s\n%s", text, _log))

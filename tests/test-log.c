@@ -29,20 +29,7 @@ static void sink(int result) {
 }
 
 /* What *call* writes to standard error is *text*, no more and no less. */
-#define WRITES(call, text)                                                                                   \
-    do {                                                                                                     \
-        int _pipe[2], _saved = dup(STDERR_FILENO);                                                           \
-        char _log[8192] = "";                                                                                \
-        ck_assert_int_eq(pipe(_pipe), 0);                                                                    \
-        dup2(_pipe[1], STDERR_FILENO);                                                                       \
-        close(_pipe[1]);                                                                                     \
-        call;                                                                                                \
-        dup2(_saved, STDERR_FILENO);                                                                         \
-        close(_saved);                                                                                       \
-        ck_assert_int_ge(read(_pipe[0], _log, sizeof _log - 1), 0);                                          \
-        close(_pipe[0]);                                                                                     \
-        ck_assert_str_eq(_log, text);                                                                        \
-    } while (0)
+#define WRITES(call, text) WITH_LOG(call, ck_assert_str_eq(_log, text))
 
 static void lost(void) {
     log_message(LOG_WARNING, MESSAGE_TUNNEL_LOST,

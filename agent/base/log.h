@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Log lines for the journal: "<level>text" on standard error, as sd-daemon(3) defines it; those that have a
- * MESSAGE_ID go to the journal itself where log-journal-io.h has found it there. A line says what happened to
- * whom, in the field's words, and never holds a secret. */
+/* Log lines for the journal: "<level>text" on standard error, as sd-daemon(3) defines it, or by the sink of
+ * log-journal-io.h. A line says what happened to whom, in the field's words, and never holds a secret. */
 #pragma once
 
 #include <syslog.h>

@@ -548,9 +548,9 @@ usec_t schedule_session_failed(Schedule *schedule, usec_t at_least, Moment now) 
 unsigned schedule_waiting(const Schedule *schedule) {
     unsigned waiting = 0;
 
-    for (EventType type = 0; type < EVENT_TYPES_; type++)
-        if (event_queue_waits(&schedule->queue, type))
-            waiting |= 1U << type;
+    for (size_t i = 0; i < schedule->queue.n; i++)
+        if (schedule->queue.items[i].waiting)
+            waiting |= 1U << schedule->queue.items[i].event.type;
     return waiting;
 }
 

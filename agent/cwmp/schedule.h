@@ -110,6 +110,9 @@ int schedule_renew(Schedule *schedule, EventType type, const char *command_key);
 /* A connection request was accepted: 6 CONNECTION REQUEST, at once; during a session: one further session
  * after it, however often. It ends a wait and leaves RetryCount as it is; it is not tried again. */
 void schedule_connection_request(Schedule *schedule, Moment now);
+/* Somebody at the box wants a session now: 2 PERIODIC before its time, which changes no phase; during a
+ * session, one more after it. */
+void schedule_now(Schedule *schedule, Moment now);
 /* A value has changed, and not by the HeMS's doing: 4 VALUE CHANGE. Active notification: at once, but not
  * sooner than the throttle says after the end of the last session that went well; passive: with the next
  * session. */
@@ -135,10 +138,6 @@ bool schedule_due(Schedule *schedule, Moment now);
 
 /* A session starts with what *ret* says. */
 void schedule_session_started(Schedule *schedule, ScheduleStart *ret);
-/* Somebody at the box wants a session now: 2 PERIODIC before its time, which changes no phase; during a
- * session, one more after it. */
-void schedule_now(Schedule *schedule, Moment now);
-
 /* Its InformResponse is here: its events are delivered. 0, or what save() returned: then they are not sent
  * again until the next restart all the same, and saving goes on to be tried with each change. */
 int schedule_delivered(Schedule *schedule);

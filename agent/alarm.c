@@ -378,17 +378,6 @@ bool alarm_lasts(const Alarms *alarms, AlarmOwn which) {
     return alarms->kinds[which]->lasting;
 }
 
-static bool name_is_valid(const char *text, size_t min, size_t max) {
-    size_t chars = 0;
-
-    for (size_t n; *text; text += n, chars++) {
-        n = utf8_sequence(text);
-        if (n == 0 || (unsigned char)*text < ' ' || *text == 0x7f)
-            return false;
-    }
-    return chars >= min && chars <= max;
-}
-
 static const char *severity_find(const char *word) {
     for (size_t i = 0; i < ARRAY_SIZE(severities); i++)
         if (streq(severities[i], word))
@@ -434,16 +423,16 @@ static void kind_forget_one(Alarms *a) {
 const char *alarm_raise(Alarms *alarms, usec_t real, const AlarmWish *wish) {
     const char *severity = severity_find(wish->severity);
 
-    if (!name_is_valid(wish->event_type, 1, NAME_MAX_CHARS))
+    if (!utf8_is_line(wish->event_type, 1, NAME_MAX_CHARS))
         return "the event type is not 1 to 64 characters";
-    if (!name_is_valid(wish->probable_cause, 1, NAME_MAX_CHARS))
+    if (!utf8_is_line(wish->probable_cause, 1, NAME_MAX_CHARS))
         return "the probable cause is not 1 to 64 characters";
-    if (!name_is_valid(wish->specific_problem, 0, PROBLEM_MAX))
+    if (!utf8_is_line(wish->specific_problem, 0, PROBLEM_MAX))
         return "the specific problem is not up to 128 characters";
     if (!severity)
         return "the severity is not one of Critical, Major, Minor, Warning, Indeterminate";
     if (*wish->object && (strncmp(wish->object, "Device.", strlen("Device.")) != 0 ||
-                          !name_is_valid(wish->object, 1, OBJECT_MAX)))
+                          !utf8_is_line(wish->object, 1, OBJECT_MAX)))
         return "the object is not a path of the data model";
     Kind *k = kind_find(alarms, wish->event_type, wish->probable_cause, wish->specific_problem);
     if (k && kind_is_own(alarms, k))

@@ -7,28 +7,17 @@
 #include "base/macro.h"
 #include "base/utf8.h"
 
-static bool text_fits(const char *text, size_t min, size_t max) {
-    size_t n = 0;
-
-    for (size_t bytes; *text; text += bytes, n++) {
-        bytes = utf8_sequence(text);
-        if (bytes == 0 || (unsigned char)*text < ' ')
-            return false;
-    }
-    return n >= min && n <= max;
-}
-
 const char *download_request_set(DownloadRequest *request, const char *file_type, const SessionFileArg *args,
                                  size_t n) {
     if (request->waits)
         return "the HeMS has not answered the request before";
-    if (!text_fits(file_type, 1, RPC_FILE_TYPE_MAX))
+    if (!utf8_is_line(file_type, 1, RPC_FILE_TYPE_MAX))
         return "the file type is not 1 to 64 characters";
     if (n > RPC_FILE_ARGS_MAX)
         return "there are more than 16 arguments";
     for (size_t i = 0; i < n; i++)
-        if (!text_fits(args[i].name, 1, DOWNLOAD_REQUEST_NAME) ||
-            !text_fits(args[i].value, 0, DOWNLOAD_REQUEST_VALUE))
+        if (!utf8_is_line(args[i].name, 1, DOWNLOAD_REQUEST_NAME) ||
+            !utf8_is_line(args[i].value, 0, DOWNLOAD_REQUEST_VALUE))
             return "an argument's name is not 1 to 64 characters, or its value has more than 256";
     *request = (DownloadRequest){.waits = true, .id = request->id + 1, .n = n};
     strcpy(request->file_type, file_type);

@@ -56,6 +56,7 @@ START_TEST(wishes_that_are_refused) {
     ck_assert_ptr_nonnull(download_request_set(&request, "", args, 1));
     ck_assert_ptr_nonnull(download_request_set(&request, text, args, 1));
     ck_assert_ptr_nonnull(download_request_set(&request, "1\nA", args, 1));
+    ck_assert_ptr_nonnull(download_request_set(&request, "1\x7f", args, 1));
     ck_assert_ptr_nonnull(download_request_set(&request, "1 \xff", args, 1));
     ck_assert_ptr_nonnull(download_request_set(&request, "1 A", &(SessionFileArg){"", "a"}, 1));
     ck_assert_ptr_nonnull(download_request_set(&request, "1 A", &(SessionFileArg){text, "a"}, 1));

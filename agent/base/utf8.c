@@ -34,3 +34,14 @@ bool utf8_is_valid(const char *s) {
         s += n;
     return *s == 0;
 }
+
+bool utf8_is_line(const char *s, size_t min, size_t max) {
+    size_t chars = 0;
+
+    for (size_t n; *s; s += n, chars++) {
+        n = utf8_sequence(s);
+        if (n == 0 || (unsigned char)*s < ' ' || *s == 0x7f)
+            return false;
+    }
+    return chars >= min && chars <= max;
+}

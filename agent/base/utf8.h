@@ -9,3 +9,5 @@
  * (overlong, a surrogate, past U+10FFFF, cut off). */
 size_t utf8_sequence(const char *s);
 bool utf8_is_valid(const char *s);
+/* It is, has *min* to *max* characters, and none of them is a control (C0, DEL). */
+bool utf8_is_line(const char *s, size_t min, size_t max);
